@@ -1,0 +1,44 @@
+"""Image upscaling with 1-bit networks. Names are imported on first use, so that `import scales_cli` costs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scales_cli.engine.base import load_engine
+    from scales_cli.evaluation.runner import evaluate
+    from scales_cli.pipeline.upscaler import Upscaler, upscale
+
+__all__ = ["Upscaler", "__version__", "evaluate", "load_engine", "upscale"]
+
+_MODULES = {
+    "Upscaler": "scales_cli.pipeline.upscaler",
+    "evaluate": "scales_cli.evaluation.runner",
+    "load_engine": "scales_cli.engine.base",
+    "upscale": "scales_cli.pipeline.upscaler",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("scales-cli")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        return "0+source"

@@ -1,0 +1,142 @@
+"""The command `scales`. `main` is the only place that turns errors into a line and an exit code (see `errors.py`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from scales_cli.cli.console import say, say_error
+from scales_cli.cli.evaluate import evaluate
+from scales_cli.cli.train import train
+from scales_cli.cli.upscale import upscale
+from scales_cli.errors import MemoryLimitError, OutputError, ScalesError, UsageError
+
+app = typer.Typer(
+    name="scales",
+    help="Upscale pictures with 1-bit neural networks, on any CPU.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("upscale")(upscale)
+app.command("eval")(evaluate)
+app.command("train")(train)
+
+
+class Terminated(BaseException):
+    """A signal that ends the program; passes every `except Exception`, so that temporary files are removed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        import scales_cli
+
+        typer.echo(f"scales {scales_cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("-V", "--version", is_eager=True, callback=print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        with _ending_on_signals():
+            code = _run(arguments or ["--help"])
+            _flush()
+            return code if arguments else UsageError.exit_code
+    except ScalesError as error:
+        say_error(error)
+        return error.exit_code
+    except Terminated as error:
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("scales: interrupted")
+        return 130
+    except BrokenPipeError:
+        _abandon_stdout()
+        return OutputError.exit_code
+    except MemoryError:
+        say("scales: error: not enough memory (use a smaller picture)")
+        return MemoryLimitError.exit_code
+    except Exception as error:
+        if os.environ.get("SCALES_DEBUG") == "1":
+            raise
+        say(f"scales: error: unexpected {type(error).__name__}: {error} (SCALES_DEBUG=1 shows where)")
+        return ScalesError.exit_code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Typer's part, with its errors as ours."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=list(arguments), prog_name="scales", standalone_mode=False)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # the base class of usage errors differs between versions of Typer
+            raise
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "scales"
+        raise UsageError(error.format_message().rstrip("."), f"see `{path} --help`") from error
+    if code == 130:  # how Typer reports Ctrl-C
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _flush() -> None:
+    """A full disk behind a redirection shows only here."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon_stdout()
+        raise OutputError(f"standard output cannot be written: {error.strerror}", "check the redirection") from error
+
+
+def _abandon_stdout() -> None:
+    """Lets the interpreter's own flush at exit succeed, which would print a traceback otherwise."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind the stack as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated(number)
+
+    previous: dict[Any, Any] = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            previous[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""What commands say: results on standard output, everything else on standard error.
+
+File names are data: they are never read as markup, and control characters are shown escaped wherever a person looks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from scales_cli.errors import ScalesError
+
+
+def printable(text: str) -> str:
+    """One line that cannot steer a terminal: control, bidirectional and unpaired characters are escaped."""
+    return "".join(
+        char if char.isprintable() or unicodedata.category(char) == "Zs" else _escaped(char) for char in text
+    )
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
+    if sys.stderr is not None:
+        print(printable(text), file=sys.stderr)
+
+
+def say_error(error: ScalesError) -> None:
+    say(f"scales: error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+
+
+def print_result(result: Mapping[str, Any], *, quiet: bool, as_json: bool) -> None:
+    """What became of one picture: its path or a line of JSON on standard output, notes as warnings."""
+    if not quiet:
+        for note in result["notes"]:
+            say(f"scales: warning: {result['input']}: {note}")
+    if as_json:
+        print_json(result)
+    elif not quiet and result["output"] != "-":
+        _print_path(result["output"])
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """A result as one line of ASCII."""
+    print(json.dumps(result, allow_nan=False), flush=True)
+
+
+@contextmanager
+def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float], None] | None]:
+    """A bar that takes fractions of 1 and vanishes at the end; None where standard error is no terminal."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=1.0, label=printable(label))
+        yield lambda fraction: progress.update(task, completed=fraction)
+
+
+def _print_path(path: str) -> None:
+    """As it is for programs, escaped for people."""
+    if sys.stdout is None:
+        return
+    if sys.stdout.isatty():
+        print(printable(path), flush=True)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

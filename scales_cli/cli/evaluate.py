@@ -1,0 +1,64 @@
+"""`scales eval`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scales_cli.cli.options import JsonOpt, ModelOpt, QuietOpt, ScaleOpt, ThreadsOpt
+
+if TYPE_CHECKING:
+    from scales_cli.evaluation.runner import BenchmarkReport, Scores
+
+FoldersArg = Annotated[
+    list[str], typer.Argument(metavar="DIR", help="Folders of HR pictures, or with HR/ and LRbicx<scale>/ in them.")
+]
+
+
+def evaluate(
+    folders: FoldersArg,
+    scale: ScaleOpt = 4,
+    model: ModelOpt = "tiny",
+    threads: ThreadsOpt = None,
+    quiet: QuietOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Score a model on benchmark sets: PSNR and SSIM on luma, bicubic interpolation beside it."""
+    from scales_cli.cli.console import print_json, progress_bar
+    from scales_cli.evaluation.benchmarks import find_benchmark
+    from scales_cli.evaluation.runner import evaluate as run
+    from scales_cli.pipeline.upscaler import load_upscaler
+
+    upscaler = load_upscaler(scale, model, threads)
+    benchmarks = [find_benchmark(folder, scale) for folder in folders]
+    with progress_bar("evaluating", quiet=quiet) as progress:
+        report = run(upscaler, benchmarks, progress=progress)
+    if as_json:
+        print_json({"model": upscaler.name} | report.to_dict())
+        return
+    for benchmark in report.benchmarks:
+        print_table(benchmark, upscaler.name, scale)
+
+
+def print_table(benchmark: BenchmarkReport, model: str, scale: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from scales_cli.cli.console import printable
+
+    table = Table(title=Text(printable(f"{benchmark.name} x{scale}")), title_justify="left")
+    table.add_column("")
+    for name in ("bicubic", printable(model)):
+        table.add_column(Text(f"{name}\nPSNR dB"), justify="right")
+        table.add_column(Text("\nSSIM"), justify="right")
+    for row in benchmark.images:
+        table.add_row(Text(printable(row.name)), *_cells(row))
+    table.add_section()
+    table.add_row(Text("mean"), *_cells(benchmark.mean))
+    Console(highlight=False).print(table)
+
+
+def _cells(row: Scores) -> tuple[str, ...]:
+    return f"{row.bicubic_psnr:.2f}", f"{row.bicubic_ssim:.4f}", f"{row.psnr:.2f}", f"{row.ssim:.4f}"

@@ -1,0 +1,158 @@
+"""`scales train`: flags to `TrainConfig`, progress of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import math
+import re
+import signal
+import tomllib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scales_cli.cli.console import say
+from scales_cli.config import SIZES, TrainConfig
+from scales_cli.errors import ScalesError, UsageError
+
+if TYPE_CHECKING:
+    from scales_cli.training.trainer import Status, Trainer
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Folder of pictures to train on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log and packed model.")],
+    scale: Annotated[int | None, typer.Option("--scale", "-s", help="2, 3 or 4; default 4.")] = None,
+    size: Annotated[str | None, typer.Option(help=f"Network size: {', '.join(SIZES)}; default tiny.")] = None,
+    valid: Annotated[
+        Path | None, typer.Option(help="Folder for validation; default: some of --data, held out.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of training settings.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Start from another run's weights, of any scale.")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Distil from another run's network of the same scale.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    max_time: Annotated[
+        str | None, typer.Option(help="Stop after this time, as 90s, 9m or 2h; --resume goes on.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Length of the schedule.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and patches.")] = None,
+) -> None:
+    """Train a 1-bit network on a folder of pictures."""
+    settings = read_config(config, scale=scale, size=size, steps=steps, seed=seed)
+    seconds = parse_duration(max_time) if max_time else math.inf
+    check_torch()
+    from scales_cli.training.run import export_run, open_run
+
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: say(f"scales: warning: {message}")
+        trainer = open_run(settings, data, valid, out, init=init, teacher=teacher, resume=resume, device=device)
+    with stopping_on_signals(trainer) as received, Display(settings.steps) as display:
+        trainer.run(display.show, max_seconds=seconds)
+    path, done = export_run(trainer), trainer.progress
+    state = "finished" if done.step == settings.steps else "stopped, --resume goes on"
+    say(f"{done.step} steps in {done.seconds:.0f} s, validation {done.valid_psnr:.3f} dB: {state}")
+    typer.echo(path)
+    if received:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
+    """The first Ctrl-C or SIGTERM ends the run after the present step, with a checkpoint; a second one at once."""
+    received: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        trainer.stopping = True
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def read_config(
+    path: Path | None, *, scale: int | None, size: str | None, steps: int | None, seed: int | None
+) -> TrainConfig:
+    """The TOML file's settings with the flags laid over them."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{path}: not a readable TOML file ({error})", "see the README's training section"
+            ) from error
+    settings = TrainConfig.from_dict(values)
+    if size is not None and size not in SIZES:
+        raise UsageError(f"unknown size {size!r}", f"known are {', '.join(SIZES)}")
+    spec = settings.network
+    if scale is not None:
+        spec = dataclasses.replace(spec, scale=scale)
+    if size is not None:
+        spec = dataclasses.replace(spec, n_blocks=SIZES[size])
+    return dataclasses.replace(
+        settings,
+        network=spec,
+        steps=settings.steps if steps is None else steps,
+        seed=settings.seed if seed is None else seed,
+    )
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "90s", "9m", "1.5h" or "90"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a time", "write it as 90s, 9m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def check_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise ScalesError("training needs torch", 'install it with: pip install "scales-cli[train]"')
+
+
+class Display:
+    """A progress bar on a terminal; off it, a line for each validation."""
+
+    def __init__(self, steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self.bar = Progress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.plain = not console.is_terminal
+        self.task = self.bar.add_task("train", total=steps, figures="")
+        self.last_psnr = 0.0
+
+    def __enter__(self) -> Display:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def show(self, status: Status) -> None:
+        progress = status.progress
+        figures = f"{status.steps_per_second:.1f} it/s  loss {status.loss:.2f}  valid {progress.valid_psnr:.2f} dB"
+        self.bar.update(self.task, completed=progress.step, figures=figures)
+        if self.plain and progress.valid_psnr != self.last_psnr:
+            say(f"step {progress.step}: {figures}")
+        self.last_psnr = progress.valid_psnr

@@ -1,0 +1,74 @@
+"""`scales upscale`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scales_cli.cli.options import JsonOpt, ModelOpt, QuietOpt, ScaleOpt, ThreadsOpt
+
+if TYPE_CHECKING:
+    from scales_cli.pipeline.plan import Plan
+
+InputsArg = Annotated[list[str], typer.Argument(metavar="INPUT", help="Picture files, or - for standard input.")]
+OutputOpt = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|DIR|-",
+        help="A file (its extension gives the format), a folder, or - for standard output.",
+        show_default="{stem}_x{scale}{ext} beside the input",
+    ),
+]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+
+
+def upscale(
+    inputs: InputsArg,
+    scale: ScaleOpt = 4,
+    model: ModelOpt = "tiny",
+    output: OutputOpt = None,
+    threads: ThreadsOpt = None,
+    overwrite: OverwriteOpt = False,
+    quiet: QuietOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Enlarge pictures: PNG, JPEG, WebP, TIFF, BMP, PPM.
+
+    The paths of the results are printed, one a line.
+    """
+    from scales_cli.cli.console import print_result, progress_bar, say_error
+    from scales_cli.errors import ScalesError
+    from scales_cli.pipeline.jobs import run_jobs
+    from scales_cli.pipeline.plan import Failure, plan_jobs
+    from scales_cli.pipeline.upscaler import load_upscaler
+
+    upscaler = load_upscaler(scale, model, threads)
+    plan = plan_jobs(inputs, output, scale, overwrite=overwrite)
+    check_stdout(plan, as_json)
+    failed = 0
+    for outcome in run_jobs(upscaler, plan, lambda name: progress_bar(name, quiet=quiet)):
+        if not isinstance(outcome, Failure):
+            print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
+        elif len(inputs) == 1:
+            raise outcome.error
+        else:
+            say_error(outcome.error)
+            failed += 1
+    if failed:
+        raise ScalesError(f"{failed} of {len(inputs)} pictures failed", "the lines above name them")
+
+
+def check_stdout(plan: Plan, as_json: bool) -> None:
+    """A picture on standard output shares it with nothing else."""
+    from scales_cli.errors import UsageError
+
+    if all(job.target is not None for job in plan.jobs):
+        return
+    if as_json:
+        raise UsageError("the picture and JSON cannot share standard output", "give a file to -o")
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("a picture cannot be shown on a terminal", "give a file to -o, or redirect the output")

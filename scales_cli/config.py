@@ -1,0 +1,97 @@
+"""What a network is and how it is trained: frozen, torch-free, stored in checkpoints and packed weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from scales_cli.errors import UsageError
+
+SCALES = (2, 3, 4)
+SIZES = {"tiny": 4, "base": 16}  # residual blocks of two binary convolutions, 64 channels
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network's dimensions. `conv` names the class of the body's convolutions, `conv_options` its arguments."""
+
+    scale: int = 4
+    backbone: str = "srresnet"
+    colors: int = 1
+    n_feats: int = 64
+    n_blocks: int = SIZES["tiny"]
+    conv: str = "scales"
+    conv_options: Mapping[str, int | float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "colors", "n_feats", "n_blocks"):
+            if type(getattr(self, name)) is not int:
+                raise UsageError(f"{name} is {getattr(self, name)!r}", "give a whole number")
+        for name in ("backbone", "conv"):
+            if not isinstance(getattr(self, name), str):
+                raise UsageError(f"{name} is {getattr(self, name)!r}", "give a name")
+        if not isinstance(self.conv_options, Mapping):
+            raise UsageError("conv_options is not a table", "give names and values")
+        if self.scale not in SCALES:
+            raise UsageError(f"scale {self.scale} is not supported", "use 2, 3 or 4")
+        if self.colors not in (1, 3):
+            raise UsageError(f"{self.colors} colours are not supported", "use 1 (luma) or 3 (RGB)")
+        if not (1 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
+            raise UsageError("n_feats must be 1..1024 and n_blocks 1..256", "see `scales train --help`")
+
+    @property
+    def n_convs(self) -> int:
+        """Binary convolutions in the body."""
+        return 2 * self.n_blocks
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"conv_options": dict(self.conv_options)}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        return cls(**_known_fields(cls, values))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. Lengths of crops are in LR pixels; `steps` is the length of the schedule."""
+
+    network: NetworkSpec = field(default_factory=NetworkSpec)
+    steps: int = 20_000
+    batch_size: int = 16
+    patch_size: int = 32
+    learning_rate: float = 2e-3
+    final_learning_rate: float = 0.0
+    weight_scale_rate: float = 1.0  # learning rate of the learned weight scales, relative
+    warmup_steps: int = 200
+    ema_decay: float = 0.999
+    clip_norm: float = 1.0
+    distillation: float = 0.5  # weight of the teacher's picture in the loss, used with a teacher only
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size, self.patch_size) < 1 or self.warmup_steps < 0:
+            raise UsageError("steps, batch_size and patch_size must be at least 1", "see the training section")
+        if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
+            raise UsageError("learning_rate and clip_norm must be positive, ema_decay in [0, 1)", "see the README")
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"network": self.network.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        known = _known_fields(cls, values)
+        if "network" in known:
+            known["network"] = NetworkSpec.from_dict(known["network"])
+        return cls(**known)
+
+
+def _known_fields(cls: type, values: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{cls.__name__} must be a table of names and values", "see the README's training section")
+    names = {item.name for item in dataclasses.fields(cls)}
+    if unknown := sorted(set(values) - names):
+        raise UsageError(f"unknown settings: {', '.join(unknown)}", f"known are {', '.join(sorted(names))}")
+    return dict(values)

@@ -1,0 +1,74 @@
+"""The output picture: the bicubic picture plus the network's residual, by exact arithmetic; and the luma it sees."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.engine.native_engine import native_module
+from scales_cli.engine.threads import JobPool
+from scales_cli.errors import InputError
+
+Sample = TypeVar("Sample", np.uint8, np.uint16)
+
+_JOB_SAMPLES = 2**21  # output samples: some milliseconds
+
+
+def luma(image: NDArray[Sample]) -> NDArray[np.float32]:
+    """Y = (19595 R + 38470 G + 7471 B) / 65536 in [0, 1], float32 [H, W], of uint8 or uint16 [H, W, C].
+
+    One or two channels are grey (with alpha) and give what R = G = B would; three or four are RGB (with alpha).
+    """
+    _check_image(image)
+    out = np.empty(image.shape[:2], np.float32)
+    native_module().luma(np.ascontiguousarray(image), out)
+    return out
+
+
+def upscale_bicubic(
+    image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, jobs: JobPool | None = None
+) -> NDArray[Sample]:
+    """`compose` without a residual."""
+    return compose(image, None, scale, rows=rows, jobs=jobs)
+
+
+def compose(
+    image: NDArray[Sample],
+    residual: NDArray[np.float32] | None,
+    scale: int,
+    *,
+    rows: tuple[int, int] | None = None,
+    jobs: JobPool | None = None,
+) -> NDArray[Sample]:
+    """round_half_up(bicubic + residual * max), clamped, for output rows [y0, y1) (default: all of them).
+
+    `image` is uint8 or uint16 [H, W, C] with 1 to 4 channels, `residual` float32 [1 or C, y1 - y0, scale * W] in units of
+    the full range; one residual channel is added to every channel. The bicubic picture (a = -1/2, half-pixel phases,
+    mirrored edges) is an exact fraction and is rounded only once, together with the residual.
+    """
+    _check_image(image)
+    begin, end = rows or (0, scale * image.shape[0])
+    image = np.ascontiguousarray(image)
+    width = scale * image.shape[1]
+    out = np.empty((end - begin, width, image.shape[2]), image.dtype)
+    native = native_module()
+    step = max(1, _JOB_SAMPLES // (width * image.shape[2]))
+
+    def part(first: int, last: int) -> None:
+        added = None
+        if residual is not None:
+            added = np.ascontiguousarray(residual[:, first - begin : last - begin])
+        native.compose(image, added, scale, first, last, out[first - begin : last - begin])
+
+    (jobs or JobPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
+    return out
+
+
+def _check_image(image: NDArray[Sample]) -> None:
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or not 1 <= image.shape[2] <= 4 or 0 in image.shape:
+        raise InputError(
+            f"cannot compose a picture of {image.dtype}{list(image.shape)}", "give uint8 or uint16 [H, W, 1 to 4]"
+        )

@@ -1,0 +1,68 @@
+"""The cores this process may use, and the pool that shares jobs out among them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores by affinity, cut down by the cgroup's CPU quota (v2 `cpu.max`, v1 `cfs_quota_us`)."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _cgroup_quota(Path("/sys/fs/cgroup"))
+    return cores if quota == math.inf else max(1, min(cores, math.ceil(quota)))
+
+
+def _cgroup_quota(root: Path) -> float:
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+        return math.inf if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    try:
+        quota_us = int((root / "cpu/cpu.cfs_quota_us").read_text())
+        return quota_us / int((root / "cpu/cpu.cfs_period_us").read_text()) if quota_us > 0 else math.inf
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
+
+
+class JobPool:
+    """Runs short jobs on up to `threads` threads. One thread means the caller's own.
+
+    A job must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._executor = ThreadPoolExecutor(threads, "scales") if threads > 1 else None
+
+    def run(self, jobs: Iterable[Callable[[], object]], stop: Callable[[], object] = lambda: None) -> None:
+        """Runs every job. The first error or interrupt calls `stop`, drops the waiting jobs, and is raised."""
+        if self._executor is None:
+            for job in jobs:
+                job()
+            return
+        futures = [self._executor.submit(job) for job in jobs]
+        try:
+            finished = wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            _abandon(futures, stop)
+            raise
+        if finished.not_done:
+            _abandon(futures, stop)
+        for future in futures:
+            if not future.cancelled():
+                future.result()
+
+
+def _abandon(futures: list[Future[object]], stop: Callable[[], object]) -> None:
+    stop()
+    for future in futures:
+        future.cancel()
+    wait(futures)

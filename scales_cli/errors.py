@@ -1,0 +1,44 @@
+"""Every error this program raises on purpose.
+
+ScalesError                exit 1   something went wrong that has no better class
+├── UsageError             exit 2   arguments that cannot be meant
+├── InputError             exit 3   an input that is unreadable, unsupported or refused
+├── OutputError            exit 4   an output that cannot be written
+├── WeightsError           exit 5   a model that is unknown, damaged or incompatible
+└── MemoryLimitError       exit 6   a memory bound that cannot be met
+
+Library code raises these; only `cli/app.py` prints them and exits.
+"""
+
+from __future__ import annotations
+
+
+class ScalesError(Exception):
+    """Base of all errors: one line that says what happened, one that says what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ScalesError):
+    exit_code = 2
+
+
+class InputError(ScalesError):
+    exit_code = 3
+
+
+class OutputError(ScalesError):
+    exit_code = 4
+
+
+class WeightsError(ScalesError):
+    exit_code = 5
+
+
+class MemoryLimitError(ScalesError):
+    exit_code = 6

@@ -1,0 +1,94 @@
+"""Benchmark sets: folders of HR pictures, with or without the LR pictures made of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.formats import FORMATS
+from scales_cli.imaging.resize import imresize
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """A test picture: its HR file and, where the set brings one, its LR file."""
+
+    name: str
+    hr: Path
+    lr: Path | None
+
+    def load(self, scale: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """HR [sh, sw, 3], cropped at the right and bottom to a multiple of the scale, and LR [h, w, 3]."""
+        hr = _read_rgb(self.hr)
+        height, width = hr.shape[0] // scale, hr.shape[1] // scale
+        # Scores need an 11 x 11 window inside the border of `scale` pixels.
+        if min(height, width) * scale - 2 * scale < 11:
+            raise InputError(f"{self.hr}: {hr.shape[1]} x {hr.shape[0]} pixels are too few", "use larger HR pictures")
+        hr = hr[: height * scale, : width * scale]
+        if self.lr is None:
+            return hr, np.asarray(imresize(hr, 1 / scale, (height, width)), np.uint8)
+        lr = _read_rgb(self.lr)
+        if lr.shape != (height, width, 3):
+            raise InputError(
+                f"{self.lr}: {lr.shape[1]} x {lr.shape[0]} pixels, expected {width} x {height}",
+                f"it must be the HR picture shrunk by {scale}",
+            )
+        return hr, lr
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named set of test pictures for one scale."""
+
+    name: str
+    scale: int
+    pairs: tuple[ImagePair, ...]
+
+    def __iter__(self) -> Iterator[ImagePair]:
+        return iter(self.pairs)
+
+
+def find_benchmark(folder: str | os.PathLike[str], scale: int) -> Benchmark:
+    """The set in a folder: HR/ with LRbicx<scale>/ beside it, or HR pictures directly."""
+    root = Path(folder)
+    hr_folder = root / "HR" if (root / "HR").is_dir() else root
+    lr_folder = root / f"LRbicx{scale}"
+    if not lr_folder.is_dir() or hr_folder is root:
+        lr_folder = None
+    pairs = []
+    for hr in _pictures(hr_folder):
+        lr = lr_folder / hr.name if lr_folder is not None else None
+        if lr is not None and not lr.is_file():
+            raise InputError(f"{hr} has no counterpart {lr}", f"add it or remove {lr_folder}")
+        pairs.append(ImagePair(hr.stem, hr, lr))
+    if not pairs:
+        raise InputError(
+            f"{hr_folder}: no pictures in this folder", "give a folder of HR pictures, or one that holds HR/"
+        )
+    return Benchmark(root.resolve().name, scale, tuple(pairs))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    suffixes = {suffix for item in FORMATS for suffix in item.extensions}
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}", "give a folder of HR pictures") from error
+    return [file for file in files if file.suffix.lower() in suffixes and not file.name.startswith(".")]
+
+
+def _read_rgb(path: Path) -> NDArray[np.uint8]:
+    """An opaque 8-bit picture as RGB; grey is replicated, as the published figures do."""
+    pixels = read_image(path).pixels
+    if pixels.dtype != np.uint8 or pixels.shape[2] in (2, 4):
+        raise InputError(
+            f"{path}: has 16 bits a channel or transparency", "scores are defined for opaque 8-bit pictures"
+        )
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), np.uint8)

@@ -1,0 +1,118 @@
+"""Reading and writing picture files."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from scales_cli.errors import InputError, OutputError
+from scales_cli.imaging.decoding import Header, decode_image, read_header
+from scales_cli.imaging.encoding import encode_image, fit_to_format
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
+from scales_cli.imaging.picture import Picture
+
+MAX_FILE_BYTES = 2 * 2**30
+
+Source = str | os.PathLike[str] | bytes
+
+
+def read_image(source: Source | BinaryIO, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
+    """Decodes a file, given by its path, its bytes or an open stream."""
+    if isinstance(source, bytes):
+        _check_not_empty(source)
+        return decode_image(source, max_pixels)
+    if not isinstance(source, (str, os.PathLike)):
+        return read_image(read_stream(source), max_pixels=max_pixels)
+    with naming(source):
+        with opened(source) as stream:
+            data = read_stream(stream)
+        return read_image(data, max_pixels=max_pixels)
+
+
+def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
+    """Reads a file's header only."""
+    if isinstance(source, bytes):
+        _check_not_empty(source)
+        return read_header(io.BytesIO(source), max_pixels)
+    with naming(source), opened(source) as stream:
+        _check_not_empty(stream.read(1))
+        stream.seek(0)
+        return read_header(stream, max_pixels)
+
+
+def write_image(picture: Picture, path: str | os.PathLike[str], *, image_format: ImageFormat | None = None) -> Picture:
+    """Writes a file whole or not at all, in the format of its extension; returns the picture as it was written."""
+    target = Path(path)
+    image_format = image_format or format_for(target)
+    fitted = fit_to_format(picture, image_format)
+    with replacing(target) as stream:
+        encode_image(fitted, image_format, stream)
+    return fitted
+
+
+@contextmanager
+def naming(name: str | os.PathLike[str]) -> Iterator[None]:
+    """Puts a file's name before the message of an `InputError`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{os.fspath(name)}: {error.message}", error.hint) from error
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A regular file, open for reading: anything else could block or never end."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError("is a folder", "give picture files")
+        if not stat.S_ISREG(mode):
+            raise InputError("is not a regular file", "pipe it into `scales upscale -`")
+        stream = open(path, "rb")  # noqa: SIM115 (closed below, errors of the reader are not those of opening)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be read: {reason}", "check the path") from error
+    with stream:
+        yield stream
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[BinaryIO]:
+    """A stream to a temporary file beside `target` that takes its place at the end, or vanishes on any exception."""
+    temporary = target.parent / f".scales-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            with open(os.open(temporary, flags, 0o666), "w+b") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, target)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written: {error.strerror or error}", "check the folder") from error
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def read_stream(stream: BinaryIO) -> bytes:
+    """All of a stream, up to a limit."""
+    try:
+        data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", "check the file") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"the file has more than {MAX_FILE_BYTES} bytes", "use a smaller picture")
+    return data
+
+
+def _check_not_empty(data: bytes) -> None:
+    if not data:
+        raise InputError("the file is empty", "check how it was made")

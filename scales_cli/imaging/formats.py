@@ -1,0 +1,65 @@
+"""The picture formats this program reads and writes. A format is added by one line in `FORMATS`.
+
+Formats are recognised by content when reading (only those listed are ever tried: interpreters such as EPS, PDF or SVG are
+not) and chosen by extension when writing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from scales_cli.errors import OutputError
+
+MAX_OUTPUT_PIXELS = 2**30
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """What a format can hold. `name` is Pillow's; the first of `extensions` is the default one."""
+
+    name: str
+    extensions: tuple[str, ...]
+    max_side: int = 2**31 - 1
+    alpha: bool = False
+    sixteen_bit: bool = False
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raises `OutputError` where a picture of this size cannot be held."""
+        if max(width, height) > self.max_side:
+            raise OutputError(
+                f"{self.name} holds at most {self.max_side} pixels a side, the result has {width} x {height}",
+                "choose another format, e.g. PNG",
+            )
+
+
+PNG = ImageFormat("PNG", (".png",), alpha=True, sixteen_bit=True)
+JPEG = ImageFormat(
+    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), max_side=65500
+)  # libjpeg's limit, not the format's 65535
+WEBP = ImageFormat("WEBP", (".webp",), max_side=16383, alpha=True)
+TIFF = ImageFormat("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bit=True)
+BMP = ImageFormat("BMP", (".bmp", ".dib"))
+PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), sixteen_bit=True)
+
+FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, PPM)
+READABLE = "PNG, JPEG, WebP, TIFF, BMP or PPM"
+
+_ALIASES = {"MPO": JPEG}  # Pillow's name for the JPEG of a camera that stores further pictures behind the first
+
+
+def format_named(name: str | None) -> ImageFormat | None:
+    """The format of Pillow's name."""
+    known = {item.name: item for item in FORMATS} | _ALIASES
+    return known.get(name or "")
+
+
+def format_for(path: PurePath) -> ImageFormat:
+    """The format an output's extension asks for."""
+    suffix = path.suffix.lower()
+    for item in FORMATS:
+        if suffix in item.extensions:
+            return item
+    known = " ".join(item.extensions[0] for item in FORMATS)
+    what = f"unknown extension {suffix!r}" if suffix else "no extension"
+    raise OutputError(f"{path}: {what}", f"use one of {known}, or a folder that exists")

@@ -1,0 +1,96 @@
+"""What is kept of a file's metadata: orientation (to apply it), colour profile, resolution, harmless EXIF tags."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PIL import ExifTags, Image
+
+MAX_PROFILE_BYTES = 16 * 2**20
+MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
+
+_ORIENTATION = ExifTags.Base.Orientation
+_PROFILE_SPACES = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}
+
+# Tags that say who made the picture and how. Left out: place, thumbnail, maker notes and serial numbers, and whatever
+# describes the pixels, which are no longer those of the input.
+_KEPT = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
+_KEPT_OF_EXPOSURE = (
+    ExifTags.Base.ExposureTime,
+    ExifTags.Base.FNumber,
+    ExifTags.Base.ExposureProgram,
+    ExifTags.Base.ISOSpeedRatings,
+    ExifTags.Base.DateTimeOriginal,
+    ExifTags.Base.DateTimeDigitized,
+    ExifTags.Base.OffsetTime,
+    ExifTags.Base.OffsetTimeOriginal,
+    ExifTags.Base.ShutterSpeedValue,
+    ExifTags.Base.ApertureValue,
+    ExifTags.Base.ExposureBiasValue,
+    ExifTags.Base.MeteringMode,
+    ExifTags.Base.Flash,
+    ExifTags.Base.FocalLength,
+    ExifTags.Base.FocalLengthIn35mmFilm,
+    ExifTags.Base.LensMake,
+    ExifTags.Base.LensModel,
+)
+
+
+def read_orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8; 1 where there is none or a meaningless one."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # broken metadata does not make a picture unreadable
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    usable = all(math.isfinite(value) and 1 <= value <= 65535 for value in (x, y))
+    return (x, y) if usable else None
+
+
+def read_profile(image: Image.Image) -> bytes | None:
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or not 128 <= len(profile) <= MAX_PROFILE_BYTES:
+        return None
+    return profile
+
+
+def profile_fits(profile: bytes, channels: int) -> bool:
+    """Whether a profile is one at all and describes pixels of this many channels."""
+    return profile[36:40] == b"acsp" and profile[16:20] == _PROFILE_SPACES[channels]
+
+
+def read_exif(image: Image.Image) -> bytes | None:
+    """The harmless tags as a new EXIF block, None if there are none."""
+    kept = Image.Exif()
+    try:
+        exif = image.getexif()
+        exposure = _chosen(exif.get_ifd(ExifTags.IFD.Exif), _KEPT_OF_EXPOSURE)
+        for tag, value in _chosen(exif, _KEPT).items():
+            kept[tag] = value
+        if exposure:
+            kept.get_ifd(ExifTags.IFD.Exif).update(exposure)
+            kept[ExifTags.IFD.Exif] = exposure
+        block = kept.tobytes() if len(kept) else b""
+    except Exception:  # as above
+        return None
+    return block if 0 < len(block) <= MAX_EXIF_BYTES else None
+
+
+def _chosen(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:
+    return {int(name): tags[name] for name in names if name in tags}

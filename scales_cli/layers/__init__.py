@@ -1,0 +1,1 @@
+"""The equations of SCALES in torch, one module each."""

@@ -1,0 +1,189 @@
+// AVX2 with FMA (Haswell, Zen and later).
+#include <immintrin.h>
+
+#include "row_kernels.h"
+
+namespace scales {
+namespace {
+
+struct Avx2 {
+  // Lanes 0..7 (pixels 0, 8, 1, 9, ...) and 8..15.
+  struct F16 {
+    __m256 a, b;
+  };
+  using Mask = F16;  // all ones or all zeros a lane
+
+  static F16 load(const float* p) { return {_mm256_load_ps(p), _mm256_load_ps(p + 8)}; }
+  static F16 loadu(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static void store(float* p, F16 x) {
+    _mm256_store_ps(p, x.a);
+    _mm256_store_ps(p + 8, x.b);
+  }
+  static void storeu(float* p, F16 x) {
+    _mm256_storeu_ps(p, x.a);
+    _mm256_storeu_ps(p + 8, x.b);
+  }
+  static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+  static F16 set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static F16 add(F16 x, F16 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+  static F16 sub(F16 x, F16 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+  static F16 mul(F16 x, F16 y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+  static F16 div(F16 x, F16 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+  static F16 min(F16 x, F16 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+  static F16 max(F16 x, F16 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+  static F16 fma(F16 x, F16 y, F16 z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+  static F16 fms(F16 x, F16 y, F16 z) { return {_mm256_fmsub_ps(x.a, y.a, z.a), _mm256_fmsub_ps(x.b, y.b, z.b)}; }
+  static Mask mask(unsigned lanes) {
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i low = _mm256_set1_epi32(static_cast<int>(lanes & 0xFF)), high = _mm256_set1_epi32(static_cast<int>(lanes >> 8));
+    return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(low, bit), bit)),
+            _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(high, bit), bit))};
+  }
+  static Mask ge(F16 x, F16 y) { return {_mm256_cmp_ps(x.a, y.a, _CMP_GE_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_GE_OQ)}; }
+  static F16 select(Mask mask, F16 x, F16 y) {
+    return {_mm256_blendv_ps(y.a, x.a, mask.a), _mm256_blendv_ps(y.b, x.b, mask.b)};
+  }
+  static void store_mask(std::uint16_t* p, Mask mask) {
+    *p = static_cast<std::uint16_t>(_mm256_movemask_ps(mask.a) | _mm256_movemask_ps(mask.b) << 8);
+  }
+  // e * 2^n with n in the low bits of k.
+  static F16 shift_exponent(F16 e, F16 k) { return {shift_exponent(e.a, k.a), shift_exponent(e.b, k.b)}; }
+  static __m256 shift_exponent(__m256 e, __m256 k) {
+    return _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(e), _mm256_slli_epi32(_mm256_castps_si256(k), 23)));
+  }
+
+  static F16 to_lanes(F16 pixels) {
+    const __m256 low = _mm256_unpacklo_ps(pixels.a, pixels.b), high = _mm256_unpackhi_ps(pixels.a, pixels.b);
+    return {_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)};
+  }
+  static F16 to_pixels(F16 lanes) {
+    const __m256 low = _mm256_permute2f128_ps(lanes.a, lanes.b, 0x20), high = _mm256_permute2f128_ps(lanes.a, lanes.b, 0x31);
+    return {_mm256_shuffle_ps(low, high, 0x88), _mm256_shuffle_ps(low, high, 0xDD)};
+  }
+
+  // 32-bit counts in lane order.
+  struct Counts {
+    __m256i a, b;
+  };
+
+  // Shared xors of activations, as in bconv2d.h; they stay in the L1 cache, four pixels a register.
+  struct Taps {
+    Taps(const BConv2DRow& row, int word, int block) {
+      const std::size_t origin = packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
+      const std::uint64_t* rows[3] = {row.above + origin, row.centre + origin, row.below + origin};
+      for (int four = 0; four < 4; ++four) {
+        __m256i parity[3];
+        for (int k = 0; k < 3; ++k) {
+          const std::uint64_t* pixels = rows[k] + 4 * four;
+          const __m256i x = load_words(pixels - 1), y = load_words(pixels), z = load_words(pixels + 1);
+          shared[four][3 * k] = x;
+          shared[four][3 * k + 1] = _mm256_xor_si256(x, y);
+          shared[four][3 * k + 2] = _mm256_xor_si256(x, z);
+          parity[k] = _mm256_xor_si256(shared[four][3 * k + 1], z);
+        }
+        shared[four][9] = parity[0];
+        shared[four][10] = _mm256_xor_si256(parity[0], parity[1]);
+        shared[four][11] = _mm256_xor_si256(parity[0], parity[2]);
+        shared[four][12] = _mm256_xor_si256(shared[four][10], parity[2]);
+      }
+    }
+
+    Counts differing(const std::uint64_t* adders) const {
+      return {_mm256_or_si256(count(0, adders), _mm256_slli_epi64(count(2, adders), 32)),
+              _mm256_or_si256(count(1, adders), _mm256_slli_epi64(count(3, adders), 32))};
+    }
+
+    __m256i difference(int four, int index, const std::uint64_t* adders) const {
+      return _mm256_xor_si256(shared[four][index], _mm256_set1_epi64x(static_cast<long long>(adders[index])));
+    }
+
+    __m256i carries(int four, int adder, const std::uint64_t* adders) const {
+      const __m256i x12 = difference(four, 3 * adder + 1, adders), x13 = difference(four, 3 * adder + 2, adders);
+      return _mm256_xor_si256(difference(four, 3 * adder, adders), _mm256_and_si256(x12, x13));
+    }
+
+    // 64-bit counts of four pixels. A fifth adder over three of the carries leaves words of weight 1, 2, 2 and 4.
+    __m256i count(int four, const std::uint64_t* adders) const {
+      const __m256i x = carries(four, 0, adders), y = carries(four, 1, adders), z = carries(four, 2, adders);
+      const __m256i xy = _mm256_xor_si256(x, y), xz = _mm256_xor_si256(x, z);
+      const __m256i fours = byte_counts(_mm256_xor_si256(x, _mm256_and_si256(xy, xz)));
+      const __m256i twos = _mm256_add_epi8(byte_counts(_mm256_xor_si256(xy, z)), byte_counts(carries(four, 3, adders)));
+      const __m256i ones = byte_counts(difference(four, 12, adders));
+      const __m256i upper = _mm256_add_epi8(twos, _mm256_add_epi8(fours, fours));
+      // At most 9 taps of 8 bits a byte.
+      return _mm256_sad_epu8(_mm256_add_epi8(ones, _mm256_add_epi8(upper, upper)), _mm256_setzero_si256());
+    }
+
+    __m256i shared[4][kAdderWords];
+  };
+
+  static __m256i load_words(const std::uint64_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+
+  static __m256i byte_counts(__m256i bits) {
+    const __m256i nibble_count = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                                  0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i low = _mm256_and_si256(bits, nibble), high = _mm256_and_si256(_mm256_srli_epi32(bits, 4), nibble);
+    return _mm256_add_epi8(_mm256_shuffle_epi8(nibble_count, low), _mm256_shuffle_epi8(nibble_count, high));
+  }
+
+  static Counts load_counts(const std::int32_t* p) {
+    const __m256i* vectors = reinterpret_cast<const __m256i*>(p);
+    return {_mm256_load_si256(vectors), _mm256_load_si256(vectors + 1)};
+  }
+  static Counts add_counts(Counts x, Counts y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+
+  static F16 count_float(Counts counts) {
+    const __m256 origin = _mm256_set1_ps(kCountOrigin);
+    return {_mm256_or_ps(_mm256_castsi256_ps(counts.a), origin), _mm256_or_ps(_mm256_castsi256_ps(counts.b), origin)};
+  }
+  static F16 count_float(Counts counts, const std::int32_t* partial) {
+    return count_float(add_counts(counts, load_counts(partial)));
+  }
+  static void store_counts(std::int32_t* partial, Counts counts, bool add) {
+    if (add) counts = add_counts(counts, load_counts(partial));
+    __m256i* vectors = reinterpret_cast<__m256i*>(partial);
+    _mm256_store_si256(vectors, counts.a);
+    _mm256_store_si256(vectors + 1, counts.b);
+  }
+
+  // 64 masks of 16 lanes to 16 words of 64 channels: the top bits of 32 bytes at a time.
+  static void transpose(const std::uint16_t* masks, std::uint64_t* words) {
+    for (int half = 0; half < 2; ++half) {
+      const __m256i* source = reinterpret_cast<const __m256i*>(masks + 32 * half);
+      const __m256i first = _mm256_loadu_si256(source), second = _mm256_loadu_si256(source + 1);
+      const __m256i byte = _mm256_set1_epi16(0xFF);
+      // packus works within 128-bit halves: the permutation puts the channels back in order.
+      __m256i low = _mm256_packus_epi16(_mm256_and_si256(first, byte), _mm256_and_si256(second, byte));
+      __m256i high = _mm256_packus_epi16(_mm256_srli_epi16(first, 8), _mm256_srli_epi16(second, 8));
+      low = _mm256_permute4x64_epi64(low, 0xD8);
+      high = _mm256_permute4x64_epi64(high, 0xD8);
+      for (int lane = 7; lane >= 0; --lane) {
+        store_half(words, lane, half, _mm256_movemask_epi8(low));
+        store_half(words, lane + 8, half, _mm256_movemask_epi8(high));
+        low = _mm256_add_epi8(low, low);
+        high = _mm256_add_epi8(high, high);
+      }
+    }
+  }
+  static void store_half(std::uint64_t* words, int lane, int half, int bits) {
+    const int pixel = lane / 2 + 8 * (lane % 2);
+    const std::uint64_t value = static_cast<std::uint32_t>(bits);
+    words[pixel] = half == 0 ? value : words[pixel] | value << 32;
+  }
+
+  using Vector = __m256;
+  static constexpr int kVectorFloats = 8;
+  static constexpr int kTailVectors = 1;
+  static Vector vector(const float* p) { return _mm256_loadu_ps(p); }
+  static Vector broadcast(const float* p) { return _mm256_broadcast_ss(p); }
+  static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+  static void store_vector(float* p, Vector a) { _mm256_storeu_ps(p, a); }
+};
+
+}  // namespace
+
+const KernelTable kAvx2Kernels = vector_kernels<Avx2>("avx2");
+
+}  // namespace scales

@@ -1,0 +1,147 @@
+// Plain loops: what every other table must equal bit for bit.
+#include <bitset>
+#include <cmath>
+
+#include "kernel_table.h"
+#include "sigmoid.h"
+
+namespace scales {
+namespace {
+
+// Steps 5 to 7 of `OutputTransform` for the row `residual`.
+void prepare_next(const float* residual, int width, int channels, const NextLayer& next) {
+  const std::size_t stride = packed_stride(width);
+  for (int x = 0; x < width; ++x) {
+    const std::size_t block = x / kLanes;
+    const int lane = lane_of(x % kLanes);
+    float dot = next.spatial_bias;
+    for (int c = 0; c < channels; ++c) {
+      const float y = residual[(block * channels + c) * kLanes + lane];
+      std::uint64_t& word = next.bits[stride * (c / kWordBits) + kMargin + x];
+      const std::uint64_t bit = std::uint64_t{1} << (c % kWordBits);
+      word = y >= next.channels[c].threshold ? word | bit : word & ~bit;
+      dot = std::fma(next.channels[c].spatial, y, dot);
+    }
+    next.spatial[block * kLanes + lane] = sigmoid(dot);
+  }
+  if (next.row_sums == nullptr) return;
+  for (int c = 0; c < channels; ++c) {
+    float pool[kLanes] = {};
+    for (int x = 0; x < width; ++x) {
+      const std::size_t block = x / kLanes;
+      pool[x % kLanes] += residual[(block * channels + c) * kLanes + lane_of(x % kLanes)];
+    }
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) pool[i] += pool[i + half];
+    }
+    next.row_sums[c] = pool[0];
+  }
+}
+
+float head_pixel(const HeadParams& head, const float* rows, int width, int channel, int x) {
+  float sum = head.bias[channel];
+  const float* weight = head.weight + static_cast<std::size_t>(channel) * head.colors * kTaps;
+  for (int plane = 0; plane < 3 * head.colors; ++plane) {
+    const float* pixel = rows + plane_stride(width) * plane + kPlaneMargin + x;
+    for (int kx = 0; kx < 3; ++kx) sum = std::fma(weight[3 * plane + kx], pixel[kx - 1], sum);
+  }
+  return sum;
+}
+
+void head_row(const HeadParams& head, const float* rows, int width, float* residual, const NextLayer& next,
+              const RowScratch&) {
+  for (int x = 0; x < width; ++x) {
+    float* pixel = residual + residual_row_size(x / kLanes * kLanes, head.channels) + lane_of(x % kLanes);
+    for (int c = 0; c < head.channels; ++c) pixel[c * kLanes] = head_pixel(head, rows, width, c, x);
+  }
+  prepare_next(residual, width, head.channels, next);
+}
+
+int bconv2d_sum(const BConv2DParams& conv, const BConv2DRow& row, int o, int x) {
+  const std::uint64_t* rows[3] = {row.above, row.centre, row.below};
+  int differing = 0;
+  for (int word = 0; word < conv.words; ++word) {
+    const std::uint64_t* taps = conv.taps + (static_cast<std::size_t>(word) * conv.out_channels + o) * kTaps;
+    const std::size_t origin = packed_stride(row.width) * word + kMargin + x;
+    for (int tap = 0; tap < kTaps; ++tap) {
+      differing += static_cast<int>(
+          std::bitset<64>(rows[tap / 3][origin + tap % 3 - 1] ^ taps[tap]).count());
+    }
+  }
+  return conv.border[border_index(conv, row.border, border_of(x, row.width)) + o] - 2 * differing;
+}
+
+void bconv2d_row(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                 const NextLayer& next, const RowScratch&) {
+  for (int x = 0; x < row.width; ++x) {
+    const std::size_t block = x / kLanes;
+    const int lane = lane_of(x % kLanes);
+    const float spatial = row.spatial[block * kLanes + lane];
+    for (int o = 0; o < conv.out_channels; ++o) {
+      const OutputTransform& t = transform[o];
+      float& residual = row.residual[(block * conv.out_channels + o) * kLanes + lane];
+      const float half_sum = -0.5F * static_cast<float>(bconv2d_sum(conv, row, o, x));
+      const float z = std::fma(half_sum * spatial, t.scale, -t.shift_in);
+      const float activation = z >= 0 ? z : z * t.slope;
+      residual = (residual + activation) + t.shift_out;
+    }
+  }
+  prepare_next(row.residual, row.width, conv.out_channels, next);
+}
+
+void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch&,
+                      std::int32_t* sums) {
+  for (int o = 0; o < conv.out_channels; ++o) {
+    for (int x = 0; x < row.width; ++x) {
+      sums[static_cast<std::size_t>(o) * row.width + x] = bconv2d_sum(conv, row, o, x);
+    }
+  }
+}
+
+void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual,
+                    float* tail_row) {
+  for (int chunk = 0; chunk < chunk_count(width); ++chunk) {
+    for (int c = 0; c < head.channels; ++c) {
+      for (int i = 0; i < kChunkStride; ++i) {
+        const int x = chunk * kChunk + i - 1;
+        float sum = 0;
+        if (x >= 0 && x < width) {
+          const std::size_t block = x / kLanes;
+          sum = residual[(block * head.channels + c) * kLanes + lane_of(x % kLanes)] +
+                head_pixel(head, rows, width, c, x);
+        }
+        tail_row[(static_cast<std::size_t>(chunk) * head.channels + c) * kChunkStride + i] = sum;
+      }
+    }
+  }
+}
+
+void tail_row(const TailParams& tail, const float* const rows[3], int width, float* out) {
+  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
+  for (int o = 0; o < tail.outputs; ++o) {
+    const float* weight = tail.weight +
+                          static_cast<std::size_t>(o / tail.group) * kTaps * tail.channels * tail.group +
+                          o % tail.group;
+    for (int x = 0; x < width; ++x) {
+      float sum = tail.bias[o];
+      for (int ky = 0; ky < 3; ++ky) {
+        for (int c = 0; c < tail.channels; ++c) {
+          const std::size_t line = static_cast<std::size_t>(x / kChunk) * tail.channels + c;
+          const float* pixel = rows[ky] + line * kChunkStride + x % kChunk;
+          for (int kx = 0; kx < 3; ++kx) {
+            const std::size_t tap = (static_cast<std::size_t>(ky) * tail.channels + c) * 3 + kx;
+            sum = std::fma(weight[tap * tail.group], pixel[kx], sum);
+          }
+        }
+      }
+      out[stride * o + x] = sum;
+    }
+  }
+}
+
+}  // namespace
+
+const KernelTable kReferenceKernels = {"reference",      head_row, bconv2d_row, bconv2d_sums_row,
+                                       tail_input_row, tail_row};
+
+}  // namespace scales

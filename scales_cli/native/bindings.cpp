@@ -1,0 +1,342 @@
+// Python's view of the native engine. Every shape and range is checked here; nothing behind it checks again.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "composition.h"
+#include "gate_pass.h"
+#include "kernel_table.h"
+#include "network.h"
+#include "row_stream.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace scales {
+namespace {
+
+template <class T, int dimensions>
+using Array = nb::ndarray<T, nb::numpy, nb::ndim<dimensions>, nb::c_contig, nb::device::cpu>;
+template <class T, int dimensions>
+using Input = Array<const T, dimensions>;
+
+constexpr std::int64_t kMaxSide = 1 << 20;
+constexpr std::int64_t kMaxPixels = std::int64_t{1} << 31;
+
+void require(bool condition, const char* message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+template <class ArrayType>
+void require_shape(const ArrayType& array, std::initializer_list<std::size_t> shape, const char* name) {
+  std::size_t axis = 0;
+  for (const std::size_t length : shape) {
+    if (array.shape(axis++) != length) throw std::invalid_argument(std::string(name) + " has the wrong shape");
+  }
+}
+
+int side(std::size_t length, const char* message) {
+  require(length >= 1 && length <= static_cast<std::size_t>(kMaxSide), message);
+  return static_cast<int>(length);
+}
+
+int count(std::size_t length, const char* message) {
+  require(length >= 1 && length <= 4096, message);
+  return static_cast<int>(length);
+}
+
+template <class T, std::size_t dimensions>
+Array<T, dimensions> new_array(const std::size_t (&shape)[dimensions]) {
+  std::size_t size = 1;
+  for (const std::size_t length : shape) size *= length;
+  auto values = std::make_unique<T[]>(size);
+  T* data = values.get();
+  nb::capsule owner(values.release(), [](void* pointer) noexcept { delete[] static_cast<T*>(pointer); });
+  return Array<T, dimensions>(data, dimensions, shape, owner);
+}
+
+// The table that SCALES_ISA names, else the best: chosen once.
+const KernelTable& default_kernels() {
+  static const KernelTable& kernels = [] () -> const KernelTable& {
+    const char* forced = std::getenv("SCALES_ISA");
+    return select_kernels(CpuFeatures::detect(), forced == nullptr ? "" : forced);
+  }();
+  return kernels;
+}
+
+const KernelTable& kernels_for(const std::optional<std::string>& isa) {
+  return isa ? select_kernels(CpuFeatures::detect(), *isa) : default_kernels();
+}
+
+std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, Input<float, 1> head_bias,
+                                      Input<std::uint64_t, 5> bits, Input<float, 2> threshold,
+                                      Input<float, 2> weight_scale, Input<float, 2> spatial,
+                                      Input<float, 1> spatial_bias, Input<float, 2> channel,
+                                      Input<float, 2> shift_in, Input<float, 2> slope, Input<float, 2> shift_out,
+                                      Input<float, 4> tail_weight, Input<float, 1> tail_bias,
+                                      const std::optional<std::string>& isa) {
+  require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
+  const std::size_t channels = head_weight.shape(0), colors = head_weight.shape(1), layers = bits.shape(0);
+  count(channels, "channels must be 64 to 1024");
+  count(layers, "layers must be 1 to 4096");
+  require(colors == 1 || colors == 3, "colors must be 1 or 3");
+  require(channels % kWordBits == 0, "channels must be a multiple of 64");
+  const std::size_t outputs = colors * scale * scale;
+  require_shape(head_weight, {channels, colors, 3, 3}, "head_weight");
+  require_shape(head_bias, {channels}, "head_bias");
+  require_shape(bits, {layers, channels, 3, 3, channels / kWordBits}, "bits");
+  require_shape(threshold, {layers, channels}, "threshold");
+  require_shape(weight_scale, {layers, channels}, "scale");
+  require_shape(spatial, {layers, channels}, "spatial");
+  require_shape(spatial_bias, {layers}, "spatial_bias");
+  require_shape(channel, {layers, channel.shape(1)}, "channel");
+  count(channel.shape(1), "channel must have 1 to 4096 taps");
+  require_shape(shift_in, {layers, channels}, "shift_in");
+  require_shape(slope, {layers, channels}, "slope");
+  require_shape(shift_out, {layers, channels}, "shift_out");
+  require_shape(tail_weight, {outputs, channels, 3, 3}, "tail_weight");
+  require_shape(tail_bias, {outputs}, "tail_bias");
+  NetworkTensors tensors{};
+  tensors.scale = scale;
+  tensors.colors = static_cast<int>(colors);
+  tensors.channels = static_cast<int>(channels);
+  tensors.layers = static_cast<int>(layers);
+  tensors.gate_taps = static_cast<int>(channel.shape(1));
+  tensors.head_weight = head_weight.data();
+  tensors.head_bias = head_bias.data();
+  tensors.bits = bits.data();
+  tensors.threshold = threshold.data();
+  tensors.weight_scale = weight_scale.data();
+  tensors.spatial = spatial.data();
+  tensors.spatial_bias = spatial_bias.data();
+  tensors.channel = channel.data();
+  tensors.shift_in = shift_in.data();
+  tensors.slope = slope.data();
+  tensors.shift_out = shift_out.data();
+  tensors.tail_weight = tail_weight.data();
+  tensors.tail_bias = tail_bias.data();
+  return std::make_shared<Network>(tensors, kernels_for(isa));
+}
+
+std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
+                                         const std::vector<Input<float, 3>>& windows) {
+  require(!windows.empty() && windows.size() <= 4096, "a gate pass needs 1 to 4096 windows");
+  std::int64_t pixels = 0;
+  for (const auto& window : windows) {
+    require(window.shape(0) == static_cast<std::size_t>(network->colors()), "windows have the wrong colours");
+    require(window.shape(2) == windows.front().shape(2), "windows differ in width");
+    const std::int64_t height = side(window.shape(1), "windows must be 1 to 2^20 rows tall");
+    pixels += height * side(window.shape(2), "windows must be 1 to 2^20 pixels wide");
+    require(pixels <= kMaxPixels, "the windows have too many pixels");
+  }
+  nb::gil_scoped_release release;
+  std::vector<Planes> planes;
+  for (const auto& window : windows) {
+    const int height = static_cast<int>(window.shape(1)), width = static_cast<int>(window.shape(2));
+    planes.emplace_back(window.data(), network->colors(), height, width, 0, height);
+  }
+  return std::make_shared<GatePass>(std::move(network), std::move(planes));
+}
+
+void require_rows(int begin, int end, int rows) {
+  require(0 <= begin && begin < end && end <= rows, "rows are outside the picture");
+}
+
+template <class Object>
+void require_output(const Object& object, const Array<float, 3>& out, int rows) {
+  const Network& network = object.network();
+  const std::size_t scale = network.scale();
+  require_shape(out, {static_cast<std::size_t>(network.colors()), scale * rows, scale * object.width()}, "out");
+}
+
+std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network, std::shared_ptr<FixedGates> gates,
+                                           Input<float, 3> planes, int first_row, int height, int begin, int end) {
+  require(height >= 1 && height <= kMaxSide, "pictures must be 1 to 2^20 rows tall");
+  require_rows(begin, end, height);
+  require(planes.shape(0) == static_cast<std::size_t>(network->colors()), "planes have the wrong colours");
+  require(gates->transforms.size() == static_cast<std::size_t>(network->layers()) * network->channels(),
+          "the gates belong to another network");
+  const int rows = side(planes.shape(1), "planes must be 1 to 2^20 rows tall");
+  const int width = side(planes.shape(2), "planes must be 1 to 2^20 pixels wide");
+  const int halo = RowStream::halo(*network);
+  require(first_row >= 0 && first_row <= std::max(begin - halo, 0) && rows <= height - first_row &&
+              rows >= std::min(end + halo, height) - first_row,
+          "planes lack rows of the band's halo");
+  nb::gil_scoped_release release;
+  Planes copy(planes.data(), network->colors(), rows, width, first_row, height);
+  return std::make_shared<RowStream>(std::move(network), std::move(gates), std::move(copy), begin, end);
+}
+
+Array<std::uint64_t, 3> pack_activations(Input<std::int8_t, 3> signs) {
+  const int channels = count(signs.shape(0), "channels must be 1 to 4096");
+  const int height = side(signs.shape(1), "rows must be 1 to 2^20"), width = side(signs.shape(2), "columns must be 1 to 2^20");
+  auto packed = new_array<std::uint64_t>({static_cast<std::size_t>(height), static_cast<std::size_t>(word_count(channels)),
+                                          static_cast<std::size_t>(width)});
+  const std::size_t pixels = static_cast<std::size_t>(height) * width;
+  for (int c = 0; c < channels; ++c) {
+    for (std::size_t i = 0; i < pixels; ++i) {
+      const std::size_t word = (i / width * word_count(channels) + c / kWordBits) * width + i % width;
+      packed.data()[word] |= std::uint64_t{signs.data()[pixels * c + i] >= 0} << (c % kWordBits);
+    }
+  }
+  return packed;
+}
+
+// The plain operation: packed [height][words][width], weights [out][3][3][words] -> int32 [out][height][width].
+Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64_t, 4> weights, int channels,
+                               const std::optional<std::string>& isa) {
+  require(channels >= 1 && channels <= 1024, "channels must be 1 to 1024");
+  const std::size_t words = word_count(channels);
+  const int height = side(packed.shape(0), "rows must be 1 to 2^20"), width = side(packed.shape(2), "columns must be 1 to 2^20");
+  const int outputs = count(weights.shape(0), "outputs must be 1 to 4096");
+  require_shape(packed, {packed.shape(0), words, packed.shape(2)}, "packed");
+  require_shape(weights, {weights.shape(0), 3, 3, words}, "weights");
+  const KernelTable& kernels = kernels_for(isa);
+  auto sums = new_array<std::int32_t>({static_cast<std::size_t>(outputs), static_cast<std::size_t>(height),
+                                       static_cast<std::size_t>(width)});
+  nb::gil_scoped_release release;
+  const BConv2DFilter filter(weights.data(), channels, outputs);
+  PackedTensor rows(height + 2, width, static_cast<int>(words));  // with a row of zeros above and below
+  const int used = channels % kWordBits;
+  for (int y = 0; y < height; ++y) {
+    for (std::size_t word = 0; word < words; ++word) {
+      const bool partly = used != 0 && word + 1 == words;
+      const std::uint64_t valid = partly ? (std::uint64_t{1} << used) - 1 : ~std::uint64_t{0};
+      std::uint64_t* target = rows.row(y + 1) + packed_stride(width) * word + kMargin;
+      for (int x = 0; x < width; ++x) target[x] = packed.data()[(y * words + word) * width + x] & valid;
+    }
+  }
+  JobScratch scratch(outputs);
+  AlignedBuffer<std::int32_t> line(static_cast<std::size_t>(outputs) * width);
+  for (int y = 0; y < height; ++y) {
+    const BConv2DRow row = {width, border_of(y, height), rows.row(y), rows.row(y + 1), rows.row(y + 2), nullptr, nullptr};
+    kernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), line.data());
+    for (std::size_t o = 0; o < static_cast<std::size_t>(outputs); ++o) {
+      for (int x = 0; x < width; ++x) sums.data()[(o * height + y) * width + x] = line[o * width + x];
+    }
+  }
+  return sums;
+}
+
+template <class Sample>
+Picture<Sample> picture_of(const Input<Sample, 3>& image) {
+  require(image.shape(2) >= 1 && image.shape(2) <= 4, "pictures must have 1 to 4 channels");
+  return {image.data(), side(image.shape(0), "pictures must be 1 to 2^20 rows tall"),
+          side(image.shape(1), "pictures must be 1 to 2^20 pixels wide"), static_cast<int>(image.shape(2))};
+}
+
+template <class Sample>
+void compose_array(Input<Sample, 3> image, const std::optional<Input<float, 3>>& residual, int scale, int begin, int end,
+                   Array<Sample, 3> out) {
+  const Picture<Sample> picture = picture_of<Sample>(image);
+  require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
+  require(0 <= begin && begin <= end && end <= picture.height * scale, "output rows are outside the picture");
+  const std::size_t rows = end - begin, width = static_cast<std::size_t>(scale) * picture.width;
+  require_shape(out, {rows, width, image.shape(2)}, "out");
+  const int planes = residual ? static_cast<int>(residual->shape(0)) : 0;
+  if (residual) {
+    require(planes == 1 || planes == picture.channels, "residual must have 1 channel or as many as the picture");
+    require_shape(*residual, {residual->shape(0), rows, width}, "residual");
+  }
+  nb::gil_scoped_release release;
+  compose(picture, residual ? residual->data() : nullptr, planes, scale, begin, end, out.data());
+}
+
+template <class Sample>
+void luma_array(Input<Sample, 3> image, Array<float, 2> out) {
+  const Picture<Sample> picture = picture_of<Sample>(image);
+  require_shape(out, {image.shape(0), image.shape(1)}, "out");
+  nb::gil_scoped_release release;
+  luma(picture, out.data());
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+  module.doc() = "Kernels and executors of packed 1-bit networks; see scales_cli/native.";
+
+  module.def("available_isas", [] { return available_kernels(CpuFeatures::detect()); },
+             "Names of the kernel tables this CPU can execute, fastest first.");
+
+  nb::class_<FixedGates>(module, "FixedGates", "Channel gates of one picture, folded into every layer's scales.");
+
+  nb::class_<Network>(module, "Network", "A packed network, ready to run on one kernel table.")
+      .def_static("from_tensors", &make_network, "scale"_a, "head_weight"_a.noconvert(), "head_bias"_a.noconvert(),
+                  "bits"_a.noconvert(), "threshold"_a.noconvert(), "weight_scale"_a.noconvert(),
+                  "spatial"_a.noconvert(), "spatial_bias"_a.noconvert(), "channel"_a.noconvert(),
+                  "shift_in"_a.noconvert(), "slope"_a.noconvert(), "shift_out"_a.noconvert(),
+                  "tail_weight"_a.noconvert(), "tail_bias"_a.noconvert(), "isa"_a = nb::none())
+      .def_prop_ro("isa", [](const Network& network) { return std::string(network.kernels().name); })
+      .def_prop_ro("layers", &Network::layers)
+      .def_prop_ro("halo", [](const Network& network) { return RowStream::halo(network); },
+                   "LR rows of context above and below a band.");
+
+  nb::class_<GatePass>(module, "GatePass", "Layer by layer over whole windows; rows are numbered through all of them.")
+      .def(nb::new_(&make_gate_pass), "network"_a, "windows"_a)
+      .def_prop_ro("rows", &GatePass::rows)
+      .def("head",
+           [](GatePass& pass, int begin, int end) {
+             require_rows(begin, end, pass.rows());
+             nb::gil_scoped_release release;
+             pass.head(begin, end);
+           },
+           "begin"_a, "end"_a)
+      .def("fix_gates",
+           [](GatePass& pass, int layer) {
+             require(layer >= 0 && layer < pass.network().layers(), "no such layer");
+             nb::gil_scoped_release release;
+             pass.fix_gates(layer);
+           },
+           "layer"_a)
+      .def("layer",
+           [](GatePass& pass, int layer, int begin, int end) {
+             require(layer >= 0 && layer < pass.network().layers(), "no such layer");
+             require_rows(begin, end, pass.rows());
+             nb::gil_scoped_release release;
+             pass.layer(layer, begin, end);
+           },
+           "layer"_a, "begin"_a, "end"_a)
+      .def("residual",
+           [](const GatePass& pass, int begin, int end, Array<float, 3> out) {
+             require_rows(begin, end, pass.height());
+             require_output(pass, out, end - begin);
+             nb::gil_scoped_release release;
+             pass.residual(begin, end, out.data());
+           },
+           "begin"_a, "end"_a, "out"_a.noconvert(), "Network output of the first window's rows.")
+      .def("gates", [](const GatePass& pass) { return std::make_shared<FixedGates>(pass.gates()); });
+
+  nb::class_<RowStream>(module, "RowStream", "One band of a picture, row by row through all layers at once.")
+      .def(nb::new_(&make_row_stream), "network"_a, "gates"_a, "planes"_a.noconvert(), "first_row"_a, "height"_a,
+           "begin"_a, "end"_a)
+      .def("advance",
+           [](RowStream& stream, int rows, Array<float, 3> out) {
+             require(rows >= 1, "rows must be at least 1");
+             require_output(stream, out, stream.band_rows());
+             nb::gil_scoped_release release;
+             return stream.advance(rows, out.data());
+           },
+           "rows"_a, "out"_a.noconvert(), "Writes up to `rows` more LR rows; returns the LR rows written so far.");
+
+  module.def("pack_activations", &pack_activations, "signs"_a.noconvert());
+  module.def("bconv2d", &bconv2d, "packed"_a.noconvert(), "weights"_a.noconvert(), "channels"_a, "isa"_a = nb::none());
+  module.def("compose", &compose_array<std::uint8_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(), "scale"_a,
+             "begin"_a, "end"_a, "out"_a.noconvert());
+  module.def("compose", &compose_array<std::uint16_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(), "scale"_a,
+             "begin"_a, "end"_a, "out"_a.noconvert());
+  module.def("luma", &luma_array<std::uint8_t>, "image"_a.noconvert(), "out"_a.noconvert());
+  module.def("luma", &luma_array<std::uint16_t>, "image"_a.noconvert(), "out"_a.noconvert());
+}
+
+}  // namespace scales

@@ -1,0 +1,107 @@
+#include "gate_pass.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tail_window.h"
+
+namespace scales {
+namespace {
+
+int widest(const std::vector<Planes>& windows) {
+  int width = 0;
+  for (const Planes& window : windows) width = std::max(width, window.width());
+  return width;
+}
+
+int total_rows(const std::vector<Planes>& windows) {
+  int rows = 0;
+  for (const Planes& window : windows) rows += window.height();
+  return rows;
+}
+
+}  // namespace
+
+GatePass::GatePass(std::shared_ptr<const Network> network, std::vector<Planes> windows)
+    : network_(std::move(network)),
+      windows_(std::move(windows)),
+      width_(widest(windows_)),
+      gates_(*network_),
+      residual_size_(residual_row_size(width_, network_->channels())),
+      spatial_size_(residual_row_size(width_, 1)),
+      residual_(residual_size_ * total_rows(windows_)),
+      spatial_(spatial_size_ * total_rows(windows_)),
+      bits_{PackedTensor(total_rows(windows_), width_, word_count(network_->channels())),
+            PackedTensor(total_rows(windows_), width_, word_count(network_->channels()))},
+      outside_(packed_stride(width_) * word_count(network_->channels())),
+      row_sums_(static_cast<std::size_t>(total_rows(windows_)) * network_->channels()) {
+  for (std::size_t window = 0; window < windows_.size(); ++window) {
+    if (windows_[window].width() != width_) throw std::invalid_argument("windows differ in width");
+    for (int y = 0; y < windows_[window].height(); ++y) {
+      row_window_.push_back(static_cast<int>(window));
+      row_in_window_.push_back(y);
+    }
+  }
+}
+
+NextLayer GatePass::next_layer(int layer, int row) {
+  NextLayer next = network_->next_layer(layer);
+  next.spatial = spatial_.data() + spatial_size_ * row;
+  next.bits = bits_[layer % 2].row(row);
+  next.row_sums = row_sums_.data() + static_cast<std::size_t>(row) * network_->channels();
+  return next;
+}
+
+void GatePass::head(int begin, int end) {
+  JobScratch scratch(*network_);
+  AlignedBuffer<float> window(Planes::window_size(network_->colors(), width_));
+  for (int row = begin; row < end; ++row) {
+    windows_[row_window_[row]].gather(row_in_window_[row], window.data());
+    network_->kernels().head_row(network_->head(), window.data(), width_, residual_.data() + residual_size_ * row,
+                                 next_layer(0, row), scratch.rows());
+  }
+}
+
+void GatePass::fix_gates(int layer) {
+  const int channels = network_->channels();
+  std::vector<double> sum(channels);
+  for (int row = 0; row < rows(); ++row) {
+    const float* sums = row_sums_.data() + static_cast<std::size_t>(row) * channels;
+    for (int c = 0; c < channels; ++c) sum[c] += sums[c];
+  }
+  std::vector<float> mean(channels);
+  const double pixels = static_cast<double>(rows()) * width_;
+  for (int c = 0; c < channels; ++c) mean[c] = static_cast<float>(sum[c] / pixels);
+  network_->fold_gates(layer, mean.data(), gates_.layer(layer));
+}
+
+void GatePass::layer(int index, int begin, int end) {
+  JobScratch scratch(*network_);
+  const BConv2DParams conv = network_->bconv2d(index);
+  const PackedTensor& bits = bits_[index % 2];
+  for (int row = begin; row < end; ++row) {
+    const int border = border_of(row_in_window_[row], windows_[row_window_[row]].height());
+    const BConv2DRow input = {width_,
+                              border,
+                              border & kFirst ? outside_.data() : bits.row(row - 1),
+                              bits.row(row),
+                              border & kLast ? outside_.data() : bits.row(row + 1),
+                              spatial_.data() + spatial_size_ * row,
+                              residual_.data() + residual_size_ * row};
+    network_->kernels().bconv2d_row(conv, gates_.layer(index), input, next_layer(index + 1, row), scratch.rows());
+  }
+}
+
+void GatePass::residual(int begin, int end, float* out) const {
+  const Planes& planes = windows_.front();
+  const int scale = network_->scale(), height = planes.height();
+  const std::size_t out_row = static_cast<std::size_t>(scale) * scale * width_;
+  TailWindow tail(*network_, width_);
+  for (int y = std::max(begin - 1, 0); y < std::min(end + 1, height); ++y) {
+    tail.push(y, residual_.data() + residual_size_ * y, planes);
+    if (y - 1 >= begin) tail.emit(y - 1, height, out + out_row * (y - 1 - begin), out_row * (end - begin));
+  }
+  if (end == height) tail.emit(end - 1, height, out + out_row * (end - 1 - begin), out_row * (end - begin));
+}
+
+}  // namespace scales

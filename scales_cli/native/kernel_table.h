@@ -1,0 +1,105 @@
+// The row kernels a network is made of, one table of them per instruction set.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bconv2d.h"
+#include "output_transform.h"
+
+namespace scales {
+
+// Memory a kernel may scribble on; one per job.
+struct RowScratch {
+  std::uint16_t* masks;   // [channels] thresholded lanes of one block
+  std::int32_t* partial;  // [channels][16] counts of the words before the last
+  float* pool;            // [channels][16] pooling lanes of one row
+};
+
+// What a row leaves behind for the layer that follows.
+struct NextLayer {
+  const Binarization* channels;
+  float spatial_bias;
+  float* spatial;       // [block][16] gates sigmoid(<weight, y> + bias)
+  std::uint64_t* bits;  // packed row
+  float* row_sums;      // [channels] sums of y over the row, or null where the gates are fixed already
+};
+
+// Full-precision 3x3 head on 4 p - 2. `rows` holds [colour][ky][16 + pixels + 16] with zeros outside the picture.
+struct HeadParams {
+  int colors;
+  int channels;
+  const float* weight;  // [channels][colors * 9]
+  const float* bias;    // [channels]
+};
+
+static constexpr int kPlaneMargin = 16;
+static constexpr std::size_t plane_stride(int width) {
+  return 2 * kPlaneMargin + static_cast<std::size_t>(kLanes) * block_count(width);
+}
+
+struct BConv2DRow {
+  int width;
+  int border;  // Border of the row
+  const std::uint64_t *above, *centre, *below;
+  const float* spatial;  // may be the array that `NextLayer` overwrites
+  float* residual;       // updated in place
+};
+
+// Full-precision 3x3 tail. Its input rows are cut into chunks of 32 pixels with their neighbours,
+// [chunk][channel][34], so that a chunk's three rows stay in the L1 cache; outputs come in groups that fit in registers.
+struct TailParams {
+  int channels;
+  int outputs;
+  int group;
+  const float* weight;  // [outputs / group][ky][channel][kx][group]
+  const float* bias;    // [outputs]
+};
+
+static constexpr int kChunk = 32;
+static constexpr int kChunkStride = kChunk + 2;
+static constexpr int chunk_count(int width) { return (width + kChunk - 1) / kChunk; }
+
+struct KernelTable {
+  const char* name;
+  // residual = head(rows), and what layer 0 needs of it.
+  void (*head_row)(const HeadParams&, const float* rows, int width, float* residual, const NextLayer&,
+                   const RowScratch&);
+  // residual = layer(residual), steps 1 to 7 of `OutputTransform`.
+  void (*bconv2d_row)(const BConv2DParams&, const OutputTransform*, const BConv2DRow&, const NextLayer&,
+                      const RowScratch&);
+  // The bare integer sums [out][width] of one row.
+  void (*bconv2d_sums_row)(const BConv2DParams&, const BConv2DRow&, const RowScratch&, std::int32_t* sums);
+  // tail_row = residual + head(rows): the global skip, in the tail's layout.
+  void (*tail_input_row)(const HeadParams&, const float* rows, int width, const float* residual,
+                         float* tail_row);
+  // out = [outputs][32 * chunks]; rows are the tail rows above, at and below (zeros outside the picture).
+  // Reduction order of a pixel: ky, channel, kx.
+  void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
+};
+
+struct CpuFeatures {
+  bool avx2_fma = false;
+  bool avx512_bits = false;  // F, BW, DQ, VL, VBMI, GFNI, VPOPCNTDQ
+  bool neon = false;
+
+  static CpuFeatures detect();
+};
+
+// The fastest table the CPU can execute, or the one that `isa` names; throws std::invalid_argument with the names
+// of the available ones where it cannot be had.
+const KernelTable& select_kernels(const CpuFeatures& features, const std::string& isa = "");
+
+// Names of the tables the CPU can execute, fastest first.
+std::vector<std::string> available_kernels(const CpuFeatures& features);
+
+extern const KernelTable kReferenceKernels;
+#ifdef SCALES_X86
+extern const KernelTable kAvx2Kernels, kAvx512Kernels;
+#endif
+#ifdef SCALES_NEON
+extern const KernelTable kNeonKernels;
+#endif
+
+}  // namespace scales

@@ -1,0 +1,106 @@
+#include "network.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "sigmoid.h"
+
+namespace scales {
+namespace {
+
+// Largest number of output channels whose sums fit in the registers of one tail kernel step and divides `outputs`.
+int tail_group(int outputs) {
+  for (const int group : {9, 8, 6, 4}) {
+    if (outputs % group == 0) return group;
+  }
+  throw std::invalid_argument("the tail has an unsupported number of outputs");
+}
+
+}  // namespace
+
+Network::Network(const NetworkTensors& t, const KernelTable& kernels)
+    : scale_(t.scale),
+      colors_(t.colors),
+      channels_(t.channels),
+      layers_(t.layers),
+      gate_taps_(t.gate_taps),
+      kernels_(&kernels) {
+  if (scale_ < 2 || scale_ > 4 || (colors_ != 1 && colors_ != 3) || channels_ < kWordBits ||
+      channels_ > 1024 || channels_ % kWordBits != 0 || layers_ < 1 || layers_ > 4096 || gate_taps_ < 1 ||
+      gate_taps_ % 2 == 0 || gate_taps_ > channels_) {
+    throw std::invalid_argument("not the dimensions of a packed network");
+  }
+  const std::size_t channels = channels_;
+  head_weight_.assign(t.head_weight, t.head_weight + channels * colors_ * kTaps);
+  head_bias_.assign(t.head_bias, t.head_bias + channels);
+  gate_weight_.assign(t.channel, t.channel + static_cast<std::size_t>(layers_) * gate_taps_);
+  spatial_bias_.assign(t.spatial_bias, t.spatial_bias + layers_);
+  spatial_bias_.push_back(0);
+
+  filters_.reserve(layers_);
+  binarizations_.resize((layers_ + 1) * channels);
+  transforms_.resize(layers_ * channels);
+  const std::size_t filter_size = channels * kTaps * word_count(channels_);
+  for (int layer = 0; layer < layers_; ++layer) {
+    filters_.emplace_back(t.bits + filter_size * layer, channels_, channels_);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const std::size_t i = layer * channels + c;
+      binarizations_[i] = {t.threshold[i], t.spatial[i]};
+      transforms_[i] = {t.weight_scale[i], t.shift_in[i], t.slope[i], t.shift_out[i]};
+    }
+  }
+
+  const TailParams view = tail();
+  tail_bias_.assign(t.tail_bias, t.tail_bias + view.outputs);
+  tail_weight_.resize(static_cast<std::size_t>(view.outputs) * channels * kTaps);
+  for (int o = 0; o < view.outputs; ++o) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      for (int tap = 0; tap < kTaps; ++tap) {
+        const std::size_t group = o / view.group, lane = o % view.group;
+        const std::size_t line = (group * 3 + tap / 3) * channels + c;
+        tail_weight_[(line * 3 + tap % 3) * view.group + lane] = t.tail_weight[(o * channels + c) * kTaps + tap];
+      }
+    }
+  }
+}
+
+HeadParams Network::head() const { return {colors_, channels_, head_weight_.data(), head_bias_.data()}; }
+
+TailParams Network::tail() const {
+  const int outputs = colors_ * scale_ * scale_;
+  return {channels_, outputs, tail_group(outputs), tail_weight_.data(), tail_bias_.data()};
+}
+
+NextLayer Network::next_layer(int layer) const {
+  return {binarizations_.data() + static_cast<std::size_t>(layer) * channels_, spatial_bias_[layer], nullptr,
+          nullptr, nullptr};
+}
+
+void Network::fold_gates(int layer, const float* mean, OutputTransform* transforms) const {
+  const float* weight = gate_weight_.data() + static_cast<std::size_t>(layer) * gate_taps_;
+  for (int c = 0; c < channels_; ++c) {
+    float sum = 0;
+    for (int k = 0; k < gate_taps_; ++k) {
+      const int neighbour = c + k - gate_taps_ / 2;
+      if (neighbour >= 0 && neighbour < channels_) sum = std::fma(weight[k], mean[neighbour], sum);
+    }
+    transforms[c] = transforms_[static_cast<std::size_t>(layer) * channels_ + c];
+    transforms[c].scale *= -2.0F * sigmoid(sum);
+  }
+}
+
+void Network::pixel_shuffle_row(const float* tail, int width, float* out, std::size_t plane_size) const {
+  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
+  const std::size_t out_width = static_cast<std::size_t>(scale_) * width;
+  for (int colour = 0; colour < colors_; ++colour) {
+    for (int dy = 0; dy < scale_; ++dy) {
+      float* line = out + plane_size * colour + out_width * dy;
+      const float* source = tail + stride * ((colour * scale_ + dy) * scale_);
+      for (int x = 0; x < width; ++x) {
+        for (int dx = 0; dx < scale_; ++dx) line[static_cast<std::size_t>(scale_) * x + dx] = source[stride * dx + x];
+      }
+    }
+  }
+}
+
+}  // namespace scales

@@ -1,0 +1,93 @@
+// A packed network ready to run, and the channel gates of one picture.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bconv2d.h"
+#include "kernel_table.h"
+
+namespace scales {
+
+// The tensors of a packed file (scales_cli/weights/packed.py), shapes as there.
+struct NetworkTensors {
+  int scale, colors, channels, layers, gate_taps;
+  const float *head_weight, *head_bias;
+  const std::uint64_t* bits;
+  const float *threshold, *weight_scale, *spatial, *spatial_bias, *channel, *shift_in, *slope, *shift_out;
+  const float *tail_weight, *tail_bias;
+};
+
+class Network {
+ public:
+  // Copies and repacks the tensors; throws std::invalid_argument on dimensions that no network has.
+  Network(const NetworkTensors& tensors, const KernelTable& kernels);
+
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  int scale() const { return scale_; }
+  int colors() const { return colors_; }
+  int channels() const { return channels_; }
+  int layers() const { return layers_; }
+  const KernelTable& kernels() const { return *kernels_; }
+
+  HeadParams head() const;
+  TailParams tail() const;
+  BConv2DParams bconv2d(int layer) const { return filters_[layer].params(); }
+
+  // Input of `layer`: thresholds and spatial weights. Layer `layers()` stands for the tail, which needs neither.
+  NextLayer next_layer(int layer) const;
+
+  // Output transforms of one layer with gate = sigmoid(conv1d(mean)) folded into the scale.
+  void fold_gates(int layer, const float* mean, OutputTransform* transforms) const;
+
+  // out[colour][s y + dy][s x + dx] = tail[colour s^2 + s dy + dx][x] for the s rows that start at `out`.
+  void pixel_shuffle_row(const float* tail, int width, float* out, std::size_t plane_size) const;
+
+ private:
+  int scale_, colors_, channels_, layers_, gate_taps_;
+  const KernelTable* kernels_;
+  std::vector<float> head_weight_, head_bias_, tail_weight_, tail_bias_;
+  std::vector<BConv2DFilter> filters_;
+  std::vector<Binarization> binarizations_;    // [layers + 1][channels]
+  std::vector<float> spatial_bias_;            // [layers + 1]
+  std::vector<float> gate_weight_;             // [layers][gate_taps]
+  std::vector<OutputTransform> transforms_;    // [layers][channels], ungated
+};
+
+// Output transforms of every layer for one picture. With them the network is a plain sliding stencil.
+struct FixedGates {
+  explicit FixedGates(const Network& network)
+      : channels(network.channels()),
+        transforms(static_cast<std::size_t>(network.layers()) * network.channels()) {}
+
+  OutputTransform* layer(int index) { return transforms.data() + static_cast<std::size_t>(index) * channels; }
+  const OutputTransform* layer(int index) const {
+    return transforms.data() + static_cast<std::size_t>(index) * channels;
+  }
+
+  int channels;
+  std::vector<OutputTransform> transforms;
+};
+
+// What one job works in; kernels keep nothing between rows here.
+class JobScratch {
+ public:
+  explicit JobScratch(const Network& network)
+      : JobScratch(network.channels()) {}
+  explicit JobScratch(int channels)
+      : masks_(channels + kWordBits),
+        partial_(static_cast<std::size_t>(kLanes) * channels),
+        pool_(static_cast<std::size_t>(kLanes) * channels) {}
+
+  RowScratch rows() { return {masks_.data(), partial_.data(), pool_.data()}; }
+
+ private:
+  AlignedBuffer<std::uint16_t> masks_;
+  AlignedBuffer<std::int32_t> partial_;
+  AlignedBuffer<float> pool_;
+};
+
+}  // namespace scales

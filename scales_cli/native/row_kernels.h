@@ -1,0 +1,354 @@
+// The row kernels over 16 pixel lanes, written once for every vector instruction set.
+//
+// A kernel file defines its `Isa` (vectors of 16 floats, counting of differing bits, bit transposition) and instantiates
+// `vector_kernels<Isa>`. Everything lives in an unnamed namespace, so that each file has its own copy built with its own
+// flags. An operation here is one rounding in every table; the order of operations is that of `OutputTransform`.
+#pragma once
+
+#include "kernel_table.h"
+#include "sigmoid.h"
+
+namespace scales {
+namespace {
+
+template <class Isa>
+typename Isa::F16 sigmoid_lanes(typename Isa::F16 t) {
+  using R = SigmoidRecipe;
+  using F16 = typename Isa::F16;
+  const F16 one = Isa::set1(1.0F);
+  F16 u = Isa::mul(t, Isa::set1(-1.0F));
+  u = Isa::min(u, Isa::set1(R::kLimit));
+  u = Isa::max(u, Isa::set1(-R::kLimit));
+  const F16 k = Isa::fma(u, Isa::set1(R::kLog2E), Isa::set1(R::kRound));
+  const F16 n = Isa::sub(k, Isa::set1(R::kRound));
+  const F16 r = Isa::fma(n, Isa::set1(R::kLn2Low), Isa::fma(n, Isa::set1(R::kLn2High), u));
+  F16 p = Isa::set1(R::kPoly[0]);
+  for (int i = 1; i < 6; ++i) p = Isa::fma(p, r, Isa::set1(R::kPoly[i]));
+  const F16 e = Isa::add(Isa::fma(p, Isa::mul(r, r), r), one);
+  return Isa::div(one, Isa::add(one, Isa::shift_exponent(e, k)));
+}
+
+// Lanes of the pixels of a block that lie inside a row.
+static inline unsigned valid_lanes(int width, int block) {
+  unsigned lanes = 0;
+  for (int i = 0; i < kLanes && block * kLanes + i < width; ++i) lanes |= 1U << lane_of(i);
+  return lanes;
+}
+
+// Steps 5 to 7 of `OutputTransform` for one block of a row, channel after channel.
+template <class Isa, bool kEdge, bool kPool>
+struct BlockWriter {
+  using F16 = typename Isa::F16;
+
+  BlockWriter(float* residual_row, int channels, int block, int width, const NextLayer& next_layer,
+              const RowScratch& row_scratch)
+      : residual(residual_row + static_cast<std::size_t>(kLanes) * channels * block),
+        next(next_layer),
+        binarization(next_layer.channels),
+        masks(row_scratch.masks),
+        pool(row_scratch.pool),
+        dot(Isa::set1(next_layer.spatial_bias)),
+        valid(Isa::mask(kEdge ? valid_lanes(width, block) : 0xFFFFU)) {}
+
+  void write(int channel, F16 y) {
+    Isa::store(residual + kLanes * channel, y);
+    Isa::store_mask(masks + channel, Isa::ge(y, Isa::set1(binarization[channel].threshold)));
+    dot = Isa::fma(Isa::set1(binarization[channel].spatial), y, dot);
+    if (kPool) {
+      float* sums = pool + kLanes * channel;
+      Isa::store(sums, Isa::add(Isa::load(sums), kEdge ? Isa::select(valid, y, Isa::set1(0)) : y));
+    }
+  }
+
+  void finish(int channels, int block, int width) {
+    Isa::store(next.spatial + kLanes * block, sigmoid_lanes<Isa>(dot));
+    for (int word = 0; word < channels / kWordBits; ++word) {
+      Isa::transpose(masks + kWordBits * word,
+                     next.bits + packed_stride(width) * word + kMargin + kLanes * block);
+    }
+  }
+
+  // Copies, not references: vector stores may alias anything, and the inner loop would load every pointer again.
+  float* const residual;
+  const NextLayer& next;
+  const Binarization* const binarization;
+  std::uint16_t* const masks;
+  float* const pool;
+  F16 dot;
+  typename Isa::Mask valid;
+};
+
+template <bool kPool>
+void begin_row(int channels, const RowScratch& scratch) {
+  if (!kPool) return;
+  for (int i = 0; i < kLanes * channels; ++i) scratch.pool[i] = 0;
+}
+
+template <bool kPool>
+void finish_row(int channels, int width, const NextLayer& next, const RowScratch& scratch) {
+  for (int word = 0; word < channels / kWordBits; ++word) {
+    std::uint64_t* words = next.bits + packed_stride(width) * word + kMargin;
+    for (int x = width; x < kLanes * block_count(width); ++x) words[x] = 0;
+  }
+  if (!kPool) return;
+  for (int c = 0; c < channels; ++c) {
+    float sums[kLanes];
+    for (int i = 0; i < kLanes; ++i) sums[i] = scratch.pool[kLanes * c + lane_of(i)];
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+    }
+    next.row_sums[c] = sums[0];
+  }
+}
+
+// The integer sum's constant part, 2^23 + border / 2, for the pixels of one block.
+template <class Isa, bool kEdge>
+struct BorderLanes {
+  using F16 = typename Isa::F16;
+
+  BorderLanes(const BConv2DParams& conv, const BConv2DRow& row, int block)
+      : inside(conv.half_border + border_index(conv, row.border, kInside)),
+        first(conv.half_border + border_index(conv, row.border, row.width == 1 ? kOnly : kFirst)),
+        last(conv.half_border + border_index(conv, row.border, row.width == 1 ? kOnly : kLast)),
+        first_lane(Isa::mask(block == 0 ? 1U << lane_of(0) : 0U)),
+        last_lane(Isa::mask(block == (row.width - 1) / kLanes ? 1U << lane_of((row.width - 1) % kLanes) : 0U)) {}
+
+  F16 at(int channel) const {
+    F16 value = Isa::set1(inside[channel]);
+    if (kEdge) {
+      value = Isa::select(first_lane, Isa::set1(first[channel]), value);
+      value = Isa::select(last_lane, Isa::set1(last[channel]), value);
+    }
+    return value;
+  }
+
+  const float *inside, *first, *last;
+  typename Isa::Mask first_lane, last_lane;
+};
+
+// Counts of all words but the last, for channels that do not fit in one.
+template <class Isa>
+void count_leading_words(const BConv2DParams& conv, const BConv2DRow& row, int block, const RowScratch& scratch) {
+  for (int word = 0; word + 1 < conv.words; ++word) {
+    const typename Isa::Taps taps(row, word, block);
+    const std::uint64_t* adders = conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
+    for (int o = 0; o < conv.out_channels; ++o) {
+      Isa::store_counts(scratch.partial + kLanes * o, taps.differing(adders + kAdderWords * o), word > 0);
+    }
+  }
+}
+
+static inline const std::uint64_t* last_word_adders(const BConv2DParams& conv) {
+  return conv.adders + static_cast<std::size_t>(conv.words - 1) * conv.out_channels * kAdderWords;
+}
+
+template <class Isa, bool kEdge, bool kPool, bool kOneWord>
+void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row, int block,
+                   const NextLayer& next, const RowScratch& scratch) {
+  using F16 = typename Isa::F16;
+  if (!kOneWord) count_leading_words<Isa>(conv, row, block, scratch);
+  const typename Isa::Taps taps(row, conv.words - 1, block);
+  const std::uint64_t* adders = last_word_adders(conv);
+  const BorderLanes<Isa, kEdge> border(conv, row, block);
+  BlockWriter<Isa, kEdge, kPool> writer(row.residual, conv.out_channels, block, row.width, next, scratch);
+  const F16 spatial = Isa::load(row.spatial + kLanes * block);
+  const F16 zero = Isa::set1(0.0F);
+  const std::int32_t* partial = scratch.partial;
+  const int out_channels = conv.out_channels;
+  for (int o = 0; o < out_channels; ++o) {
+    const typename Isa::Counts counts = taps.differing(adders + kAdderWords * o);
+    const F16 n = kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+    const F16 sum = Isa::sub(n, border.at(o));
+    const OutputTransform& t = transform[o];
+    const F16 z = Isa::fms(Isa::mul(sum, spatial), Isa::set1(t.scale), Isa::set1(t.shift_in));
+    const F16 activation = Isa::select(Isa::ge(z, zero), z, Isa::mul(z, Isa::set1(t.slope)));
+    const F16 x = Isa::load(writer.residual + kLanes * o);
+    // A block fills a page, where hardware prefetchers stop; of an edge block the next one may be outside the buffer.
+    if (!kEdge) Isa::prefetch(writer.residual + kLanes * (out_channels + o));
+    writer.write(o, Isa::add(Isa::add(x, activation), Isa::set1(t.shift_out)));
+  }
+  writer.finish(out_channels, block, row.width);
+}
+
+template <class Isa, bool kPool, bool kOneWord>
+void bconv2d_blocks(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                    const NextLayer& next, const RowScratch& scratch) {
+  const int blocks = block_count(row.width);
+  begin_row<kPool>(conv.out_channels, scratch);
+  bconv2d_block<Isa, true, kPool, kOneWord>(conv, transform, row, 0, next, scratch);
+  for (int block = 1; block < blocks - 1; ++block) {
+    bconv2d_block<Isa, false, kPool, kOneWord>(conv, transform, row, block, next, scratch);
+  }
+  if (blocks > 1) bconv2d_block<Isa, true, kPool, kOneWord>(conv, transform, row, blocks - 1, next, scratch);
+  finish_row<kPool>(conv.out_channels, row.width, next, scratch);
+}
+
+template <class Isa>
+void bconv2d_row(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                 const NextLayer& next, const RowScratch& scratch) {
+  const bool pool = next.row_sums != nullptr;
+  if (conv.words == 1) {
+    pool ? bconv2d_blocks<Isa, true, true>(conv, transform, row, next, scratch)
+         : bconv2d_blocks<Isa, false, true>(conv, transform, row, next, scratch);
+  } else {
+    pool ? bconv2d_blocks<Isa, true, false>(conv, transform, row, next, scratch)
+         : bconv2d_blocks<Isa, false, false>(conv, transform, row, next, scratch);
+  }
+}
+
+template <class Isa>
+void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch& scratch, std::int32_t* sums) {
+  const std::uint64_t* adders = last_word_adders(conv);
+  for (int block = 0; block < block_count(row.width); ++block) {
+    count_leading_words<Isa>(conv, row, block, scratch);
+    const typename Isa::Taps taps(row, conv.words - 1, block);
+    for (int o = 0; o < conv.out_channels; ++o) {
+      std::int32_t* counts = scratch.partial + kLanes * o;
+      Isa::store_counts(counts, taps.differing(adders + kAdderWords * o), conv.words > 1);
+      for (int x = kLanes * block; x < row.width && x < kLanes * (block + 1); ++x) {
+        const std::int32_t border = conv.border[border_index(conv, row.border, border_of(x, row.width)) + o];
+        sums[static_cast<std::size_t>(o) * row.width + x] = border - 2 * counts[lane_of(x % kLanes)];
+      }
+    }
+  }
+}
+
+// The head's inputs around one block, [colour][ky][kx] in lane order.
+template <class Isa, int kColors>
+struct HeadTaps {
+  using F16 = typename Isa::F16;
+
+  HeadTaps(const float* rows, int width, int block) {
+    for (int plane = 0; plane < 3 * kColors; ++plane) {
+      const float* pixels = rows + plane_stride(width) * plane + kPlaneMargin + kLanes * block;
+      for (int kx = 0; kx < 3; ++kx) taps[3 * plane + kx] = Isa::to_lanes(Isa::loadu(pixels + kx - 1));
+    }
+  }
+
+  F16 convolve(const HeadParams& head, int channel) const {
+    const float* weight = head.weight + static_cast<std::size_t>(channel) * kColors * kTaps;
+    F16 sum = Isa::set1(head.bias[channel]);
+    for (int tap = 0; tap < kColors * kTaps; ++tap) sum = Isa::fma(Isa::set1(weight[tap]), taps[tap], sum);
+    return sum;
+  }
+
+  F16 taps[kColors * kTaps];
+};
+
+template <class Isa, int kColors, bool kPool>
+void head_blocks(const HeadParams& head, const float* rows, int width, float* residual, const NextLayer& next,
+                 const RowScratch& scratch) {
+  begin_row<kPool>(head.channels, scratch);
+  for (int block = 0; block < block_count(width); ++block) {
+    const HeadTaps<Isa, kColors> taps(rows, width, block);
+    BlockWriter<Isa, true, kPool> writer(residual, head.channels, block, width, next, scratch);
+    for (int c = 0; c < head.channels; ++c) writer.write(c, taps.convolve(head, c));
+    writer.finish(head.channels, block, width);
+  }
+  finish_row<kPool>(head.channels, width, next, scratch);
+}
+
+template <class Isa>
+void head_row(const HeadParams& head, const float* rows, int width, float* residual, const NextLayer& next,
+              const RowScratch& scratch) {
+  const bool pool = next.row_sums != nullptr;
+  if (head.colors == 1) {
+    pool ? head_blocks<Isa, 1, true>(head, rows, width, residual, next, scratch)
+         : head_blocks<Isa, 1, false>(head, rows, width, residual, next, scratch);
+  } else {
+    pool ? head_blocks<Isa, 3, true>(head, rows, width, residual, next, scratch)
+         : head_blocks<Isa, 3, false>(head, rows, width, residual, next, scratch);
+  }
+}
+
+template <class Isa, int kColors>
+void tail_input_blocks(const HeadParams& head, const float* rows, int width, const float* residual, float* tail_row) {
+  for (int block = 0; block < block_count(width); ++block) {
+    const HeadTaps<Isa, kColors> taps(rows, width, block);
+    const typename Isa::Mask valid = Isa::mask(valid_lanes(width, block));
+    const float* body = residual + static_cast<std::size_t>(kLanes) * head.channels * block;
+    const int blocks_per_chunk = kChunk / kLanes;
+    float* chunk = tail_row + static_cast<std::size_t>(block / blocks_per_chunk) * head.channels * kChunkStride + 1 +
+                   kLanes * (block % blocks_per_chunk);
+    for (int c = 0; c < head.channels; ++c) {
+      const typename Isa::F16 sum = Isa::add(Isa::load(body + kLanes * c), taps.convolve(head, c));
+      Isa::storeu(chunk + kChunkStride * c, Isa::to_pixels(Isa::select(valid, sum, Isa::set1(0))));
+    }
+  }
+}
+
+template <class Isa>
+void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual, float* tail_row) {
+  if (head.colors == 1) {
+    tail_input_blocks<Isa, 1>(head, rows, width, residual, tail_row);
+  } else {
+    tail_input_blocks<Isa, 3>(head, rows, width, residual, tail_row);
+  }
+  const std::size_t chunk_size = static_cast<std::size_t>(head.channels) * kChunkStride;
+  for (int chunk = 1; chunk < chunk_count(width); ++chunk) {
+    float *left = tail_row + chunk_size * (chunk - 1), *right = left + chunk_size;
+    for (int c = 0; c < head.channels; ++c, left += kChunkStride, right += kChunkStride) {
+      left[kChunk + 1] = right[1];
+      right[0] = left[kChunk];
+    }
+  }
+}
+
+template <class Isa, int kGroup>
+void tail_groups(const TailParams& tail, const float* const rows[3], int width, float* out) {
+  constexpr int kVectors = Isa::kTailVectors;
+  constexpr int kStep = kVectors * Isa::kVectorFloats;
+  using Vector = typename Isa::Vector;
+  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
+  const std::size_t chunk_size = static_cast<std::size_t>(tail.channels) * kChunkStride;
+  for (int chunk = 0; chunk < chunk_count(width); ++chunk) {
+    for (int first = 0; first < tail.outputs; first += kGroup) {
+      for (int x = 0; x < kChunk; x += kStep) {
+        Vector sums[kGroup][kVectors];
+        for (int o = 0; o < kGroup; ++o) {
+          for (int v = 0; v < kVectors; ++v) sums[o][v] = Isa::broadcast(tail.bias + first + o);
+        }
+        const float* weight = tail.weight + static_cast<std::size_t>(first) * kTaps * tail.channels;
+        for (int ky = 0; ky < 3; ++ky) {
+          const float* pixels = rows[ky] + chunk_size * chunk + x;
+          for (int c = 0; c < tail.channels; ++c, pixels += kChunkStride) {
+            for (int kx = 0; kx < 3; ++kx, weight += kGroup) {
+              Vector inputs[kVectors];
+              for (int v = 0; v < kVectors; ++v) inputs[v] = Isa::vector(pixels + kx + v * Isa::kVectorFloats);
+              for (int o = 0; o < kGroup; ++o) {
+                const Vector w = Isa::broadcast(weight + o);
+                for (int v = 0; v < kVectors; ++v) sums[o][v] = Isa::multiply_add(w, inputs[v], sums[o][v]);
+              }
+            }
+          }
+        }
+        for (int o = 0; o < kGroup; ++o) {
+          float* target = out + stride * (first + o) + kChunk * chunk + x;
+          for (int v = 0; v < kVectors; ++v) Isa::store_vector(target + v * Isa::kVectorFloats, sums[o][v]);
+        }
+      }
+    }
+  }
+}
+
+template <class Isa>
+void tail_row(const TailParams& tail, const float* const rows[3], int width, float* out) {
+  switch (tail.group) {
+    case 4:
+      return tail_groups<Isa, 4>(tail, rows, width, out);
+    case 6:
+      return tail_groups<Isa, 6>(tail, rows, width, out);
+    case 8:
+      return tail_groups<Isa, 8>(tail, rows, width, out);
+    default:
+      return tail_groups<Isa, 9>(tail, rows, width, out);
+  }
+}
+
+template <class Isa>
+constexpr KernelTable vector_kernels(const char* name) {
+  return {name, head_row<Isa>, bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>, tail_row<Isa>};
+}
+
+}  // namespace
+}  // namespace scales

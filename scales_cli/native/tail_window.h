@@ -1,0 +1,32 @@
+// The last three rows of a job: the tail's input rows slide through, its output rows come out.
+#pragma once
+
+#include "network.h"
+#include "planes.h"
+
+namespace scales {
+
+class TailWindow {
+ public:
+  TailWindow(const Network& network, int width);
+
+  // Row y of body + head; rows must come in ascending order.
+  void push(int y, const float* residual, const Planes& planes);
+
+  // The `scale` output rows of row y, once rows y - 1 to y + 1 are in (as far as the picture of `height` rows has them).
+  // `out` points at the first of them in a plane of `plane_size` values.
+  void emit(int y, int height, float* out, std::size_t plane_size);
+
+ private:
+  const float* row(int y, int height) const;
+
+  const Network& network_;
+  int width_;
+  std::size_t row_size_;
+  AlignedBuffer<float> rows_;    // ring of three
+  AlignedBuffer<float> zeros_;
+  AlignedBuffer<float> window_;  // the head's input
+  AlignedBuffer<float> sums_;    // the tail's output before the pixel shuffle
+};
+
+}  // namespace scales

@@ -1,0 +1,1 @@
+"""Backbones in torch; each takes the class of its body's convolutions."""

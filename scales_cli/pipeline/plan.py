@@ -1,0 +1,175 @@
+"""Which input becomes which output, decided for all of them before any work is done."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scales_cli.errors import InputError, OutputError, ScalesError, UsageError
+from scales_cli.imaging.files import naming, probe_image, read_stream
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
+from scales_cli.imaging.decoding import Header
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output."""
+
+    name: str
+    source: Path | bytes
+    target: Path | None
+    format: ImageFormat
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that could not be enlarged, and why."""
+
+    name: str
+    error: ScalesError
+
+
+@dataclass(frozen=True)
+class Plan:
+    jobs: tuple[Job, ...]
+    failures: tuple[Failure, ...]
+
+
+def plan_jobs(inputs: Sequence[str], output: str | None, scale: int, *, overwrite: bool = False) -> Plan:
+    """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run."""
+    _check_streams(inputs, output)
+    jobs, failures = [], []
+    for name in inputs:
+        try:
+            jobs.append(_plan_job(name, output, scale, several=len(inputs) > 1))
+        except InputError as error:
+            failures.append(Failure(name, error))
+    _check_targets(jobs, inputs, overwrite)
+    return Plan(tuple(jobs), tuple(failures))
+
+
+def _check_streams(inputs: Sequence[str], output: str | None) -> None:
+    if not inputs:
+        raise UsageError("no input given", "give picture files or -")
+    if output == "":
+        raise UsageError("the output's name is empty", "give a file, a folder or -")
+    if inputs.count(STREAM) > 1:
+        raise UsageError("standard input is given more than once", "give - once")
+    if len(inputs) > 1 and output == STREAM:
+        raise UsageError("several pictures cannot go to standard output", "give a folder to -o")
+
+
+def _plan_job(name: str, output: str | None, scale: int, *, several: bool) -> Job:
+    if name == STREAM:
+        return _plan_stream(output, scale, several=several)
+    path = Path(name)
+    header = probe_image(path, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
+    if output == STREAM:
+        return Job(name, path, None, _automatic_format(header, scale))
+    return Job(name, path, *_target(path, header, output, scale, several=several))
+
+
+def _plan_stream(output: str | None, scale: int, *, several: bool) -> Job:
+    """Standard input is read here: its header decides the output's name and format."""
+    with naming("standard input"):
+        if sys.stdin is None:
+            raise InputError("it is closed", "pipe a picture into it")
+        data = read_stream(sys.stdin.buffer)
+        header = probe_image(data, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
+    if output in (None, STREAM) and not several:
+        return Job(STREAM, data, None, _automatic_format(header, scale))
+    return Job(STREAM, data, *_target(Path("stdin"), header, output, scale, several=several))
+
+
+def _target(source: Path, header: Header, output: str | None, scale: int, *, several: bool) -> tuple[Path, ImageFormat]:
+    """The output file and its format: a file the user names, or a name of our own in a folder."""
+    width, height = header.width * scale, header.height * scale
+    if output is not None and not several and not _is_folder(output):
+        target = Path(output)
+        image_format = format_for(target)
+        image_format.check_size(width, height)
+        if target.suffix.lower() == ".pgm" and not header.is_grey:
+            raise OutputError(f"{target}: PGM holds no colour", "choose .ppm or .png")
+        return target, image_format
+    folder = source.parent if output is None else Path(output)
+    image_format = _automatic_format(header, scale)
+    suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
+    if image_format is PPM and suffix.lower() == ".pgm" and not header.is_grey:
+        suffix = ".ppm"
+    name = f"_x{scale}{suffix}"
+    room = 255 - len(os.fsencode(name))  # what file systems allow
+    return folder / (_shortened(source.stem, room) + name), image_format
+
+
+def _automatic_format(header: Header, scale: int) -> ImageFormat:
+    """The input's format where it can hold the result, else PNG."""
+    too_large = max(header.width, header.height) * scale > header.format.max_side
+    return PNG if too_large or (header.has_alpha and not header.format.alpha) else header.format
+
+
+def _shortened(stem: str, room: int) -> str:
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return stem
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+
+
+def _check_targets(jobs: Sequence[Job], inputs: Sequence[str], overwrite: bool) -> None:
+    """Clashes, outputs that are inputs, existing files and missing folders."""
+    planned: dict[str, Job] = {}
+    files = {_identity(name): name for name in inputs if name != STREAM}
+    for job in jobs:
+        if job.target is None:
+            continue
+        folder = Path(os.path.realpath(job.target.parent))
+        key = os.path.normcase(folder / job.target.name)
+        if sys.platform == "darwin":
+            key = key.casefold()
+        if key in planned:
+            raise OutputError(
+                f"{planned[key].name} and {job.name} would both be written to {job.target}",
+                "give them in separate runs",
+            )
+        planned[key] = job
+        identity = _identity(job.target)
+        if identity is not None and identity in files:
+            raise OutputError(
+                f"{job.name}: its output {job.target} is the input {files[identity]}", "choose another name"
+            )
+        _check_target(job.target, overwrite)
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """The same for all names of one file, through links and whatever case the file system ignores."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{target}: cannot be written: {error}", "choose another output") from error
+    if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise OutputError(f"{target}: exists and is not a file", "choose another output")
+    if mode is not None and not overwrite:
+        raise OutputError(f"{target}: exists", "add --overwrite to replace it")
+    folder = target.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: the folder {folder} cannot be written to", "choose another output with -o")

@@ -1,0 +1,1 @@
+"""Training in torch: patches in, checkpoints and packed weights out."""

@@ -1,0 +1,129 @@
+"""A training run on disk: two safetensors files a checkpoint, `weights-STEP` and `optimizer-STEP`.
+
+`weights` holds the network ("model.") and its moving average ("ema."), with the training configuration and progress as
+JSON in the metadata; `optimizer` holds Adam's moments and the state of the random generator. A checkpoint counts once
+both exist; older ones are removed only then, so a run killed at any moment can be resumed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from scales_cli.config import TrainConfig
+from scales_cli.errors import OutputError, UsageError, WeightsError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: steps done, seconds spent in them, the latest validation PSNR in dB."""
+
+    step: int = 0
+    seconds: float = 0.0
+    valid_psnr: float = 0.0
+    device: str = "cpu"
+    data: str = ""
+    history: tuple[str, ...] = ()  # the runs this one was started from, oldest first
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a weights file holds."""
+
+    config: TrainConfig
+    progress: Progress
+    model: dict[str, Tensor]
+    ema: dict[str, Tensor]
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """`path` is a weights file or a run's folder; raises `WeightsError` if it is not what `save` wrote."""
+        path = (latest(path) or path) if path.is_dir() else path
+        try:
+            tensors, metadata = _read(path)
+            model = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+            ema = {name.removeprefix("ema."): value for name, value in tensors.items() if name.startswith("ema.")}
+            progress = json.loads(metadata["progress"])
+            progress["history"] = tuple(progress["history"])
+            return cls(TrainConfig.from_dict(json.loads(metadata["config"])), Progress(**progress), model, ema)
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, UsageError) as error:
+            raise WeightsError(
+                f"{path}: not a training checkpoint ({error})", "give a run's folder or its weights file"
+            ) from error
+
+
+def latest(folder: Path) -> Path | None:
+    """The weights file of the newest complete checkpoint in a run's folder."""
+    complete = [path for path in folder.glob("weights-*.safetensors") if _optimizer_path(path).exists()]
+    return max(complete, key=lambda path: path.name, default=None)
+
+
+def save(
+    folder: Path,
+    config: TrainConfig,
+    progress: Progress,
+    model: nn.Module,
+    ema: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> Path:
+    """Writes a checkpoint, then removes the older ones; returns its weights file."""
+    path = folder / f"weights-{progress.step:08d}.safetensors"
+    weights = {f"model.{name}": value for name, value in model.state_dict().items()}
+    weights |= {f"ema.{name}": value for name, value in ema.state_dict().items()}
+    metadata = {"config": json.dumps(config.to_dict()), "progress": json.dumps(asdict(progress))}
+    state = {"generator": generator.get_state()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        state |= {f"{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
+    try:
+        _write(_optimizer_path(path), state, {})
+        _write(path, weights, metadata)
+        for old in folder.glob("*-*.safetensors"):
+            if old not in (path, _optimizer_path(path)):
+                old.unlink()
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"{folder}: the checkpoint cannot be written ({error})", "free some space, then --resume"
+        ) from error
+    return path
+
+
+def restore_optimizer(path: Path, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
+    """Loads the moments and random state that belong to the weights file `path`."""
+    try:
+        tensors, _ = _read(_optimizer_path(path))
+        generator.set_state(tensors.pop("generator"))
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            number, name = key.split(".", 1)
+            parameter = parameters[int(number)]
+            # The fused optimizer walks parameters and moments in memory order, so their strides must agree.
+            value = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+            state.setdefault(int(number), {})[name] = value.detach()
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (OSError, SafetensorError, KeyError, IndexError, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"{_optimizer_path(path)}: cannot be resumed from ({error})", "start anew with --init"
+        ) from error
+
+
+def _optimizer_path(path: Path) -> Path:
+    return path.with_name(path.name.replace("weights-", "optimizer-", 1))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    temporary = path.with_suffix(".tmp")
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, temporary, metadata)
+    temporary.replace(path)

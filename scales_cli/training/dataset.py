@@ -1,0 +1,117 @@
+"""Pictures for training and validation, held in memory as uint8 planes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.resize import imresize
+
+EXTENSIONS = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm"}
+HELD_OUT = 16  # pictures kept for validation where no folder of them is given
+
+
+@dataclass(frozen=True)
+class Pair:
+    """LR [C, H, W] and HR [C, sH, sW] planes of one picture, uint8."""
+
+    lr: NDArray[np.uint8]
+    hr: NDArray[np.uint8]
+
+
+class PatchDataset:
+    """All pictures' planes in two flat buffers on the device, from which random aligned patches are gathered."""
+
+    def __init__(self, pairs: Iterable[Pair], scale: int, patch_size: int, device: torch.device) -> None:
+        """Pictures smaller than a patch are left out; raises `InputError` if none is left."""
+        pairs = [pair for pair in pairs if min(pair.lr.shape[1:]) >= patch_size]
+        if not pairs:
+            side = scale * patch_size
+            raise InputError(
+                f"no picture is at least {side} x {side} pixels", "add larger pictures or use a smaller patch"
+            )
+        self.scale, self.patch_size = scale, patch_size
+        self.lr = torch.cat([torch.from_numpy(pair.lr).flatten(1) for pair in pairs], 1).to(device)
+        self.hr = torch.cat([torch.from_numpy(pair.hr).flatten(1) for pair in pairs], 1).to(device)
+        self.shapes = torch.tensor([pair.lr.shape[1:] for pair in pairs])
+        areas = self.shapes.prod(dim=1)
+        self.offsets = areas.cumsum(0) - areas
+        self.probabilities = areas.double() / areas.sum()
+        self.n_pictures = len(pairs)
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """LR [B, C, p, p] and HR [B, C, sp, sp] in [0, 1], flipped and turned at random; pictures drawn by area."""
+        picture = torch.multinomial(self.probabilities, batch_size, replacement=True, generator=generator)
+        shape, offset = self.shapes[picture], self.offsets[picture]
+        corner = (torch.rand(batch_size, 2, generator=generator) * (shape - self.patch_size + 1)).long()
+        turn = torch.rand(batch_size, 3, generator=generator) < 0.5
+        width = shape[:, 1]
+        lr = self._gather(self.lr, offset, corner, width, turn, self.patch_size)
+        s = self.scale
+        hr = self._gather(self.hr, offset * s * s, corner * s, width * s, turn, self.patch_size * s)
+        return lr, hr
+
+    @staticmethod
+    def _gather(planes: Tensor, offset: Tensor, corner: Tensor, width: Tensor, turn: Tensor, size: int) -> Tensor:
+        """Patches [B, C, size, size]; `turn` [B, 3] says transpose, flip rows, flip columns."""
+        steps = torch.arange(size)
+        rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+        transpose, flip_rows, flip_columns = (flag[:, None, None] for flag in turn.unbind(1))
+        y, x = torch.where(transpose, columns, rows), torch.where(transpose, rows, columns)
+        y, x = torch.where(flip_rows, size - 1 - y, y), torch.where(flip_columns, size - 1 - x, x)
+        y, x = y + corner[:, :1, None], x + corner[:, 1:, None]
+        index = (offset[:, None, None] + y * width[:, None, None] + x).to(planes.device)
+        return planes[:, index].movedim(0, 1).float() / 255
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Pictures below `folder`, sorted; hidden files are left out. Raises `InputError` if there are none."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder", "give a folder of pictures")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.name[0] != ".")
+    if not paths:
+        raise InputError(f"{folder}: no pictures in it", f"known are {', '.join(sorted(EXTENSIONS))}")
+    return paths
+
+
+def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Training and validation pictures: every n-th is held out, `HELD_OUT` or a tenth of them."""
+    held_out = max(1, min(HELD_OUT, len(paths) // 10))
+    chosen = set(paths[:: len(paths) // held_out][:held_out])
+    rest = [path for path in paths if path not in chosen]
+    return rest or paths, sorted(chosen)
+
+
+def load_pairs(paths: Iterable[Path], scale: int, colors: int) -> Iterator[Pair]:
+    """HR planes from files, LR planes from those by `imresize`; unreadable files are skipped with a warning."""
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        except Exception as error:  # Pillow raises many kinds on damaged files
+            warnings.warn(f"{path} is skipped: {error}", stacklevel=2)
+            continue
+        height, width = rgb.shape[0] // scale * scale, rgb.shape[1] // scale * scale
+        if min(height, width) < 2 * scale:
+            warnings.warn(f"{path} is skipped: {rgb.shape[1]} x {rgb.shape[0]} is too small", stacklevel=2)
+            continue
+        hr = to_planes(rgb[:height, :width], colors)
+        lr = np.stack([imresize(plane, 1 / scale) for plane in hr])
+        yield Pair(lr.astype(np.uint8), hr)
+
+
+def to_planes(rgb: NDArray[np.uint8], colors: int) -> NDArray[np.uint8]:
+    """[H, W, 3] -> full-range BT.601 luma [1, H, W], rounded, or RGB planes [3, H, W]."""
+    if colors == 3:
+        return np.ascontiguousarray(np.moveaxis(rgb, 2, 0))
+    luma = rgb @ np.array([0.299, 0.587, 0.114])
+    return np.floor(luma + 0.5).astype(np.uint8)[None]

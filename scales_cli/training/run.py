@@ -1,0 +1,64 @@
+"""A training run from folders of pictures to a packed model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scales_cli.config import TrainConfig
+from scales_cli.errors import UsageError
+from scales_cli.training import checkpoint
+from scales_cli.training.checkpoint import Checkpoint
+from scales_cli.training.dataset import PatchDataset, list_pictures, load_pairs, split_validation
+from scales_cli.training.export import export_packed
+from scales_cli.training.trainer import Trainer, choose_device
+
+COMPILE_FROM_STEPS = 1000  # compiling takes about half a minute; shorter runs do without
+
+
+def open_run(
+    config: TrainConfig,
+    data: Path,
+    valid: Path | None,
+    out: Path,
+    *,
+    init: Path | None = None,
+    teacher: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+) -> Trainer:
+    """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
+    chosen = choose_device(device)
+    if checkpoint.latest(out) is not None and not resume:
+        raise UsageError(f"{out} already holds a run", "go on with --resume or give another --out")
+    paths = list_pictures(data)
+    training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
+    scale, colors = config.network.scale, config.network.colors
+    dataset = PatchDataset(load_pairs(training, scale, colors), scale, config.patch_size, chosen)
+    validation = list(load_pairs(held_out, scale, colors))
+    if not validation:
+        raise UsageError("no validation picture could be read", "give a folder of pictures with --valid")
+    trainer = Trainer(
+        config,
+        dataset,
+        validation,
+        out,
+        device=chosen,
+        compiled=config.steps >= COMPILE_FROM_STEPS,
+        data_name=f"{data.resolve().name}: {dataset.n_pictures} pictures, {dataset.hr.shape[1] / 1e6:.1f} MP",
+    )
+    if init is not None:
+        trainer.start_from(Checkpoint.load(init))
+    if teacher is not None:
+        trainer.distil_from(Checkpoint.load(teacher))
+    if resume:
+        trainer.resume()
+    return trainer
+
+
+def export_run(trainer: Trainer) -> Path:
+    """The run's packed model, or its checkpoint where the network is not a 1-bit one."""
+    path = trainer.save()
+    if trainer.config.network.conv != "scales":
+        return path
+    export_packed(Checkpoint.load(path), trainer.out / "model.safetensors")
+    return trainer.out / "model.safetensors"

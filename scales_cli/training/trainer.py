@@ -1,0 +1,241 @@
+"""The training loop: L1 on the planes, Adam with warm-up and cosine, moving average, exact resume."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scales_cli.config import TrainConfig
+from scales_cli.errors import ScalesError, UsageError
+from scales_cli.layers.binary_conv import BinaryConv2d
+from scales_cli.networks.build import build_network, calibrate
+from scales_cli.training import checkpoint
+from scales_cli.training.checkpoint import Checkpoint, Progress
+from scales_cli.training.dataset import Pair, PatchDataset
+
+CHECKPOINT_SECONDS = 60
+REPORT_STEPS = 50
+STUDIO_RANGE = 219.0  # of BT.601 luma, in which papers state PSNR; RGB uses 255
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a step's observer sees. `loss` is the mean L1 in grey levels of 255 since the last report."""
+
+    progress: Progress
+    loss: float
+    learning_rate: float
+    steps_per_second: float
+
+
+class Trainer:
+    """One run in the folder `out`. Construct, then `resume()` or `start_from()` if wanted, then `run()`."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: PatchDataset,
+        validation: Sequence[Pair],
+        out: Path,
+        *,
+        device: torch.device,
+        compiled: bool = True,
+        data_name: str = "",
+    ) -> None:
+        self.config, self.dataset, self.validation, self.out, self.device = config, dataset, validation, out, device
+        torch.manual_seed(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.network = build_network(config.network)
+        self.teacher: nn.Module | None = None
+        lr, _ = dataset.sample(config.batch_size, self.generator)
+        self.network.to(device, memory_format=torch.channels_last)
+        calibrate(self.network, lr)
+        self.ema = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True)
+        self.progress = Progress(device=_device_name(device), data=data_name)
+        self.stopping = False
+        if bfloat16_pays(device):
+            for module in self.network.modules():
+                if isinstance(module, BinaryConv2d):
+                    module.compute_dtype = torch.bfloat16
+        self.loss_function = torch.compile(self._loss, dynamic=False) if compiled else self._loss
+
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        """Learned weight scales apart: deep bodies diverge at the start where these are as fast as the rest."""
+        scales = [value for name, value in self.network.named_parameters() if name.endswith(".scale")]
+        rest = [value for name, value in self.network.named_parameters() if not name.endswith(".scale")]
+        groups: list[dict[str, object]] = [{"params": rest, "rate": 1.0}]
+        return [*groups, {"params": scales, "rate": self.config.weight_scale_rate}] if scales else groups
+
+    def resume(self) -> None:
+        """Goes on exactly where the newest checkpoint in the run's folder stopped; starts anew if there is none."""
+        if (path := checkpoint.latest(self.out)) is None:
+            return
+        saved = Checkpoint.load(path)
+        if replace(saved.config, steps=self.config.steps) != self.config:
+            raise UsageError(
+                f"{path} was trained with other settings", "give the same ones, or another --out with --init"
+            )
+        self.network.load_state_dict(saved.model)
+        self.ema.load_state_dict(saved.ema)
+        checkpoint.restore_optimizer(path, self.optimizer, self.generator)
+        self.progress = saved.progress
+
+    def start_from(self, source: Checkpoint) -> None:
+        """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail."""
+        own = self.network.state_dict()
+        fitting = {name: value for name, value in source.ema.items() if name in own and own[name].shape == value.shape}
+        if not any(name.startswith("body.") and value.dim() == 4 for name, value in fitting.items()):
+            raise UsageError(
+                "the body of --init does not fit this network", "give a run with the same blocks and channels"
+            )
+        self.network.load_state_dict(own | fitting)
+        self.ema.load_state_dict(self.network.state_dict())
+        spec, past = source.config.network, source.progress
+        parent = f"{spec.conv} x{spec.scale}, {past.step} steps, {past.seconds:.0f} s on {past.device}"
+        self.progress = replace(self.progress, history=(*past.history, parent))
+
+    def distil_from(self, source: Checkpoint) -> None:
+        """Adds the distance to the pictures of another run's network to the loss."""
+        if (source.config.network.scale, source.config.network.colors) != (
+            self.network.spec.scale,
+            self.network.spec.colors,
+        ):
+            raise UsageError("the teacher has another scale or other colours", "give a teacher of the same scale")
+        self.teacher = build_network(source.config.network).requires_grad_(False)
+        self.teacher.load_state_dict(source.ema)
+        self.teacher.to(self.device, memory_format=torch.channels_last)
+
+    def run(
+        self, observe: Callable[[Status], None], *, max_seconds: float = math.inf, validate_every: int = 1000
+    ) -> None:
+        """Trains until the schedule's end, `max_seconds` from now, or `stopping`; leaves a checkpoint and a log.
+
+        Raises `ScalesError` if the loss is no longer finite; the last checkpoint is kept then.
+        """
+        self.out.mkdir(parents=True, exist_ok=True)
+        started = last_saved = time.monotonic()
+        while self.progress.step < self.config.steps and not self.stopping:
+            began, first = time.monotonic(), self.progress.step
+            losses = [self._step()]
+            while self.progress.step % REPORT_STEPS and self.progress.step < self.config.steps and not self.stopping:
+                losses.append(self._step())
+            loss = 255 * torch.stack(losses).mean().item()
+            seconds = time.monotonic() - began
+            self.progress = replace(self.progress, seconds=self.progress.seconds + seconds)
+            if not math.isfinite(loss):
+                raise ScalesError(
+                    f"the loss is not finite at step {self.progress.step}", "use a lower learning_rate and --resume"
+                )
+            if self.progress.step % validate_every == 0 or self.progress.step == self.config.steps:
+                self.progress = replace(self.progress, valid_psnr=self.validate())
+                self._log(loss)
+            observe(Status(self.progress, loss, self.learning_rate(), (self.progress.step - first) / seconds))
+            now = time.monotonic()
+            self.stopping |= now - started > max_seconds
+            if now - last_saved > CHECKPOINT_SECONDS:
+                self.save()
+                last_saved = now
+        self.save()
+
+    def save(self) -> Path:
+        """Writes a checkpoint of the present state."""
+        return checkpoint.save(
+            self.out, self.config, self.progress, self.network, self.ema, self.optimizer, self.generator
+        )
+
+    def learning_rate(self) -> float:
+        """Linear warm-up, then half a cosine from `learning_rate` to `final_learning_rate` over the schedule."""
+        config, step = self.config, self.progress.step
+        warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
+        return warmup * (config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine)
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Mean PSNR in dB of the averaged network on whole validation pictures, borders of `scale` pixels cropped."""
+        scale = self.network.spec.scale
+        peak = 255.0 if self.network.spec.colors == 3 else 255.0**2 / STUDIO_RANGE
+        total = 0.0
+        for pair in self.validation:
+            lr = torch.from_numpy(pair.lr).to(self.device)[None].float() / 255
+            hr = torch.from_numpy(pair.hr).to(self.device)[None].float()
+            sr = self.ema(lr).clamp(0, 1) * 255
+            error = (sr - hr)[..., scale:-scale, scale:-scale].square().mean().item()
+            total += 10 * math.log10(peak**2 / error)
+        return total / len(self.validation)
+
+    def _loss(self, lr: Tensor, hr: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+        sr = self.network(lr)
+        loss = functional.l1_loss(sr, hr)
+        if target is None:
+            return loss, loss
+        return loss, loss + self.config.distillation * functional.l1_loss(sr, target)
+
+    def _step(self) -> Tensor:
+        lr, hr = self.dataset.sample(self.config.batch_size, self.generator)
+        lr = lr.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            target = self.teacher(lr) if self.teacher is not None else None
+        rate = self.learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["rate"]
+        loss, objective = self.loss_function(lr, hr, target)
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        step = self.progress.step + 1
+        decay = min(self.config.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(self.network.parameters()), 1 - decay)
+            for average, value in zip(self.ema.buffers(), self.network.buffers(), strict=True):
+                average.copy_(value)
+        self.progress = replace(self.progress, step=step)
+        return loss.detach()
+
+    def _log(self, loss: float) -> None:
+        path = self.out / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", "seconds", "learning_rate", "loss", "valid_psnr"])
+            p = self.progress
+            writer.writerow(
+                [p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{p.valid_psnr:.4f}"]
+            )
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" is a GPU where there is one; raises `UsageError` for a device torch does not have."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(f"torch has no device {name!r} here", "use --device cpu") from error
+    return device
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"

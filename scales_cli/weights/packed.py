@@ -1,0 +1,177 @@
+"""The packed 1-bit weights file.
+
+A packed file is a safetensors file (little endian, no code inside). Its metadata holds three strings:
+
+    format   "scales-packed"
+    version  "1"
+    spec     JSON of `NetworkSpec`
+    card     JSON object, the model card written by the exporter (data, steps, seconds, device, PSNR)
+
+and its tensors, with L binary convolutions of F channels, W = F / 64 words a pixel, C colours and scale s, are
+
+    name             dtype  shape            meaning
+    head.weight      F32    [F, C, 3, 3]     full-precision first convolution, applied to 4 x - 2
+    head.bias        F32    [F]
+    body.bits        U64    [L, F, 3, 3, W]  bit i of word j: sign of input channel 64 j + i; set is +1, clear is -1
+    body.threshold   F32    [L, F]           beta: activation bit is set where x >= beta
+    body.scale       F32    [L, F]           alpha * weight scale * both gate factors, >= 0: the bits hold its sign
+    body.spatial     F32    [L, F]           1x1 convolution of the spatial re-scaling
+    body.spatial_bias F32   [L]
+    body.channel     F32    [L, K]           conv1d over the channels of the channel-wise re-scaling, K odd
+    body.shift_in    F32    [L, F]           RPReLU: z - shift_in,
+    body.slope       F32    [L, F]           times slope where negative (slopes may be negative),
+    body.shift_out   F32    [L, F]           + shift_out
+    tail.weight      F32    [C s s, F, 3, 3] full-precision last convolution; pixel shuffle follows
+    tail.bias        F32    [C s s]
+
+With u = popcount arithmetic of the +-1 convolution (zero padding), layer l computes, on its input x [F, H, W],
+
+    b = x >= threshold                                   one bit a channel
+    z = scale * bconv3x3(b, bits) * sigmoid(<spatial, x> + spatial_bias) * sigmoid(conv1d(mean_hw(x), channel))
+    z = z - shift_in;  y = x + (z if z >= 0 else slope * z) + shift_out
+
+and the network, for planes p in [0, 1], r = pixel_shuffle(tail(body(h) + h)), h = head(4 p - 2): the residual over the
+bicubically upscaled planes. All convolutions pad with zeros.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from scales_cli.config import NetworkSpec
+from scales_cli.errors import UsageError, WeightsError
+
+FORMAT = "scales-packed"
+VERSION = "1"
+MAX_FILE_BYTES = 64 * 2**20
+MAX_CARD_BYTES = 2**16
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PackedWeights:
+    """A 1-bit network folded for inference; fields as in this module's table, checked on construction."""
+
+    spec: NetworkSpec
+    head_weight: Floats
+    head_bias: Floats
+    bits: NDArray[np.uint64]
+    threshold: Floats
+    scale: Floats
+    spatial: Floats
+    spatial_bias: Floats
+    channel: Floats
+    shift_in: Floats
+    slope: Floats
+    shift_out: Floats
+    tail_weight: Floats
+    tail_bias: Floats
+    card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises `WeightsError` where a shape, dtype or value is not what the spec asks for."""
+        for field, shape in self._shapes().items():
+            array = getattr(self, field)
+            dtype = np.uint64 if field == "bits" else np.float32
+            if array.dtype != dtype or array.shape != shape:
+                expected = f"{np.dtype(dtype)}{list(shape)}"
+                raise WeightsError(
+                    f"tensor {_TENSORS[field]} is {array.dtype}{list(array.shape)}, expected {expected}",
+                    "the weights file is damaged or was made for another network",
+                )
+            if dtype == np.float32 and not np.isfinite(array).all():
+                raise WeightsError(f"tensor {_TENSORS[field]} holds NaN or infinite values", "train or export it again")
+        if (self.scale < 0).any():
+            raise WeightsError("tensor body.scale holds negative values", "fold their sign into body.bits")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        feats, colors, convs = self.spec.n_feats, self.spec.colors, self.spec.n_convs
+        if feats % 64:
+            raise WeightsError(f"{feats} channels cannot be packed", "use a multiple of 64")
+        kernel = self.channel.shape[-1] if self.channel.ndim == 2 else 0
+        if kernel % 2 == 0 or kernel > feats:
+            raise WeightsError("tensor body.channel has no odd kernel", "the weights file is damaged")
+        per_layer = dict.fromkeys(("threshold", "scale", "spatial", "shift_in", "slope", "shift_out"), (convs, feats))
+        return {
+            "head_weight": (feats, colors, 3, 3),
+            "head_bias": (feats,),
+            "bits": (convs, feats, 3, 3, feats // 64),
+            **per_layer,
+            "spatial_bias": (convs,),
+            "channel": (convs, kernel),
+            "tail_weight": (colors * self.spec.scale**2, feats, 3, 3),
+            "tail_bias": (colors * self.spec.scale**2,),
+        }
+
+    def save(self, path: Path) -> None:
+        metadata = {
+            "format": FORMAT,
+            "version": VERSION,
+            "spec": json.dumps(self.spec.to_dict()),
+            "card": json.dumps(dict(self.card)),
+        }
+        tensors = {name: np.ascontiguousarray(getattr(self, field)) for field, name in _TENSORS.items()}
+        # Serialised first, because safetensors' own file writing leaves files that only their owner can read.
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_bytes(safetensors.numpy.save(tensors, metadata))
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> PackedWeights:
+        """Reads and validates a packed file; every defect is a `WeightsError`."""
+        hint = "pull or copy the file again"
+        try:
+            size = path.stat().st_size
+            if size > MAX_FILE_BYTES:
+                raise WeightsError(f"{path}: {size} bytes are too many for a packed model", "is this a packed file?")
+            with safetensors.safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise WeightsError(f"{path}: not a packed scales model", "export it with `scales train`")
+                if metadata.get("version") != VERSION:
+                    raise WeightsError(
+                        f"{path}: packed format version {metadata.get('version')!r} is not supported",
+                        "update scales-cli",
+                    )
+                names = set(file.keys())
+                if names != set(_TENSORS.values()):
+                    differing = ", ".join(sorted(names ^ set(_TENSORS.values())))
+                    raise WeightsError(f"{path}: missing or unknown tensors: {differing}", hint)
+                arrays = {field: file.get_tensor(name) for field, name in _TENSORS.items()}
+            spec = NetworkSpec.from_dict(json.loads(metadata.get("spec", "null")))
+            card = json.loads(metadata.get("card", "{}")[:MAX_CARD_BYTES])
+            if not isinstance(card, dict):
+                raise WeightsError(f"{path}: the model card is not an object", hint)
+            return cls(spec=spec, card=card, **arrays)
+        except FileNotFoundError as error:
+            raise WeightsError(f"{path}: no such weights file", "check the path given to -m") from error
+        except (OSError, ValueError, TypeError, RecursionError, UsageError, safetensors.SafetensorError) as error:
+            raise WeightsError(f"{path}: unreadable weights file ({error})", hint) from error
+
+
+_TENSORS = {
+    "head_weight": "head.weight",
+    "head_bias": "head.bias",
+    "bits": "body.bits",
+    "threshold": "body.threshold",
+    "scale": "body.scale",
+    "spatial": "body.spatial",
+    "spatial_bias": "body.spatial_bias",
+    "channel": "body.channel",
+    "shift_in": "body.shift_in",
+    "slope": "body.slope",
+    "shift_out": "body.shift_out",
+    "tail_weight": "tail.weight",
+    "tail_bias": "tail.bias",
+}

@@ -1,0 +1,72 @@
+"""Fixtures shared by all tests: a seeded generator and small random networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scales_cli.config import NetworkSpec
+from scales_cli.weights.packed import PackedWeights
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20231270)
+
+
+@pytest.fixture
+def random_weights(rng: np.random.Generator) -> Callable[..., PackedWeights]:
+    """Makes packed weights of trained magnitudes for a spec's dimensions; slopes are negative now and then."""
+
+    def make(
+        *, scale: int = 4, colors: int = 1, n_feats: int = 64, n_blocks: int = 1, gate_taps: int = 5
+    ) -> PackedWeights:
+        spec = NetworkSpec(scale=scale, colors=colors, n_feats=n_feats, n_blocks=n_blocks)
+        layers, outputs = spec.n_convs, colors * scale**2
+
+        def normal(*shape: int, std: float, mean: float = 0.0) -> np.ndarray:
+            return rng.normal(mean, std, shape).astype(np.float32)
+
+        return PackedWeights(
+            spec=spec,
+            head_weight=normal(n_feats, colors, 3, 3, std=0.2),
+            head_bias=normal(n_feats, std=0.1),
+            bits=rng.integers(0, 2**64, (layers, n_feats, 3, 3, n_feats // 64), dtype=np.uint64),
+            threshold=normal(layers, n_feats, std=0.2),
+            scale=np.abs(normal(layers, n_feats, std=0.02)),
+            spatial=normal(layers, n_feats, std=0.2),
+            spatial_bias=normal(layers, std=0.5),
+            channel=normal(layers, gate_taps, std=0.5),
+            shift_in=normal(layers, n_feats, std=0.1),
+            slope=normal(layers, n_feats, std=0.4, mean=0.25),
+            shift_out=normal(layers, n_feats, std=0.1),
+            tail_weight=normal(outputs, n_feats, 3, 3, std=0.02),
+            tail_bias=normal(outputs, std=0.02),
+        )
+
+    return make
+
+
+@pytest.fixture
+def weights_file(random_weights: Callable[..., PackedWeights], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The path of a random model's packed file for a scale."""
+
+    def make(scale: int = 4) -> Path:
+        path = tmp_path_factory.mktemp("models") / f"scales-random-x{scale}.safetensors"
+        random_weights(scale=scale).save(path)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def benchmarks() -> Path:
+    """The standard test sets; tests that need them are skipped where they are missing."""
+    folder = Path(os.environ.get("SCALES_DATA", Path(__file__).parents[2] / "shared" / "data")) / "benchmarks"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing")
+    return folder

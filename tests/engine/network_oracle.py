@@ -1,0 +1,58 @@
+"""The packed network in plain numpy float64, written from the equations in scales_cli/weights/packed.py."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.weights.packed import PackedWeights
+
+Doubles = NDArray[np.float64]
+
+
+def conv3x3(x: Doubles, weight: Doubles) -> Doubles:
+    """x [C, H, W], weight [O, C, 3, 3], zero padding."""
+    _, height, width = x.shape
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    out = np.zeros((weight.shape[0], height, width))
+    for ky in range(3):
+        for kx in range(3):
+            out += np.tensordot(weight[:, :, ky, kx], padded[:, ky : ky + height, kx : kx + width], 1)
+    return out
+
+
+def sigmoid(t: Doubles) -> Doubles:
+    return 1 / (1 + np.exp(-t))
+
+
+def unpack_signs(bits: NDArray[np.uint64]) -> Doubles:
+    """[..., W] words to [..., 64 W] values of +-1."""
+    shifts = np.arange(64, dtype=np.uint64)
+    ones = (bits[..., None] >> shifts) & np.uint64(1)
+    return 2.0 * ones.reshape(*bits.shape[:-1], -1) - 1.0
+
+
+def run(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
+    """The residual, and how close any activation came to its threshold: near ones may flip in fp32."""
+    scale, colors = weights.spec.scale, weights.spec.colors
+    head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.head_weight.astype(np.float64))
+    head += weights.head_bias[:, None, None]
+    x = head
+    margin = np.inf
+    for layer in range(weights.spec.n_convs):
+        distance = x - weights.threshold[layer][:, None, None]
+        margin = min(margin, float(np.abs(distance).min()))
+        signs = np.where(distance >= 0, 1.0, -1.0)
+        kernel = np.moveaxis(unpack_signs(weights.bits[layer]), -1, 1)
+        spatial = sigmoid(np.tensordot(weights.spatial[layer].astype(np.float64), x, 1) + weights.spatial_bias[layer])
+        taps = weights.channel[layer]
+        mean = np.pad(x.mean((1, 2)), taps.size // 2)
+        gate = sigmoid(np.correlate(mean, taps.astype(np.float64), "valid"))
+        z = conv3x3(signs, kernel) * spatial * (weights.scale[layer] * gate)[:, None, None]
+        z = z - weights.shift_in[layer][:, None, None]
+        z = np.where(z >= 0, z, z * weights.slope[layer][:, None, None])
+        x = x + z + weights.shift_out[layer][:, None, None]
+    out = conv3x3(x + head, weights.tail_weight.astype(np.float64)) + weights.tail_bias[:, None, None]
+    _, height, width = out.shape
+    out = out.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
+    return out.reshape(colors, scale * height, scale * width), margin

@@ -1,0 +1,388 @@
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from scales_cli.errors import InputError
+from scales_cli.imaging.decoding import read_header
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP
+
+
+def orientation_exif(value):
+    exif = Image.Exif()
+    exif[0x0112] = value
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "image_format"), [("PNG", PNG), ("TIFF", TIFF), ("BMP", BMP), ("PPM", PPM)], ids=lambda value: str(value)
+)
+def test_read_image_gives_the_pixels(saved, photo, name, image_format):
+    picture = read_image(saved(photo, name))
+    assert np.array_equal(picture.pixels, photo)
+    assert (picture.format, picture.kind, picture.lossless) == (image_format, "rgb", True)
+    assert picture.notes == ()
+
+
+def test_read_image_takes_paths_bytes_and_streams(saved, photo, tmp_path):
+    data = saved(photo)
+    (tmp_path / "a.png").write_bytes(data)
+    for source in (tmp_path / "a.png", str(tmp_path / "a.png"), data, io.BytesIO(data)):
+        assert np.array_equal(read_image(source).pixels, photo)
+
+
+def test_read_image_goes_by_content_not_by_name(saved, photo, tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(saved(photo, "BMP"))
+    assert read_image(path).format is BMP
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
+def test_read_image_takes_slim_pictures(saved, rng, shape):
+    pixels = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert np.array_equal(read_image(saved(pixels)).pixels, pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_read_image_applies_orientation(saved, photo, name, orientation):
+    options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}.get(name, {})
+    stored = read_image(saved(photo, name, **options)).pixels
+    turn = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(a.swapaxes(0, 1), 2),
+        8: lambda a: np.rot90(a, 1),
+    }[orientation]
+    data = saved(photo, name, exif=orientation_exif(orientation), **options)
+    picture = read_image(data)
+    assert np.array_equal(picture.pixels, turn(stored))
+    header = read_header(io.BytesIO(data))
+    assert {header.width, header.height} == {picture.width, picture.height}
+    assert picture.exif is None or 0x0112 not in Image.Exif() | _exif(picture.exif)
+
+
+def _exif(block):
+    exif = Image.Exif()
+    exif.load(block)
+    return dict(exif)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 77])
+def test_read_image_ignores_meaningless_orientation(saved, photo, orientation):
+    assert np.array_equal(read_image(saved(photo, exif=orientation_exif(orientation))).pixels, photo)
+
+
+def turned(pixels, orientation):
+    """By the EXIF specification's words: 1 nothing, 2 mirrored, 3 half a turn, 4 upside down, 5 to 8 with rows as columns."""
+    rows = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    return rows[:: -1 if orientation in (3, 4, 7, 8) else 1, :: -1 if orientation in (2, 3, 6, 7) else 1]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_read_image_turns_16_bit_tiff(rng, orientation):
+    pixels = rng.integers(0, 65536, (5, 4, 3), dtype=np.uint16)
+    data = bytearray(cv2.imencode(".tiff", pixels[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1].tobytes())
+    data = with_tiff_orientation(bytes(data), orientation)
+    assert np.array_equal(read_image(data).pixels, turned(pixels, orientation))
+
+
+def with_tiff_orientation(data, orientation):
+    """Appends a copy of the (little-endian) directory with tag 274."""
+    assert data[:2] == b"II"
+    (offset,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, offset)
+    entries = [data[offset + 2 + 12 * i : offset + 14 + 12 * i] for i in range(count)]
+    entries = [entry for entry in entries if entry[:2] != struct.pack("<H", 274)]
+    entries.append(struct.pack("<HHIHH", 274, 3, 1, orientation, 0))
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry)[0])
+    data += bytes(len(data) % 2)
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+
+
+def test_read_image_keeps_grey(saved, photo):
+    picture = read_image(saved(photo[..., 0]))
+    assert picture.kind == "grey"
+    assert np.array_equal(picture.pixels[..., 0], photo[..., 0])
+
+
+def test_read_image_makes_grey_of_1_bit(saved, rng):
+    bits = rng.integers(0, 2, (9, 13)).astype(bool)
+    for name in ("PNG", "TIFF", "PPM", "BMP"):
+        picture = read_image(saved(Image.fromarray(bits), name))
+        assert picture.kind == "grey"
+        assert np.array_equal(picture.pixels[..., 0], bits * np.uint8(255))
+
+
+def test_read_image_keeps_grey_with_alpha(saved, rng):
+    pixels = rng.integers(0, 256, (7, 5, 2), dtype=np.uint8)
+    for name in ("PNG", "TIFF"):
+        picture = read_image(saved(Image.fromarray(pixels), name))
+        assert picture.kind == "grey+alpha"
+        assert np.array_equal(picture.pixels, pixels)
+
+
+def test_read_image_expands_palettes(saved, rng):
+    image = Image.fromarray(rng.integers(0, 8, (9, 11), dtype=np.uint8), "L").convert("P")
+    image.putpalette(rng.integers(0, 256, 24, dtype=np.uint8).tobytes())
+    picture = read_image(saved(image))
+    assert picture.kind == "rgb"
+    assert np.array_equal(picture.pixels, np.asarray(image.convert("RGB")))
+
+
+def test_read_image_expands_palettes_with_transparency(saved):
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putdata([0, 1])
+    picture = read_image(saved(image, transparency=bytes([128, 255])))
+    assert picture.pixels.tolist() == [[[10, 20, 30, 128], [40, 50, 60, 255]]]
+
+
+def test_read_image_reads_transparent_colours(saved):
+    image = Image.new("RGB", (2, 1), (1, 2, 3))
+    image.putpixel((1, 0), (9, 9, 9))
+    assert read_image(saved(image, transparency=(1, 2, 3))).pixels[0, :, 3].tolist() == [0, 255]
+    grey = Image.new("L", (2, 1), 7)
+    grey.putpixel((1, 0), 8)
+    picture = read_image(saved(grey, transparency=8))
+    assert picture.kind == "grey+alpha"
+    assert picture.pixels[0, :, 1].tolist() == [255, 0]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_read_image_reads_transparent_grey_of_few_bits(png_with, depth):
+    """The transparent value is in the file's own depth."""
+    import zlib
+
+    top = 2**depth - 1
+    row = int(f"{top:0{depth}b}".ljust(8, "0"), 2)  # one white pixel, then black
+    data = png_with(
+        2,
+        1,
+        depth=depth,
+        colour=0,
+        chunks=[(b"tRNS", struct.pack(">H", top)), (b"IDAT", zlib.compress(bytes([0, row])))],
+    )
+    assert read_image(data).pixels.tolist() == [[[255, 0], [0, 255]]]
+
+
+def test_read_image_reads_transparent_16_bit_colour(png_with):
+    import zlib
+
+    row = struct.pack(">6H", 1, 2, 3, 1, 2, 4)
+    chunks = [(b"tRNS", struct.pack(">HHH", 1, 2, 3)), (b"IDAT", zlib.compress(b"\0" + row))]
+    assert read_image(png_with(2, 1, depth=16, chunks=chunks)).pixels.tolist() == [[[1, 2, 3, 0], [1, 2, 4, 65535]]]
+    chunks = [(b"tRNS", struct.pack(">H", 3)), (b"IDAT", zlib.compress(b"\0" + row[2:6]))]
+    assert read_image(png_with(2, 1, depth=16, colour=0, chunks=chunks)).pixels.tolist() == [[[2, 65535], [3, 0]]]
+
+
+def test_read_image_keeps_16_bit_grey_with_alpha(png_with):
+    import zlib
+
+    row = struct.pack(">4H", 1000, 2000, 3000, 65535)
+    data = png_with(2, 1, depth=16, colour=4, chunks=[(b"IDAT", zlib.compress(b"\0" + row))])
+    assert read_image(data).pixels.tolist() == [[[1000, 2000], [3000, 65535]]]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("extension", [".png", ".tiff"])
+def test_read_image_keeps_16_bit_colour(rng, channels, extension):
+    pixels = rng.integers(0, 65536, (9, 12, channels), dtype=np.uint16)
+    order = [2, 1, 0, 3][:channels]
+    picture = read_image(cv2.imencode(extension, pixels[..., order])[1].tobytes())
+    assert picture.pixels.dtype == np.uint16
+    assert np.array_equal(picture.pixels, pixels)
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+def test_read_image_keeps_16_bit_grey(saved, rng, name):
+    pixels = rng.integers(0, 65536, (9, 12), dtype=np.uint16)
+    picture = read_image(saved(Image.fromarray(pixels), name))
+    assert picture.kind == "grey"
+    assert np.array_equal(picture.pixels[..., 0], pixels)
+
+
+def test_read_image_believes_the_header_on_depth(rng):
+    """A 16-bit file whose values are all below 256 stays one."""
+    pixels = rng.integers(0, 256, (6, 6, 3), dtype=np.uint16)
+    assert np.array_equal(read_image(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()).pixels, pixels)
+
+
+@pytest.mark.parametrize("maximum", [65535, 1023, 300])
+@pytest.mark.parametrize("magic", ["P5", "P6"])
+def test_read_image_stretches_deep_netpbm(rng, maximum, magic):
+    shape = (4, 5, 1 if magic == "P5" else 3)
+    samples = rng.integers(0, maximum + 1, shape, dtype=np.uint16)
+    data = f"{magic}\n# a comment\n5 4\n{maximum}\n".encode() + samples.astype(">u2").tobytes()
+    expected = np.rint(samples * (65535 / maximum))
+    picture = read_image(data)
+    assert picture.pixels.dtype == np.uint16
+    assert np.abs(picture.pixels - expected).max() <= 1
+
+
+def test_read_image_refuses_truncated_16_bit(rng):
+    """OpenCV alone would fill the rest with black."""
+    for extension in (".png", ".tiff"):
+        data = cv2.imencode(extension, rng.integers(0, 65536, (40, 40, 3), dtype=np.uint16))[1].tobytes()
+        with pytest.raises(InputError):
+            read_image(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_read_image_refuses_numbers_that_are_no_colours(saved, mode):
+    with pytest.raises(InputError, match="not supported"):
+        read_image(saved(Image.new(mode, (4, 4)), "TIFF"))
+
+
+def test_read_image_converts_cmyk(saved, photo):
+    cmyk = Image.fromarray(photo).convert("CMYK")
+    for name in ("JPEG", "TIFF"):
+        picture = read_image(saved(cmyk, name))
+        assert picture.kind == "rgb"
+        assert picture.notes
+        assert np.abs(picture.pixels.astype(int) - photo).mean() < 12
+
+
+def test_read_image_keeps_profiles(saved, photo):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert read_image(saved(photo, icc_profile=profile)).icc_profile == profile
+    assert read_image(saved(photo, "JPEG", icc_profile=profile)).icc_profile == profile
+
+
+@pytest.mark.parametrize("profile", [b"", b"garbage", bytes(200), b"x" * 4000])
+def test_read_image_leaves_out_broken_profiles(saved, photo, profile):
+    picture = read_image(saved(photo, icc_profile=profile))
+    assert picture.icc_profile is None
+    assert np.array_equal(picture.pixels, photo)
+
+
+def test_read_image_leaves_out_profiles_of_other_colours(saved, photo):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = read_image(saved(photo[..., 0], icc_profile=profile))
+    assert picture.icc_profile is None
+    assert "profile" in picture.notes[0]
+
+
+def test_read_image_keeps_resolution(saved, photo):
+    for name in ("PNG", "JPEG", "TIFF", "BMP"):
+        assert read_image(saved(photo, name, dpi=(300, 300))).dpi == pytest.approx((300, 300), abs=0.05)
+    assert read_image(saved(photo)).dpi is None
+
+
+def test_read_image_keeps_harmless_exif(saved, photo):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0112] = 3
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:23 10:00:00"
+    exif.get_ifd(0x8769)[0xA431] = "serial"
+    exif.get_ifd(0x8825)[1] = "N"
+    kept = Image.Exif()
+    kept.load(read_image(saved(photo, "JPEG", exif=exif.tobytes())).exif)
+    assert kept[0x010F] == "Maker"
+    assert 0x0112 not in kept
+    assert kept.get_ifd(0x8769) == {0x9003: "2026:11:23 10:00:00"}
+    assert not kept.get_ifd(0x8825)
+
+
+def test_read_image_survives_broken_exif(saved, photo):
+    assert np.array_equal(read_image(saved(photo, exif=b"Exif\0\0garbage")).pixels, photo)
+
+
+def test_read_image_tells_lossy_webp(saved, photo):
+    assert read_image(saved(photo, "WEBP", lossless=True)).lossless
+    assert not read_image(saved(photo, "WEBP", quality=80)).lossless
+    rgba = np.dstack([photo, photo[..., :1]])
+    assert not read_image(saved(rgba, "WEBP", quality=80)).lossless
+    assert read_image(saved(rgba, "WEBP", lossless=True)).lossless
+    assert not read_image(saved(photo, "JPEG")).lossless
+    assert read_image(saved(photo, "WEBP")).format is WEBP
+    assert read_image(saved(photo, "JPEG")).format is JPEG
+
+
+def test_read_image_takes_the_first_frame(saved, photo):
+    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    for name in ("TIFF", "PNG", "WEBP"):
+        options = {"lossless": True} if name == "WEBP" else {}
+        picture = read_image(saved(frames[0], name, save_all=True, append_images=frames[1:], **options))
+        assert np.array_equal(picture.pixels, photo)
+        assert "first" in picture.notes[0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0",
+        b"hello, I am text",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        b"%PDF-1.7\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff",
+        b"BM" + bytes(60),
+        b"P6\n0 4\n255\n",
+        b"P6\n4 4\n255\n\0\0",
+        b"P6\n-3 4\n255\n\0\0",
+        b"II*\0\x08\0\0\0\0\0\0\0\0\0",
+        b"RIFF\x10\0\0\0WEBPVP8L\0\0\0\0",
+        b"GIF89a\x01\0\x01\0\0\0\0;",
+    ],
+    ids=repr,
+)
+def test_read_image_refuses_what_is_no_picture(data):
+    with pytest.raises(InputError) as caught:
+        read_image(data)
+    assert caught.value.hint
+    assert "0x" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM"])
+def test_read_image_refuses_truncated_files(saved, rng, name):
+    data = saved(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8), name)
+    for share in (0.1, 0.5, 0.9):
+        with pytest.raises(InputError):
+            read_image(data[: int(len(data) * share)])
+
+
+def test_read_image_refuses_bombs_by_their_header(png_with):
+    for width, height in ((2**31 - 1, 2**31 - 1), (60000, 60000), (20000, 8000)):
+        with pytest.raises(InputError, match=r"large|allowed"):
+            read_image(png_with(width, height), max_pixels=2**26)
+
+
+def test_read_image_refuses_no_pixels(png_with):
+    for size in ((0, 4), (4, 0)):
+        with pytest.raises(InputError):
+            read_image(png_with(*size))
+
+
+def test_read_image_says_what_a_path_is(tmp_path):
+    with pytest.raises(InputError, match="folder"):
+        read_image(tmp_path)
+    with pytest.raises(InputError, match="No such file"):
+        read_image(tmp_path / "missing.png")
+    with pytest.raises(InputError, match="regular"):
+        read_image("/dev/zero")
+    with pytest.raises(InputError):
+        read_image("a\0b.png")
+
+
+def test_mutated_files_are_read_or_refused(saved, photo, rng):
+    for name in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM"):
+        original = np.frombuffer(saved(photo, name), np.uint8)
+        for _ in range(40):
+            data = original.copy()
+            where = rng.integers(0, len(data), rng.integers(1, 8))
+            data[where] = rng.integers(0, 256, len(where))
+            try:
+                read_image(data.tobytes(), max_pixels=2**22)
+            except InputError:
+                continue

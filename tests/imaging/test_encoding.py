@@ -1,0 +1,144 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from scales_cli.errors import OutputError
+from scales_cli.imaging.encoding import encode_image, fit_to_format, to_8_bit
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.formats import BMP, FORMATS, JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.picture import Picture
+
+
+def encoded(picture, image_format):
+    stream = io.BytesIO()
+    encode_image(fit_to_format(picture, image_format), image_format, stream)
+    return stream.getvalue()
+
+
+def reread(picture, image_format):
+    return read_image(encoded(picture, image_format))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("image_format", [PNG, TIFF, WEBP], ids=lambda item: item.name)
+def test_encode_image_keeps_8_bit_pixels(rng, image_format, channels):
+    pixels = rng.integers(0, 256, (11, 70, channels), dtype=np.uint8)
+    result = reread(Picture(pixels), image_format).pixels
+    if image_format is WEBP and channels < 3:
+        assert (result[..., 0] == result[..., 1]).all()  # WebP knows no grey
+        result = result[..., [0, 3][:channels]]
+    assert np.array_equal(result, pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("image_format", [BMP, PPM], ids=lambda item: item.name)
+def test_encode_image_keeps_opaque_pixels(rng, image_format, channels):
+    pixels = rng.integers(0, 256, (5, 7, channels), dtype=np.uint8)
+    assert np.array_equal(reread(Picture(pixels), image_format).pixels, pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (130, 3), (64, 9), (65, 40)])
+def test_encode_image_keeps_16_bit_png(rng, shape, channels):
+    pixels = rng.integers(0, 65536, (*shape, channels), dtype=np.uint16)
+    assert np.array_equal(reread(Picture(pixels), PNG).pixels, pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (130, 3), (64, 9), (65, 40)])
+def test_encode_image_keeps_16_bit_tiff(rng, shape, channels):
+    pixels = rng.integers(0, 65536, (*shape, channels), dtype=np.uint16)
+    assert np.array_equal(reread(Picture(pixels), TIFF).pixels, pixels)
+
+
+def test_encode_image_keeps_16_bit_netpbm(rng):
+    for channels in (1, 3):
+        pixels = rng.integers(0, 65536, (4, 5, channels), dtype=np.uint16)
+        assert np.array_equal(reread(Picture(pixels), PPM).pixels, pixels)
+
+
+def test_encode_image_jpeg_keeps_full_chroma(photo):
+    data = encoded(Picture(photo), JPEG)
+    image = Image.open(io.BytesIO(data))
+    assert image.layer[0][1:3] == (1, 1)
+    assert image.layer[1][1:3] == (1, 1)
+    assert np.abs(read_image(data).pixels.astype(int) - photo).mean() < 2
+
+
+def test_encode_image_jpeg_keeps_grey(photo):
+    assert reread(Picture(photo[..., :1]), JPEG).kind == "grey"
+
+
+def test_encode_image_webp_has_loss_where_the_input_had(photo):
+    assert reread(Picture(photo, WEBP, lossless=True), WEBP).lossless
+    assert reread(Picture(photo, JPEG, lossless=False), WEBP).lossless
+    assert not reread(Picture(photo, WEBP, lossless=False), WEBP).lossless
+
+
+def test_encode_image_keeps_hidden_colours_in_webp(rng):
+    pixels = rng.integers(0, 256, (8, 8, 4), dtype=np.uint8)
+    pixels[..., 3] = 0
+    assert np.array_equal(reread(Picture(pixels), WEBP).pixels, pixels)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("image_format", [PNG, TIFF, JPEG, WEBP], ids=lambda item: item.name)
+def test_encode_image_embeds_metadata(photo, image_format, dtype):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    pixels = photo.astype(dtype) * (np.iinfo(dtype).max // 255)
+    picture = Picture(pixels, icc_profile=profile, dpi=(300.0, 150.0), exif=exif.tobytes())
+    result = reread(picture, image_format)
+    assert result.icc_profile == profile
+    if image_format is not WEBP:
+        assert result.dpi == pytest.approx((300, 150), abs=0.1)
+    if not (image_format is TIFF and dtype == np.uint16):
+        kept = Image.Exif()
+        kept.load(result.exif)
+        assert kept[0x010F] == "Maker"
+
+
+def test_fit_to_format_flattens_on_white():
+    pixels = np.array([[[10, 20, 30, 0], [10, 20, 30, 255], [0, 0, 0, 128]]], np.uint8)
+    fitted = fit_to_format(Picture(pixels), JPEG)
+    assert fitted.pixels.tolist() == [[[255, 255, 255], [10, 20, 30], [127, 127, 127]]]
+    assert "transparency" in fitted.notes[0]
+
+
+def test_fit_to_format_flattens_16_bits_without_overflow():
+    pixels = np.array([[[65535, 0, 65535], [65535, 65535, 65535]]], np.uint16).reshape(1, 3, 2)
+    assert fit_to_format(Picture(pixels), PPM).pixels[..., 0].tolist() == [[65535, 65535, 65535]]
+
+
+def test_fit_to_format_rounds_16_bits():
+    pixels = np.array([[[0], [128], [129], [65535], [257 * 77]]], np.uint16)
+    fitted = fit_to_format(Picture(pixels), JPEG)
+    assert fitted.pixels[..., 0].tolist() == [[0, 0, 1, 255, 77]]
+    assert "16" in fitted.notes[0]
+
+
+def test_to_8_bit_undoes_the_stretch():
+    values = np.arange(256, dtype=np.uint16)
+    assert np.array_equal(to_8_bit(values * 257), values)
+
+
+@pytest.mark.parametrize(("image_format", "side"), [(WEBP, 16383), (JPEG, 65500)])
+def test_fit_to_format_knows_the_limits(image_format, side):
+    picture = Picture(np.zeros((1, side, 1), np.uint8))
+    assert reread(picture, image_format).width == side
+    with pytest.raises(OutputError, match=str(side)):
+        fit_to_format(Picture(np.zeros((1, side + 1, 1), np.uint8)), image_format)
+
+
+def test_encode_image_needs_a_fitting_picture():
+    with pytest.raises(OutputError):
+        encode_image(Picture(np.zeros((2, 2, 3), np.uint16)), JPEG, io.BytesIO())
+    with pytest.raises(OutputError):
+        encode_image(Picture(np.zeros((2, 2, 4), np.uint8)), PPM, io.BytesIO())
+
+
+def test_formats_name_each_extension_once():
+    extensions = [extension for item in FORMATS for extension in item.extensions]
+    assert len(set(extensions)) == len(extensions)

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+
+from scales_cli.config import NetworkSpec
+from scales_cli.errors import UsageError
+from scales_cli.imaging.resize import imresize
+from scales_cli.layers.binary_conv import CONVS
+from scales_cli.networks.blocks import BicubicUpsampler
+from scales_cli.networks.build import build_network, calibrate
+
+
+@pytest.mark.parametrize("conv", sorted(CONVS))
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_srresnet_takes_any_conv_at_any_scale(conv, scale):
+    network = build_network(NetworkSpec(scale=scale, conv=conv, n_blocks=1))
+    assert network(torch.rand(2, 1, 7, 5)).shape == (2, 1, 7 * scale, 5 * scale)
+
+
+def test_srresnet_in_rgb():
+    network = build_network(NetworkSpec(colors=3, n_blocks=1))
+    assert network(torch.rand(1, 3, 5, 6)).shape == (1, 3, 20, 24)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bicubic_upsampler_equals_imresize(scale, rng):
+    image = rng.random((9, 6))
+    ours = BicubicUpsampler(scale)(torch.tensor(image, dtype=torch.float32)[None, None])[0, 0]
+    np.testing.assert_allclose(ours.numpy(), imresize(image, scale), atol=1e-6)
+
+
+def test_calibrate_sets_each_factor_from_its_own_input():
+    torch.manual_seed(0)
+    network = build_network(NetworkSpec(n_blocks=2))
+    batch = torch.rand(2, 1, 16, 16)
+    calibrate(network, batch)
+    x = network.head(4 * batch - 2)
+    for layer in network.body:
+        assert layer.binarize.alpha.item() == pytest.approx(2 * x.abs().mean().item(), rel=1e-5)
+        x = layer(x)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        NetworkSpec(backbone="vgg"),
+        NetworkSpec(conv="ternary"),
+        NetworkSpec(conv_options={"taps": 3}),
+        NetworkSpec(conv_options={"activation": "tanh"}),
+    ],
+)
+def test_build_network_refuses_what_it_does_not_know(spec):
+    with pytest.raises(UsageError):
+        build_network(spec)

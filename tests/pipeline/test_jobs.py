@@ -1,0 +1,72 @@
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from scales_cli.errors import MemoryLimitError, ScalesError
+from scales_cli.imaging.files import read_image
+from scales_cli.pipeline.jobs import run_job, run_jobs
+from scales_cli.pipeline.plan import Failure, plan_jobs
+
+
+@pytest.fixture
+def photo(rng, tmp_path):
+    pixels = rng.integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def no_progress(name):
+    return nullcontext()
+
+
+def test_run_job_writes_the_enlarged_picture(upscaler, photo):
+    (job,) = plan_jobs([str(photo)], None, 2).jobs
+    result = run_job(upscaler(2), job)
+    assert (result.width, result.height, result.scale, result.model) == (18, 12, 2, "fake")
+    assert np.array_equal(read_image(result.output).pixels, upscaler(2).upscale(read_image(photo).pixels))
+    assert set(result.to_dict()) >= {"input", "output", "width", "height", "scale", "model", "seconds"}
+
+
+def test_run_job_keeps_profile_and_resolution(upscaler, rng, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", icc_profile=profile, dpi=(300, 300))
+    (job,) = plan_jobs([str(tmp_path / "a.jpg")], None, 2).jobs
+    written = read_image(run_job(upscaler(2), job).output)
+    assert written.icc_profile == profile
+    assert written.dpi == pytest.approx((300, 300), abs=0.1)
+
+
+def test_run_job_says_what_was_lost(upscaler, tmp_path):
+    Image.new("RGBA", (4, 4), (1, 2, 3, 128)).save(tmp_path / "a.png")
+    (job,) = plan_jobs([str(tmp_path / "a.png")], str(tmp_path / "a.jpg"), 2).jobs
+    assert "transparency" in run_job(upscaler(2), job).notes[0]
+
+
+def test_run_jobs_goes_on_after_failures(upscaler, photo):
+    truncated = photo.with_name("truncated.png")
+    data = photo.read_bytes()
+    truncated.write_bytes(data[: len(data) - 40])
+    missing = str(photo.with_name("missing.png"))
+    plan = plan_jobs([str(truncated), missing, str(photo)], str(photo.parent / "out"), 2)
+    outcomes = list(run_jobs(upscaler(2), plan, no_progress))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    assert {failure.name for failure in failures} == {str(truncated), missing}
+    assert [item.name for item in (photo.parent / "out").iterdir()] == ["a_x2.png"]
+
+
+def test_run_jobs_names_the_picture_the_network_failed_on(upscaler, photo):
+    plan = plan_jobs([str(photo)], None, 2)
+    (failure,) = run_jobs(upscaler(2, lambda planes: planes * np.nan), plan, no_progress)
+    assert type(failure.error) is ScalesError
+    assert failure.error.message.startswith(str(photo))
+    assert [item.name for item in photo.parent.iterdir()] == ["a.png"]
+
+
+def test_run_jobs_turns_memory_errors(upscaler, photo):
+    def exhaust(planes):
+        raise MemoryError
+
+    (failure,) = run_jobs(upscaler(2, exhaust), plan_jobs([str(photo)], None, 2), no_progress)
+    assert isinstance(failure.error, MemoryLimitError)

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from scales_cli.config import NetworkSpec
+from scales_cli.engine.torch_engine import TorchEngine, unpack_bits
+from scales_cli.errors import UsageError
+from scales_cli.networks.build import build_network
+from scales_cli.training.export import pack, pack_bits
+from scales_cli.weights.packed import PackedWeights
+
+
+def trained_like(spec):
+    """A network with every parameter moved away from its neutral start, learned scales of both signs included."""
+    torch.manual_seed(0)
+    network = build_network(spec)
+    with torch.no_grad():
+        for layer in network.body:
+            layer.binarize.alpha.fill_(0.3)
+            layer.binarize.beta.normal_(0, 0.1)
+            if layer.scale is not None:
+                layer.scale.normal_(0, 0.01)
+            for parameter in layer.activation.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    return network.requires_grad_(False)
+
+
+def test_pack_bits_orders_words_by_channel_and_folds_the_sign():
+    weight = -torch.ones(2, 128, 3, 3)
+    weight[0, 1, 2, 0] = 1.0
+    weight[0, 64, 2, 0] = 0.0
+    words = pack_bits(weight, torch.tensor([1.0, -1.0]))
+    assert words.shape == (2, 3, 3, 2)
+    assert words[0, 2, 0].tolist() == [2, 1]
+    assert words[0, 0, 0].tolist() == [0, 0]
+    assert (words[1] == np.uint64(2**64 - 1)).all()
+    assert np.array_equal(unpack_bits(words)[0], np.where(weight[0] >= 0, 1, -1))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"activation": "prelu", "channel_kernel": 3},
+        {"activation": "none", "gate_factor": 1.0},
+        {"weight_scale": "mean", "channel_kernel": 7},
+    ],
+)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_packed_network_computes_what_the_trained_one_does(options, scale, rng, tmp_path):
+    network = trained_like(NetworkSpec(scale=scale, n_blocks=2, conv_options=options))
+    path = tmp_path / "model.safetensors"
+    pack(network, {"steps": 1}).save(path)
+    planes = rng.random((1, 13, 11), dtype=np.float32)
+    expected = network.residual(torch.from_numpy(planes)[None])[0].numpy()
+    packed = TorchEngine(PackedWeights.load(path)).residual(planes)
+    np.testing.assert_allclose(packed, expected, atol=2e-6)
+
+
+def test_pack_refuses_a_body_without_bits():
+    with pytest.raises(UsageError, match="no packed form"):
+        pack(build_network(NetworkSpec(conv="float", n_blocks=1)), {})
+
+
+def test_tiny_x4_fits_its_size(tmp_path):
+    path = tmp_path / "model.safetensors"
+    pack(build_network(NetworkSpec(scale=4)), {"note": "x" * 2000}).save(path)
+    assert path.stat().st_size <= 96 * 1024
