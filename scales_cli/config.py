@@ -26,12 +26,7 @@ class NetworkSpec:
     conv_options: Mapping[str, int | float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("scale", "colors", "n_feats", "n_blocks"):
-            if type(getattr(self, name)) is not int:
-                raise UsageError(f"{name} is {getattr(self, name)!r}", "give a whole number")
-        for name in ("backbone", "conv"):
-            if not isinstance(getattr(self, name), str):
-                raise UsageError(f"{name} is {getattr(self, name)!r}", "give a name")
+        _check_types(self)
         if not isinstance(self.conv_options, Mapping):
             raise UsageError("conv_options is not a table", "give names and values")
         if self.scale not in SCALES:
@@ -68,14 +63,19 @@ class TrainConfig:
     warmup_steps: int = 200
     ema_decay: float = 0.999
     clip_norm: float = 1.0
+    l2_share: float = 0.1  # of the schedule, at its end, on squared error instead of L1
     distillation: float = 0.5  # weight of the teacher's picture in the loss, used with a teacher only
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if min(self.steps, self.batch_size, self.patch_size) < 1 or self.warmup_steps < 0:
             raise UsageError("steps, batch_size and patch_size must be at least 1", "see the training section")
-        if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
-            raise UsageError("learning_rate and clip_norm must be positive, ema_decay in [0, 1)", "see the README")
+        if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1 and 0 <= self.l2_share <= 1):
+            raise UsageError(
+                "learning_rate and clip_norm must be positive, ema_decay in [0, 1), l2_share in [0, 1]",
+                "see the training section of the README",
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"network": self.network.to_dict()}
@@ -86,6 +86,16 @@ class TrainConfig:
         if "network" in known:
             known["network"] = NetworkSpec.from_dict(known["network"])
         return cls(**known)
+
+
+def _check_types(config: Any) -> None:
+    """Values from files may be of any type; those of a field with a number or text as default must be such."""
+    kinds = {int: "a whole number", float: "a number", str: "a name"}
+    for item in dataclasses.fields(config):
+        kind, value = type(item.default), getattr(config, item.name)
+        accepted = (int, float) if kind is float else (kind,)
+        if kind in kinds and (type(value) not in accepted or value != value):
+            raise UsageError(f"{item.name} is {value!r}", f"give {kinds[kind]}")
 
 
 def _known_fields(cls: type, values: Any) -> dict[str, Any]:

@@ -13,6 +13,18 @@ from scales_cli.config import NetworkSpec
 from scales_cli.weights.packed import PackedWeights
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`isa` runs a test on every kernel table this CPU can execute."""
+    if "isa" in metafunc.fixturenames:
+        try:
+            from scales_cli.engine import _native
+        except ImportError:
+            skip = pytest.mark.skip("the native engine is not built")
+            metafunc.parametrize("isa", [pytest.param("reference", marks=skip)])
+        else:
+            metafunc.parametrize("isa", _native.available_isas())
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20231270)
@@ -52,7 +64,9 @@ def random_weights(rng: np.random.Generator) -> Callable[..., PackedWeights]:
 
 
 @pytest.fixture
-def weights_file(random_weights: Callable[..., PackedWeights], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def weights_file(
+    random_weights: Callable[..., PackedWeights], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
     """The path of a random model's packed file for a scale."""
 
     def make(scale: int = 4) -> Path:

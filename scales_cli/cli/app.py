@@ -15,6 +15,7 @@ import typer
 
 from scales_cli.cli.console import say, say_error
 from scales_cli.cli.evaluate import evaluate
+from scales_cli.cli.export import export
 from scales_cli.cli.train import train
 from scales_cli.cli.upscale import upscale
 from scales_cli.errors import MemoryLimitError, OutputError, ScalesError, UsageError
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command("upscale")(upscale)
 app.command("eval")(evaluate)
 app.command("train")(train)
+app.command("export")(export)
 
 
 class Terminated(BaseException):
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ending_on_signals():
             code = _run(arguments or ["--help"])
-            _flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return code if arguments else UsageError.exit_code
     except ScalesError as error:
         say_error(error)
@@ -72,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         _abandon_stdout()
+        return OutputError.exit_code
+    except OSError as error:  # pictures have their own errors; writing to a standard stream names no file
+        if error.filename is None:
+            _abandon_stdout()
+        say(f"scales: error: {error.filename or 'standard output'}: {error.strerror or error} (is the disk full?)")
         return OutputError.exit_code
     except MemoryError:
         say("scales: error: not enough memory (use a smaller picture)")
@@ -90,6 +98,8 @@ def _run(arguments: Sequence[str]) -> int:
         code = command.main(args=list(arguments), prog_name="scales", standalone_mode=False)
     except typer.Abort as error:
         raise KeyboardInterrupt from error
+    except SystemExit as error:  # how Typer reports a closed pipe
+        raise BrokenPipeError from error
     except Exception as error:
         if not hasattr(error, "format_message"):  # the base class of usage errors differs between versions of Typer
             raise
@@ -99,19 +109,6 @@ def _run(arguments: Sequence[str]) -> int:
     if code == 130:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
-
-
-def _flush() -> None:
-    """A full disk behind a redirection shows only here."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _abandon_stdout()
-        raise OutputError(f"standard output cannot be written: {error.strerror}", "check the redirection") from error
 
 
 def _abandon_stdout() -> None:

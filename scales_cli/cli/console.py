@@ -26,7 +26,7 @@ def printable(text: str) -> str:
 def say(text: str) -> None:
     """One line on standard error."""
     if sys.stderr is not None:
-        print(printable(text), file=sys.stderr)
+        sys.stderr.write(printable(text) + "\n")
 
 
 def say_error(error: ScalesError) -> None:
@@ -46,7 +46,9 @@ def print_result(result: Mapping[str, Any], *, quiet: bool, as_json: bool) -> No
 
 def print_json(result: Mapping[str, Any]) -> None:
     """A result as one line of ASCII."""
-    print(json.dumps(result, allow_nan=False), flush=True)
+    if sys.stdout is not None:
+        sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
+        sys.stdout.flush()
 
 
 @contextmanager
@@ -75,7 +77,8 @@ def _print_path(path: str) -> None:
     if sys.stdout is None:
         return
     if sys.stdout.isatty():
-        print(printable(path), flush=True)
+        sys.stdout.write(printable(path) + "\n")
+        sys.stdout.flush()
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")

@@ -27,8 +27,8 @@ class Engine(Protocol):
     def residual(self, planes: Planes, *, progress: Progress | None = None) -> Planes:
         """What the network adds to the bicubically upscaled planes.
 
-        `planes` is float32 [colors, H, W] in [0, 1], the result float32 [colors, scale * H, scale * W] in the same units.
-        `progress` receives fractions up to 1.
+        `planes` is float32 [colors, H, W] in [0, 1], the result float32 [colors, scale * H, scale * W] in the same
+        units. `progress` receives fractions up to 1.
         """
         ...
 

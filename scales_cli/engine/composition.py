@@ -45,8 +45,8 @@ def compose(
 ) -> NDArray[Sample]:
     """round_half_up(bicubic + residual * max), clamped, for output rows [y0, y1) (default: all of them).
 
-    `image` is uint8 or uint16 [H, W, C] with 1 to 4 channels, `residual` float32 [1 or C, y1 - y0, scale * W] in units of
-    the full range; one residual channel is added to every channel. The bicubic picture (a = -1/2, half-pixel phases,
+    `image` is uint8 or uint16 [H, W, C] with 1 to 4 channels, `residual` float32 [1 or C, y1 - y0, scale * W] in units
+    of the full range; one residual channel is added to every channel. The bicubic picture (a = -1/2, half-pixel phases,
     mirrored edges) is an exact fraction and is rounded only once, together with the residual.
     """
     _check_image(image)

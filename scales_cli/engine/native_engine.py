@@ -7,6 +7,9 @@ network is a sliding stencil, and bands of rows stream through all layers at onc
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -21,31 +24,45 @@ from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import PackedWeights
 
 if TYPE_CHECKING:
-    from scales_cli.engine._native import FixedGates, Network
+    from scales_cli.engine._native import FixedGates, GatePass, Network
 
 WHOLE_IMAGE_PIXELS = 2**18
 WINDOWS_PER_AXIS = 4
 WINDOW_SIDE = 64
-_JOB_PIXELS = 2**14  # of one layer: about a third of a millisecond on AVX-512, and at least a row
+_JOB_PIXELS = (2**12, 2**16)  # of one layer: long enough to be worth a job (80 us on AVX-512), short enough for Ctrl-C
 _BAND_ROWS = 256  # a band computes its halo of one row a layer and side twice
-_STREAM_PIXELS = 2**16  # of all layers between two looks at the stop flag: well below a second
+_STREAM_PIXELS = 2**21  # of all layers, between two looks at the stop flag: 50 ms on AVX-512, 0.2 s on AVX2
+_TENSORS = (
+    "head_weight",
+    "head_bias",
+    "bits",
+    "threshold",
+    "scale",
+    "spatial",
+    "spatial_bias",
+    "channel",
+    "shift_in",
+    "slope",
+    "shift_out",
+    "tail_weight",
+    "tail_bias",
+)
 
 
 def native_module() -> ModuleType:
-    """The compiled module; `ScalesError` where it was not built."""
+    """The compiled module; `ScalesError` where it was not built, or where `SCALES_ISA` names kernels that it lacks."""
     try:
-        from scales_cli.engine import _native
+        module: ModuleType = importlib.import_module("scales_cli.engine._native")
     except ImportError as error:
         raise ScalesError("the native engine is not built", "run `pip install .` or use the torch engine") from error
-    return _native
+    isa = os.environ.get("SCALES_ISA")
+    if isa and isa not in (available := module.available_isas()):
+        raise UsageError(f"SCALES_ISA={isa}: no such kernels on this CPU", f"available: {', '.join(available)}")
+    return module
 
 
 def is_built() -> bool:
-    try:
-        native_module()
-    except ScalesError:
-        return False
-    return True
+    return importlib.util.find_spec("scales_cli.engine._native") is not None
 
 
 def window_origins(length: int) -> list[int]:
@@ -77,36 +94,21 @@ class NativeEngine:
         self.whole_image_pixels = whole_image_pixels
         self.band_rows = band_rows
         self._jobs = JobPool(self.threads)
+        tensors = [np.ascontiguousarray(getattr(weights, name)) for name in _TENSORS]
         try:
-            self._network: Network = self._native.Network.from_tensors(
-                weights.spec.scale,
-                weights.head_weight,
-                weights.head_bias,
-                weights.bits,
-                weights.threshold,
-                weights.scale,
-                weights.spatial,
-                weights.spatial_bias,
-                weights.channel,
-                weights.shift_in,
-                weights.slope,
-                weights.shift_out,
-                weights.tail_weight,
-                weights.tail_bias,
-                isa,
-            )
+            self._network: Network = self._native.Network.from_tensors(weights.spec.scale, *tensors, isa)
         except ValueError as error:
             raise UsageError(str(error), "check SCALES_ISA and the weights") from error
 
     @property
     def isa(self) -> str:
         """Name of the kernel table in use."""
-        return self._network.isa
+        return str(self._network.isa)
 
     @property
     def halo(self) -> int:
         """LR rows above and below a band that `band` needs to see."""
-        return self._network.halo
+        return int(self._network.halo)
 
     def residual(self, planes: Planes, *, progress: Progress | None = None) -> Planes:
         self._check_planes(planes)
@@ -139,22 +141,26 @@ class NativeEngine:
         *,
         first_row: int = 0,
         height: int | None = None,
+        out: Planes | None = None,
+        out_row: int | None = None,
         stop: Callable[[], bool] = lambda: False,
         advanced: Callable[[int], None] = lambda rows: None,
     ) -> Planes:
         """Residual of LR rows [begin, end) on the calling thread, float32 [colors, scale * rows, scale * W].
 
-        `planes` holds rows from `first_row` on of a picture `height` rows tall, and at least `halo` more rows than the band on
-        either side as far as the picture has them. `stop` is asked several times a second; `advanced` hears the rows done.
+        `planes` holds rows from `first_row` on of a picture `height` rows tall, and at least `halo` more rows than the
+        band on either side as far as the picture has them. The result goes into `out` where given, whose top is LR row
+        `out_row`. `stop` is asked several times a second; `advanced` hears the rows done.
         """
         scale, width = self.spec.scale, planes.shape[2]
         total = first_row + planes.shape[1] if height is None else height
         stream = self._native.RowStream(self._network, gates, planes, first_row, total, begin, end)
-        out = np.empty((self.spec.colors, scale * (end - begin), scale * width), np.float32)
-        step = max(1, _STREAM_PIXELS // width)
+        if out is None:
+            out = np.empty((self.spec.colors, scale * (end - begin), scale * width), np.float32)
+        step = max(1, _STREAM_PIXELS // (width * self._network.layers))
         done = 0
         while done < end - begin and not stop():
-            before, done = done, stream.advance(step, out)
+            before, done = done, stream.advance(step, out, begin if out_row is None else out_row)
             advanced(done - before)
         return out
 
@@ -166,12 +172,13 @@ class NativeEngine:
             )
 
     def _row_jobs(self, rows: int, width: int) -> list[tuple[int, int]]:
-        """Row ranges worth a job each."""
-        share = -(-rows // (2 * self.threads)) if self.threads > 1 else rows
-        step = min(max(1, _JOB_PIXELS // width), max(1, share)) if rows * width > _JOB_PIXELS else rows
+        """Row ranges worth a job each, at least two a thread if there are enough."""
+        smallest, largest = _JOB_PIXELS
+        share = rows * width // (2 * self.threads)
+        step = max(1, (largest if self.threads == 1 else min(max(share, smallest), largest)) // width)
         return [(begin, min(begin + step, rows)) for begin in range(0, rows, step)]
 
-    def _gate_pass(self, windows: list[Planes], progress: Progress):  # type: ignore[no-untyped-def]
+    def _gate_pass(self, windows: list[Planes], progress: Progress) -> GatePass:
         gate_pass = self._native.GatePass(self._network, windows)
         layers = self._network.layers
         jobs = self._row_jobs(gate_pass.rows, windows[0].shape[2])
@@ -187,13 +194,7 @@ class NativeEngine:
         scale = self.spec.scale
         gate_pass = self._gate_pass([np.ascontiguousarray(planes)], progress)
         out = np.empty((colors, scale * height, scale * width), np.float32)
-
-        def rows(begin: int, end: int) -> None:
-            part = np.empty((colors, scale * (end - begin), scale * width), np.float32)
-            gate_pass.residual(begin, end, part)
-            out[:, scale * begin : scale * end] = part
-
-        self._jobs.run(partial(rows, *job) for job in self._row_jobs(height, width))
+        self._jobs.run(partial(gate_pass.residual, *rows, out) for rows in self._row_jobs(height, width))
         progress(1.0)
         return out
 
@@ -215,10 +216,18 @@ class NativeEngine:
         def band(begin: int, end: int) -> None:
             first = max(0, begin - halo)
             crop = np.ascontiguousarray(planes[:, first : end + halo])
-            rows = self.band(
-                crop, gates, begin, end, first_row=first, height=height, stop=stopped.is_set, advanced=advanced
+            self.band(
+                crop,
+                gates,
+                begin,
+                end,
+                first_row=first,
+                height=height,
+                out=out,
+                out_row=0,
+                stop=stopped.is_set,
+                advanced=advanced,
             )
-            out[:, scale * begin : scale * end] = rows
 
         bands = (partial(band, begin, min(begin + step, height)) for begin in range(0, height, step))
         self._jobs.run(bands, stop=stopped.set)

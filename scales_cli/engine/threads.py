@@ -11,10 +11,7 @@ from pathlib import Path
 
 def usable_cores() -> int:
     """Cores by affinity, cut down by the cgroup's CPU quota (v2 `cpu.max`, v1 `cfs_quota_us`)."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_quota(Path("/sys/fs/cgroup"))
     return cores if quota == math.inf else max(1, min(cores, math.ceil(quota)))
 

@@ -59,8 +59,8 @@ def find_benchmark(folder: str | os.PathLike[str], scale: int) -> Benchmark:
     """The set in a folder: HR/ with LRbicx<scale>/ beside it, or HR pictures directly."""
     root = Path(folder)
     hr_folder = root / "HR" if (root / "HR").is_dir() else root
-    lr_folder = root / f"LRbicx{scale}"
-    if not lr_folder.is_dir() or hr_folder is root:
+    lr_folder: Path | None = root / f"LRbicx{scale}"
+    if lr_folder is not None and (hr_folder is root or not lr_folder.is_dir()):
         lr_folder = None
     pairs = []
     for hr in _pictures(hr_folder):

@@ -1,8 +1,8 @@
 """From the bytes of a file to a `Picture`.
 
-Pillow reads the header first, limits are checked, then Pillow decodes. It gives 8 bits for the colour pictures of 16, so
-those are decoded a second time by OpenCV, which never sees bytes that Pillow did not accept: it knows no limits and does
-not notice a truncated file.
+Pillow reads the header first, limits are checked, then Pillow decodes. It gives 8 bits for colour pictures of 16, so
+those are decoded a second time by OpenCV, which never sees bytes that Pillow did not accept: it knows no limits and
+does not notice a truncated file.
 """
 
 from __future__ import annotations
@@ -121,10 +121,11 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _sample_bits(image: Image.Image) -> int:
-    """1, 2, 4, 8 or 16 bits of a sample in the file (fewer than 8 are told for PNG only); to be asked before loading."""
+    """1, 2, 4, 8 or 16 bits of a sample in the file (fewer than 8 for PNG only); to be asked before loading."""
     if image.format == "TIFF":
         return 16 if max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8 else 8
-    rawmode = image.tile[0].args if image.tile else ""
+    tiles = getattr(image, "tile", None)  # what Pillow will decode, and from which layout
+    rawmode = tiles[0].args if tiles else ""
     if image.format == "PPM":
         maximum = rawmode[-1] if isinstance(rawmode, tuple) else 255
         return 16 if image.mode == "I" or (isinstance(maximum, int) and maximum > 255) else 8

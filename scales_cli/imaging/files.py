@@ -69,12 +69,12 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A regular file, open for reading: anything else could block or never end."""
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             raise InputError("is a folder", "give picture files")
         if not stat.S_ISREG(mode):
             raise InputError("is not a regular file", "pipe it into `scales upscale -`")
-        stream = open(path, "rb")  # noqa: SIM115 (closed below, errors of the reader are not those of opening)
+        stream = Path(path).open("rb")  # noqa: SIM115 (the errors of whoever reads are not those of opening)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be read: {reason}", "check the path") from error
@@ -89,11 +89,11 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
     try:
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with open(os.open(temporary, flags, 0o666), "w+b") as stream:
+            with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}", "check the folder") from error
     except BaseException:

@@ -1,7 +1,7 @@
 """The picture formats this program reads and writes. A format is added by one line in `FORMATS`.
 
-Formats are recognised by content when reading (only those listed are ever tried: interpreters such as EPS, PDF or SVG are
-not) and chosen by extension when writing.
+Formats are recognised by content when reading (only those listed are ever tried: interpreters such as EPS, PDF or SVG
+are not) and chosen by extension when writing.
 """
 
 from __future__ import annotations

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.imaging.formats import PNG, ImageFormat
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[Any]  # uint8 or uint16
 
 KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 

@@ -1,4 +1,5 @@
-// Owned, zero-filled memory on a cache-line boundary; large buffers lie on huge pages where the system lends them.
+// Owned, zero-filled memory on a cache-line boundary; large buffers lie on huge pages where the system lends
+// them.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,8 @@ class AlignedBuffer {
     storage_.reset(std::calloc(bytes + alignment, 1));
     if (!storage_) throw std::bad_alloc();
     const auto address = reinterpret_cast<std::uintptr_t>(storage_.get());
-    void* aligned = static_cast<unsigned char*>(storage_.get()) + (alignment - address % alignment) % alignment;
+    void* aligned =
+        static_cast<unsigned char*>(storage_.get()) + (alignment - address % alignment) % alignment;
 #ifdef __linux__
     if (alignment == kHugePage) madvise(aligned, bytes, MADV_HUGEPAGE);
 #endif

@@ -5,7 +5,9 @@
 namespace scales {
 namespace {
 
-int popcount(std::uint64_t word) { return static_cast<int>(std::bitset<64>(word).count()); }
+int popcount(std::uint64_t word) {
+  return static_cast<int>(std::bitset<64>(word).count());
+}
 
 void carry_save_words(const std::uint64_t* w, std::uint64_t* adders) {
   std::uint64_t parity[3];
@@ -22,7 +24,9 @@ void carry_save_words(const std::uint64_t* w, std::uint64_t* adders) {
   adders[12] = parity[0] ^ parity[1] ^ parity[2];
 }
 
-bool outside(int border, int tap) { return (tap == 0 && border & kFirst) || (tap == 2 && border & kLast); }
+bool outside(int border, int tap) {
+  return (tap == 0 && border & kFirst) || (tap == 2 && border & kLast);
+}
 
 }  // namespace
 
@@ -69,8 +73,8 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
 }
 
 BConv2DParams BConv2DFilter::params() const {
-  return {in_channels_,   out_channels_,  words_, taps_.data(), adders_.data(), border_.data(),
-          half_border_.data()};
+  return {in_channels_,   out_channels_,      words_, taps_.data(), adders_.data(),
+          border_.data(), half_border_.data()};
 }
 
 }  // namespace scales

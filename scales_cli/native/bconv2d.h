@@ -1,16 +1,17 @@
 // Binary 3x3 convolution on packed bits.
 //
-// Activations and weights are +-1, stored as bits (set = +1); a tap outside the picture contributes 0. With m the
-// number of differing bits over the taps (words outside the picture read as zero),
+// Activations and weights are +-1, stored as bits (set = +1); a tap outside the picture contributes 0. With m
+// the number of differing bits over the taps (words outside the picture read as zero),
 //
 //     sum = (sum over taps inside of C) - 2 (m - sum over taps outside of popcount(w_tap)) = border - 2 m,
 //
 // where `border` depends only on the output channel and on which taps lie outside: 9 C in the interior.
 // |sum| <= 9 C <= 9 * 1024 is exact in fp32.
 //
-// The carry-save form: three taps x_i = a_i ^ w_i add up to (s, m) = (x1 ^ x2 ^ x3, x1 ^ ((x1 ^ x2) & (x1 ^ x3))), and
-// each xor of x's is an xor of activations, shared by all output channels, with an xor of weights, known beforehand.
-// Three such adders and a fourth one over their s leave one word of weight 1 and four words of weight 2 to count.
+// The carry-save form: three taps x_i = a_i ^ w_i add up to (s, m) = (x1 ^ x2 ^ x3, x1 ^ ((x1 ^ x2) & (x1 ^
+// x3))), and each xor of x's is an xor of activations, shared by all output channels, with an xor of weights,
+// known beforehand. Three such adders and a fourth one over their s leave one word of weight 1 and four words
+// of weight 2 to count.
 #pragma once
 
 #include <cstddef>

@@ -31,15 +31,22 @@ struct Avx2 {
   static F16 div(F16 x, F16 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
   static F16 min(F16 x, F16 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
   static F16 max(F16 x, F16 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
-  static F16 fma(F16 x, F16 y, F16 z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
-  static F16 fms(F16 x, F16 y, F16 z) { return {_mm256_fmsub_ps(x.a, y.a, z.a), _mm256_fmsub_ps(x.b, y.b, z.b)}; }
+  static F16 fma(F16 x, F16 y, F16 z) {
+    return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+  }
+  static F16 fms(F16 x, F16 y, F16 z) {
+    return {_mm256_fmsub_ps(x.a, y.a, z.a), _mm256_fmsub_ps(x.b, y.b, z.b)};
+  }
   static Mask mask(unsigned lanes) {
     const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-    const __m256i low = _mm256_set1_epi32(static_cast<int>(lanes & 0xFF)), high = _mm256_set1_epi32(static_cast<int>(lanes >> 8));
+    const __m256i low = _mm256_set1_epi32(static_cast<int>(lanes & 0xFF)),
+                  high = _mm256_set1_epi32(static_cast<int>(lanes >> 8));
     return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(low, bit), bit)),
             _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(high, bit), bit))};
   }
-  static Mask ge(F16 x, F16 y) { return {_mm256_cmp_ps(x.a, y.a, _CMP_GE_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_GE_OQ)}; }
+  static Mask ge(F16 x, F16 y) {
+    return {_mm256_cmp_ps(x.a, y.a, _CMP_GE_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_GE_OQ)};
+  }
   static F16 select(Mask mask, F16 x, F16 y) {
     return {_mm256_blendv_ps(y.a, x.a, mask.a), _mm256_blendv_ps(y.b, x.b, mask.b)};
   }
@@ -58,7 +65,8 @@ struct Avx2 {
     return {_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)};
   }
   static F16 to_pixels(F16 lanes) {
-    const __m256 low = _mm256_permute2f128_ps(lanes.a, lanes.b, 0x20), high = _mm256_permute2f128_ps(lanes.a, lanes.b, 0x31);
+    const __m256 low = _mm256_permute2f128_ps(lanes.a, lanes.b, 0x20),
+                 high = _mm256_permute2f128_ps(lanes.a, lanes.b, 0x31);
     return {_mm256_shuffle_ps(low, high, 0x88), _mm256_shuffle_ps(low, high, 0xDD)};
   }
 
@@ -70,7 +78,8 @@ struct Avx2 {
   // Shared xors of activations, as in bconv2d.h; they stay in the L1 cache, four pixels a register.
   struct Taps {
     Taps(const BConv2DRow& row, int word, int block) {
-      const std::size_t origin = packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
+      const std::size_t origin =
+          packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
       const std::uint64_t* rows[3] = {row.above + origin, row.centre + origin, row.below + origin};
       for (int four = 0; four < 4; ++four) {
         __m256i parity[3];
@@ -99,16 +108,19 @@ struct Avx2 {
     }
 
     __m256i carries(int four, int adder, const std::uint64_t* adders) const {
-      const __m256i x12 = difference(four, 3 * adder + 1, adders), x13 = difference(four, 3 * adder + 2, adders);
+      const __m256i x12 = difference(four, 3 * adder + 1, adders),
+                    x13 = difference(four, 3 * adder + 2, adders);
       return _mm256_xor_si256(difference(four, 3 * adder, adders), _mm256_and_si256(x12, x13));
     }
 
-    // 64-bit counts of four pixels. A fifth adder over three of the carries leaves words of weight 1, 2, 2 and 4.
+    // 64-bit counts of four pixels. A fifth adder over three of the carries leaves words of weight 1, 2, 2
+    // and 4.
     __m256i count(int four, const std::uint64_t* adders) const {
       const __m256i x = carries(four, 0, adders), y = carries(four, 1, adders), z = carries(four, 2, adders);
       const __m256i xy = _mm256_xor_si256(x, y), xz = _mm256_xor_si256(x, z);
       const __m256i fours = byte_counts(_mm256_xor_si256(x, _mm256_and_si256(xy, xz)));
-      const __m256i twos = _mm256_add_epi8(byte_counts(_mm256_xor_si256(xy, z)), byte_counts(carries(four, 3, adders)));
+      const __m256i twos =
+          _mm256_add_epi8(byte_counts(_mm256_xor_si256(xy, z)), byte_counts(carries(four, 3, adders)));
       const __m256i ones = byte_counts(difference(four, 12, adders));
       const __m256i upper = _mm256_add_epi8(twos, _mm256_add_epi8(fours, fours));
       // At most 9 taps of 8 bits a byte.
@@ -118,13 +130,16 @@ struct Avx2 {
     __m256i shared[4][kAdderWords];
   };
 
-  static __m256i load_words(const std::uint64_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static __m256i load_words(const std::uint64_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
 
   static __m256i byte_counts(__m256i bits) {
     const __m256i nibble_count = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
                                                   0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
     const __m256i nibble = _mm256_set1_epi8(15);
-    const __m256i low = _mm256_and_si256(bits, nibble), high = _mm256_and_si256(_mm256_srli_epi32(bits, 4), nibble);
+    const __m256i low = _mm256_and_si256(bits, nibble),
+                  high = _mm256_and_si256(_mm256_srli_epi32(bits, 4), nibble);
     return _mm256_add_epi8(_mm256_shuffle_epi8(nibble_count, low), _mm256_shuffle_epi8(nibble_count, high));
   }
 
@@ -132,11 +147,14 @@ struct Avx2 {
     const __m256i* vectors = reinterpret_cast<const __m256i*>(p);
     return {_mm256_load_si256(vectors), _mm256_load_si256(vectors + 1)};
   }
-  static Counts add_counts(Counts x, Counts y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+  static Counts add_counts(Counts x, Counts y) {
+    return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
+  }
 
   static F16 count_float(Counts counts) {
     const __m256 origin = _mm256_set1_ps(kCountOrigin);
-    return {_mm256_or_ps(_mm256_castsi256_ps(counts.a), origin), _mm256_or_ps(_mm256_castsi256_ps(counts.b), origin)};
+    return {_mm256_or_ps(_mm256_castsi256_ps(counts.a), origin),
+            _mm256_or_ps(_mm256_castsi256_ps(counts.b), origin)};
   }
   static F16 count_float(Counts counts, const std::int32_t* partial) {
     return count_float(add_counts(counts, load_counts(partial)));

@@ -14,11 +14,13 @@ struct ByteIndex {
     ByteIndex index{};
     for (int group = 0; group < 8; ++group) {
       for (int i = 0; i < 8; ++i) {
-        // Byte 2c of the two registers is the low half of channel c's mask. GFNI reads a matrix's row 0 from its top byte.
+        // Byte 2c of the two registers is the low half of channel c's mask. GFNI reads a matrix's row 0 from
+        // its top byte.
         const int channel = 8 * group + 7 - i;
         index.low[8 * group + i] = static_cast<unsigned char>(2 * channel);
         index.high[8 * group + i] = static_cast<unsigned char>(2 * channel + 1);
-        // Byte `group` of the word of pixel i: its lane 2i (+ 1 for pixel i + 8) is byte lane % 8 of the group's eight.
+        // Byte `group` of the word of pixel i: its lane 2i (+ 1 for pixel i + 8) is byte lane % 8 of the
+        // group's eight.
         const int lane = 2 * i;
         index.even[8 * i + group] = static_cast<unsigned char>(64 * (lane / 8) + 8 * group + lane % 8);
         index.odd[8 * i + group] = static_cast<unsigned char>(64 * (lane / 8) + 8 * group + lane % 8 + 1);
@@ -59,14 +61,16 @@ struct Avx512 {
   }
 
   static F16 to_lanes(F16 pixels) {
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15), pixels);
+    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15),
+                                 pixels);
   }
   static F16 to_pixels(F16 lanes) {
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15), lanes);
+    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15),
+                                 lanes);
   }
 
-  // One load for both halves. Left alone, GCC folds two broadcasting loads into the operations, and the loop becomes
-  // bound by its loads.
+  // One load for both halves. Left alone, GCC folds two broadcasting loads into the operations, and the loop
+  // becomes bound by its loads.
   static __m512i broadcast_word(const std::uint64_t* word) {
 #ifdef __GNUC__
     __m512i value;
@@ -105,19 +109,22 @@ struct Avx512 {
 
     __m512i carries(int adder, __m512i w1, __m512i w12, __m512i w13) const {
       const __m512i x12 = _mm512_xor_si512(first_second[adder], w12);
-      const __m512i both = _mm512_ternarylogic_epi64(x12, first_third[adder], w13, 0x60);  // x12 & (d13 ^ w13)
+      const __m512i both =
+          _mm512_ternarylogic_epi64(x12, first_third[adder], w13, 0x60);  // x12 & (d13 ^ w13)
       return _mm512_popcnt_epi64(_mm512_ternarylogic_epi64(both, first[adder], w1, 0x96));
     }
   };
 
   struct Taps {
     Taps(const BConv2DRow& row, int word, int block) {
-      const std::size_t origin = packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
+      const std::size_t origin =
+          packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
       low.load(row.above + origin, row.centre + origin, row.below + origin);
       high.load(row.above + origin + 8, row.centre + origin + 8, row.below + origin + 8);
     }
 
-    // Both halves adder by adder: a weight lives in a register for two uses only, beside the 26 of the activations.
+    // Both halves adder by adder: a weight lives in a register for two uses only, beside the 26 of the
+    // activations.
     Counts differing(const std::uint64_t* adders) const {
       Counts twos = carries(0, adders);
       for (int adder = 1; adder < 4; ++adder) {
@@ -132,7 +139,8 @@ struct Avx512 {
     }
 
     Counts carries(int adder, const std::uint64_t* adders) const {
-      const __m512i w12 = broadcast_word(adders + 3 * adder + 1), w13 = broadcast_word(adders + 3 * adder + 2);
+      const __m512i w12 = broadcast_word(adders + 3 * adder + 1),
+                    w13 = broadcast_word(adders + 3 * adder + 2);
       const __m512i w1 = broadcast_word(adders + 3 * adder);
       return {low.carries(adder, w1, w12, w13), high.carries(adder, w1, w12, w13)};
     }
@@ -166,8 +174,10 @@ struct Avx512 {
     const __m512i high = _mm512_permutex2var_epi8(a, _mm512_load_si512(kByteIndex.high), b);
     const __m512i low_bits = _mm512_gf2p8affine_epi64_epi8(unit, low, 0);
     const __m512i high_bits = _mm512_gf2p8affine_epi64_epi8(unit, high, 0);
-    _mm512_storeu_si512(words, _mm512_permutex2var_epi8(low_bits, _mm512_load_si512(kByteIndex.even), high_bits));
-    _mm512_storeu_si512(words + 8, _mm512_permutex2var_epi8(low_bits, _mm512_load_si512(kByteIndex.odd), high_bits));
+    _mm512_storeu_si512(words,
+                        _mm512_permutex2var_epi8(low_bits, _mm512_load_si512(kByteIndex.even), high_bits));
+    _mm512_storeu_si512(words + 8,
+                        _mm512_permutex2var_epi8(low_bits, _mm512_load_si512(kByteIndex.odd), high_bits));
   }
 
   using Vector = __m512;

@@ -2,6 +2,7 @@
 #include <bitset>
 #include <cmath>
 
+#include "compose_row.h"
 #include "kernel_table.h"
 #include "sigmoid.h"
 
@@ -64,8 +65,7 @@ int bconv2d_sum(const BConv2DParams& conv, const BConv2DRow& row, int o, int x) 
     const std::uint64_t* taps = conv.taps + (static_cast<std::size_t>(word) * conv.out_channels + o) * kTaps;
     const std::size_t origin = packed_stride(row.width) * word + kMargin + x;
     for (int tap = 0; tap < kTaps; ++tap) {
-      differing += static_cast<int>(
-          std::bitset<64>(rows[tap / 3][origin + tap % 3 - 1] ^ taps[tap]).count());
+      differing += static_cast<int>(std::bitset<64>(rows[tap / 3][origin + tap % 3 - 1] ^ taps[tap]).count());
     }
   }
   return conv.border[border_index(conv, row.border, border_of(x, row.width)) + o] - 2 * differing;
@@ -141,7 +141,7 @@ void tail_row(const TailParams& tail, const float* const rows[3], int width, flo
 
 }  // namespace
 
-const KernelTable kReferenceKernels = {"reference",      head_row, bconv2d_row, bconv2d_sums_row,
-                                       tail_input_row, tail_row};
+const KernelTable kReferenceKernels = {"reference",    head_row, bconv2d_row, bconv2d_sums_row,
+                                       tail_input_row, tail_row, compose_row, compose_row};
 
 }  // namespace scales

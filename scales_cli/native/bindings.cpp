@@ -42,7 +42,8 @@ template <class ArrayType>
 void require_shape(const ArrayType& array, std::initializer_list<std::size_t> shape, const char* name) {
   std::size_t axis = 0;
   for (const std::size_t length : shape) {
-    if (array.shape(axis++) != length) throw std::invalid_argument(std::string(name) + " has the wrong shape");
+    if (array.shape(axis++) != length)
+      throw std::invalid_argument(std::string(name) + " has the wrong shape");
   }
 }
 
@@ -68,7 +69,7 @@ Array<T, dimensions> new_array(const std::size_t (&shape)[dimensions]) {
 
 // The table that SCALES_ISA names, else the best: chosen once.
 const KernelTable& default_kernels() {
-  static const KernelTable& kernels = [] () -> const KernelTable& {
+  static const KernelTable& kernels = []() -> const KernelTable& {
     const char* forced = std::getenv("SCALES_ISA");
     return select_kernels(CpuFeatures::detect(), forced == nullptr ? "" : forced);
   }();
@@ -83,9 +84,9 @@ std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, In
                                       Input<std::uint64_t, 5> bits, Input<float, 2> threshold,
                                       Input<float, 2> weight_scale, Input<float, 2> spatial,
                                       Input<float, 1> spatial_bias, Input<float, 2> channel,
-                                      Input<float, 2> shift_in, Input<float, 2> slope, Input<float, 2> shift_out,
-                                      Input<float, 4> tail_weight, Input<float, 1> tail_bias,
-                                      const std::optional<std::string>& isa) {
+                                      Input<float, 2> shift_in, Input<float, 2> slope,
+                                      Input<float, 2> shift_out, Input<float, 4> tail_weight,
+                                      Input<float, 1> tail_bias, const std::optional<std::string>& isa) {
   require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
   const std::size_t channels = head_weight.shape(0), colors = head_weight.shape(1), layers = bits.shape(0);
   count(channels, "channels must be 64 to 1024");
@@ -153,15 +154,20 @@ void require_rows(int begin, int end, int rows) {
   require(0 <= begin && begin < end && end <= rows, "rows are outside the picture");
 }
 
-template <class Object>
-void require_output(const Object& object, const Array<float, 3>& out, int rows) {
-  const Network& network = object.network();
-  const std::size_t scale = network.scale();
-  require_shape(out, {static_cast<std::size_t>(network.colors()), scale * rows, scale * object.width()}, "out");
+// `out` is [colors][scale * rows][scale * width] and begins with LR row `first_row`; it must hold rows
+// [begin, end).
+OutputPlanes output_planes(const Network& network, int width, const Array<float, 3>& out, int first_row,
+                           int begin, int end) {
+  const std::size_t scale = network.scale(), rows = out.shape(1) / scale;
+  require_shape(out, {static_cast<std::size_t>(network.colors()), scale * rows, scale * width}, "out");
+  require(0 <= first_row && first_row <= begin && static_cast<std::size_t>(end - first_row) <= rows,
+          "out lacks rows of the band");
+  return {out.data(), out.shape(1) * out.shape(2), first_row};
 }
 
-std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network, std::shared_ptr<FixedGates> gates,
-                                           Input<float, 3> planes, int first_row, int height, int begin, int end) {
+std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network,
+                                           std::shared_ptr<FixedGates> gates, Input<float, 3> planes,
+                                           int first_row, int height, int begin, int end) {
   require(height >= 1 && height <= kMaxSide, "pictures must be 1 to 2^20 rows tall");
   require_rows(begin, end, height);
   require(planes.shape(0) == static_cast<std::size_t>(network->colors()), "planes have the wrong colours");
@@ -180,8 +186,10 @@ std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network, std
 
 Array<std::uint64_t, 3> pack_activations(Input<std::int8_t, 3> signs) {
   const int channels = count(signs.shape(0), "channels must be 1 to 4096");
-  const int height = side(signs.shape(1), "rows must be 1 to 2^20"), width = side(signs.shape(2), "columns must be 1 to 2^20");
-  auto packed = new_array<std::uint64_t>({static_cast<std::size_t>(height), static_cast<std::size_t>(word_count(channels)),
+  const int height = side(signs.shape(1), "rows must be 1 to 2^20"),
+            width = side(signs.shape(2), "columns must be 1 to 2^20");
+  auto packed = new_array<std::uint64_t>({static_cast<std::size_t>(height),
+                                          static_cast<std::size_t>(word_count(channels)),
                                           static_cast<std::size_t>(width)});
   const std::size_t pixels = static_cast<std::size_t>(height) * width;
   for (int c = 0; c < channels; ++c) {
@@ -193,18 +201,20 @@ Array<std::uint64_t, 3> pack_activations(Input<std::int8_t, 3> signs) {
   return packed;
 }
 
-// The plain operation: packed [height][words][width], weights [out][3][3][words] -> int32 [out][height][width].
+// The plain operation: packed [height][words][width], weights [out][3][3][words] -> int32
+// [out][height][width].
 Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64_t, 4> weights, int channels,
                                const std::optional<std::string>& isa) {
   require(channels >= 1 && channels <= 1024, "channels must be 1 to 1024");
   const std::size_t words = word_count(channels);
-  const int height = side(packed.shape(0), "rows must be 1 to 2^20"), width = side(packed.shape(2), "columns must be 1 to 2^20");
+  const int height = side(packed.shape(0), "rows must be 1 to 2^20"),
+            width = side(packed.shape(2), "columns must be 1 to 2^20");
   const int outputs = count(weights.shape(0), "outputs must be 1 to 4096");
   require_shape(packed, {packed.shape(0), words, packed.shape(2)}, "packed");
   require_shape(weights, {weights.shape(0), 3, 3, words}, "weights");
   const KernelTable& kernels = kernels_for(isa);
-  auto sums = new_array<std::int32_t>({static_cast<std::size_t>(outputs), static_cast<std::size_t>(height),
-                                       static_cast<std::size_t>(width)});
+  auto sums = new_array<std::int32_t>(
+      {static_cast<std::size_t>(outputs), static_cast<std::size_t>(height), static_cast<std::size_t>(width)});
   nb::gil_scoped_release release;
   const BConv2DFilter filter(weights.data(), channels, outputs);
   PackedTensor rows(height + 2, width, static_cast<int>(words));  // with a row of zeros above and below
@@ -220,7 +230,8 @@ Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64
   JobScratch scratch(outputs);
   AlignedBuffer<std::int32_t> line(static_cast<std::size_t>(outputs) * width);
   for (int y = 0; y < height; ++y) {
-    const BConv2DRow row = {width, border_of(y, height), rows.row(y), rows.row(y + 1), rows.row(y + 2), nullptr, nullptr};
+    const BConv2DRow row = {
+        width, border_of(y, height), rows.row(y), rows.row(y + 1), rows.row(y + 2), nullptr, nullptr};
     kernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), line.data());
     for (std::size_t o = 0; o < static_cast<std::size_t>(outputs); ++o) {
       for (int x = 0; x < width; ++x) sums.data()[(o * height + y) * width + x] = line[o * width + x];
@@ -237,20 +248,22 @@ Picture<Sample> picture_of(const Input<Sample, 3>& image) {
 }
 
 template <class Sample>
-void compose_array(Input<Sample, 3> image, const std::optional<Input<float, 3>>& residual, int scale, int begin, int end,
-                   Array<Sample, 3> out) {
+void compose_array(Input<Sample, 3> image, const std::optional<Input<float, 3>>& residual, int scale,
+                   int begin, int end, Array<Sample, 3> out, const std::optional<std::string>& isa) {
   const Picture<Sample> picture = picture_of<Sample>(image);
   require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
   require(0 <= begin && begin <= end && end <= picture.height * scale, "output rows are outside the picture");
   const std::size_t rows = end - begin, width = static_cast<std::size_t>(scale) * picture.width;
   require_shape(out, {rows, width, image.shape(2)}, "out");
+  const KernelTable& kernels = kernels_for(isa);
   const int planes = residual ? static_cast<int>(residual->shape(0)) : 0;
   if (residual) {
-    require(planes == 1 || planes == picture.channels, "residual must have 1 channel or as many as the picture");
+    require(planes == 1 || planes == picture.channels,
+            "residual must have 1 channel or as many as the picture");
     require_shape(*residual, {residual->shape(0), rows, width}, "residual");
   }
   nb::gil_scoped_release release;
-  compose(picture, residual ? residual->data() : nullptr, planes, scale, begin, end, out.data());
+  compose(kernels, picture, residual ? residual->data() : nullptr, planes, scale, begin, end, out.data());
 }
 
 template <class Sample>
@@ -266,75 +279,90 @@ void luma_array(Input<Sample, 3> image, Array<float, 2> out) {
 NB_MODULE(_native, module) {
   module.doc() = "Kernels and executors of packed 1-bit networks; see scales_cli/native.";
 
-  module.def("available_isas", [] { return available_kernels(CpuFeatures::detect()); },
-             "Names of the kernel tables this CPU can execute, fastest first.");
+  module.def(
+      "available_isas", [] { return available_kernels(CpuFeatures::detect()); },
+      "Names of the kernel tables this CPU can execute, fastest first.");
 
-  nb::class_<FixedGates>(module, "FixedGates", "Channel gates of one picture, folded into every layer's scales.");
+  nb::class_<FixedGates>(module, "FixedGates",
+                         "Channel gates of one picture, folded into every layer's scales.");
 
   nb::class_<Network>(module, "Network", "A packed network, ready to run on one kernel table.")
-      .def_static("from_tensors", &make_network, "scale"_a, "head_weight"_a.noconvert(), "head_bias"_a.noconvert(),
-                  "bits"_a.noconvert(), "threshold"_a.noconvert(), "weight_scale"_a.noconvert(),
-                  "spatial"_a.noconvert(), "spatial_bias"_a.noconvert(), "channel"_a.noconvert(),
-                  "shift_in"_a.noconvert(), "slope"_a.noconvert(), "shift_out"_a.noconvert(),
-                  "tail_weight"_a.noconvert(), "tail_bias"_a.noconvert(), "isa"_a = nb::none())
+      .def_static("from_tensors", &make_network, "scale"_a, "head_weight"_a.noconvert(),
+                  "head_bias"_a.noconvert(), "bits"_a.noconvert(), "threshold"_a.noconvert(),
+                  "weight_scale"_a.noconvert(), "spatial"_a.noconvert(), "spatial_bias"_a.noconvert(),
+                  "channel"_a.noconvert(), "shift_in"_a.noconvert(), "slope"_a.noconvert(),
+                  "shift_out"_a.noconvert(), "tail_weight"_a.noconvert(), "tail_bias"_a.noconvert(),
+                  "isa"_a = nb::none())
       .def_prop_ro("isa", [](const Network& network) { return std::string(network.kernels().name); })
       .def_prop_ro("layers", &Network::layers)
-      .def_prop_ro("halo", [](const Network& network) { return RowStream::halo(network); },
-                   "LR rows of context above and below a band.");
+      .def_prop_ro(
+          "halo", [](const Network& network) { return RowStream::halo(network); },
+          "LR rows of context above and below a band.");
 
-  nb::class_<GatePass>(module, "GatePass", "Layer by layer over whole windows; rows are numbered through all of them.")
-      .def(nb::new_(&make_gate_pass), "network"_a, "windows"_a)
+  nb::class_<GatePass>(module, "GatePass",
+                       "Layer by layer over whole windows; rows are numbered through all of them.")
+      .def(nb::new_(&make_gate_pass), "network"_a, "windows"_a.noconvert())
       .def_prop_ro("rows", &GatePass::rows)
-      .def("head",
-           [](GatePass& pass, int begin, int end) {
-             require_rows(begin, end, pass.rows());
-             nb::gil_scoped_release release;
-             pass.head(begin, end);
-           },
-           "begin"_a, "end"_a)
-      .def("fix_gates",
-           [](GatePass& pass, int layer) {
-             require(layer >= 0 && layer < pass.network().layers(), "no such layer");
-             nb::gil_scoped_release release;
-             pass.fix_gates(layer);
-           },
-           "layer"_a)
-      .def("layer",
-           [](GatePass& pass, int layer, int begin, int end) {
-             require(layer >= 0 && layer < pass.network().layers(), "no such layer");
-             require_rows(begin, end, pass.rows());
-             nb::gil_scoped_release release;
-             pass.layer(layer, begin, end);
-           },
-           "layer"_a, "begin"_a, "end"_a)
-      .def("residual",
-           [](const GatePass& pass, int begin, int end, Array<float, 3> out) {
-             require_rows(begin, end, pass.height());
-             require_output(pass, out, end - begin);
-             nb::gil_scoped_release release;
-             pass.residual(begin, end, out.data());
-           },
-           "begin"_a, "end"_a, "out"_a.noconvert(), "Network output of the first window's rows.")
+      .def(
+          "head",
+          [](GatePass& pass, int begin, int end) {
+            require_rows(begin, end, pass.rows());
+            nb::gil_scoped_release release;
+            pass.head(begin, end);
+          },
+          "begin"_a, "end"_a)
+      .def(
+          "fix_gates",
+          [](GatePass& pass, int layer) {
+            require(layer >= 0 && layer < pass.network().layers(), "no such layer");
+            nb::gil_scoped_release release;
+            pass.fix_gates(layer);
+          },
+          "layer"_a)
+      .def(
+          "layer",
+          [](GatePass& pass, int layer, int begin, int end) {
+            require(layer >= 0 && layer < pass.network().layers(), "no such layer");
+            require_rows(begin, end, pass.rows());
+            nb::gil_scoped_release release;
+            pass.layer(layer, begin, end);
+          },
+          "layer"_a, "begin"_a, "end"_a)
+      .def(
+          "residual",
+          [](const GatePass& pass, int begin, int end, Array<float, 3> out) {
+            require_rows(begin, end, pass.height());
+            const OutputPlanes planes = output_planes(pass.network(), pass.width(), out, 0, begin, end);
+            nb::gil_scoped_release release;
+            pass.residual(begin, end, planes);
+          },
+          "begin"_a, "end"_a, "out"_a.noconvert(),
+          "Writes rows [begin, end) of the first window's output into `out`, which holds all of it.")
       .def("gates", [](const GatePass& pass) { return std::make_shared<FixedGates>(pass.gates()); });
 
   nb::class_<RowStream>(module, "RowStream", "One band of a picture, row by row through all layers at once.")
-      .def(nb::new_(&make_row_stream), "network"_a, "gates"_a, "planes"_a.noconvert(), "first_row"_a, "height"_a,
-           "begin"_a, "end"_a)
-      .def("advance",
-           [](RowStream& stream, int rows, Array<float, 3> out) {
-             require(rows >= 1, "rows must be at least 1");
-             require_output(stream, out, stream.band_rows());
-             nb::gil_scoped_release release;
-             return stream.advance(rows, out.data());
-           },
-           "rows"_a, "out"_a.noconvert(), "Writes up to `rows` more LR rows; returns the LR rows written so far.");
+      .def(nb::new_(&make_row_stream), "network"_a, "gates"_a, "planes"_a.noconvert(), "first_row"_a,
+           "height"_a, "begin"_a, "end"_a)
+      .def(
+          "advance",
+          [](RowStream& stream, int rows, Array<float, 3> out, int first_row) {
+            require(rows >= 1, "rows must be at least 1");
+            const OutputPlanes planes = output_planes(stream.network(), stream.width(), out, first_row,
+                                                      stream.begin(), stream.begin() + stream.band_rows());
+            nb::gil_scoped_release release;
+            return stream.advance(rows, planes);
+          },
+          "rows"_a, "out"_a.noconvert(), "first_row"_a,
+          "Writes up to `rows` more LR rows into `out`, whose top is LR row `first_row`; returns the LR rows "
+          "done.");
 
   module.def("pack_activations", &pack_activations, "signs"_a.noconvert());
-  module.def("bconv2d", &bconv2d, "packed"_a.noconvert(), "weights"_a.noconvert(), "channels"_a, "isa"_a = nb::none());
-  module.def("compose", &compose_array<std::uint8_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(), "scale"_a,
-             "begin"_a, "end"_a, "out"_a.noconvert());
-  module.def("compose", &compose_array<std::uint16_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(), "scale"_a,
-             "begin"_a, "end"_a, "out"_a.noconvert());
+  module.def("bconv2d", &bconv2d, "packed"_a.noconvert(), "weights"_a.noconvert(), "channels"_a,
+             "isa"_a = nb::none());
+  module.def("compose", &compose_array<std::uint8_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(),
+             "scale"_a, "begin"_a, "end"_a, "out"_a.noconvert(), "isa"_a = nb::none());
+  module.def("compose", &compose_array<std::uint16_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(),
+             "scale"_a, "begin"_a, "end"_a, "out"_a.noconvert(), "isa"_a = nb::none());
   module.def("luma", &luma_array<std::uint8_t>, "image"_a.noconvert(), "out"_a.noconvert());
   module.def("luma", &luma_array<std::uint16_t>, "image"_a.noconvert(), "out"_a.noconvert());
 }

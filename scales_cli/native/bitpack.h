@@ -1,14 +1,16 @@
 // How pixels, channels and bits lie in memory; every kernel and executor shares this.
 //
-// A row of W pixels is cut into blocks of 16. Inside a block, float data holds its pixels in *lane order*: lane 2i is
-// pixel i, lane 2i + 1 is pixel i + 8. It is the order in which counts arrive: a kernel counts bits in 64-bit lanes,
-// pixels 0..7 in one group and 8..15 in another, and shifts the second into the upper halves of the first.
+// A row of W pixels is cut into blocks of 16. Inside a block, float data holds its pixels in *lane order*:
+// lane 2i is pixel i, lane 2i + 1 is pixel i + 8. It is the order in which counts arrive: a kernel counts
+// bits in 64-bit lanes, pixels 0..7 in one group and 8..15 in another, and shifts the second into the upper
+// halves of the first.
 //
 //     residual row   float    [block][channel][16 lanes]
 //     spatial row    float    [block][16 lanes]
 //     packed row     uint64   [word][margin, pixels in order, margin], bit i of word j = channel 64 j + i
 //
-// Words outside the picture are zero, also those of the last block beyond W: the kernels read one pixel to each side.
+// Words outside the picture are zero, also those of the last block beyond W: the kernels read one pixel to
+// each side.
 #pragma once
 
 #include <cstddef>
@@ -23,9 +25,15 @@ static constexpr int kLanes = 16;
 static constexpr int kWordBits = 64;
 static constexpr int kMargin = 8;  // words before pixel 0 and after the last block: keeps blocks aligned
 
-static constexpr int lane_of(int pixel) { return pixel < 8 ? 2 * pixel : 2 * (pixel - 8) + 1; }
-static constexpr int block_count(int width) { return (width + kLanes - 1) / kLanes; }
-static constexpr int word_count(int channels) { return (channels + kWordBits - 1) / kWordBits; }
+static constexpr int lane_of(int pixel) {
+  return pixel < 8 ? 2 * pixel : 2 * (pixel - 8) + 1;
+}
+static constexpr int block_count(int width) {
+  return (width + kLanes - 1) / kLanes;
+}
+static constexpr int word_count(int channels) {
+  return (channels + kWordBits - 1) / kWordBits;
+}
 static constexpr std::size_t packed_stride(int width) {
   return 2 * kMargin + static_cast<std::size_t>(kLanes) * block_count(width);
 }

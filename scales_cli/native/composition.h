@@ -1,7 +1,10 @@
-// The output picture: bicubic upscaling by exact integer arithmetic plus the network's residual; and the luma it sees.
+// The output picture: bicubic upscaling by exact integer arithmetic plus the network's residual; and the luma
+// it sees.
 #pragma once
 
 #include <cstdint>
+
+#include "kernel_table.h"
 
 namespace scales {
 
@@ -12,15 +15,16 @@ struct Picture {
   int height, width, channels;
 };
 
-// Output rows [begin, end), interleaved, into `out`: each sample is round_half_up(B + residual * max) clamped to the
-// sample's range. B is the bicubic picture (a = -1/2, half-pixel phases, mirrored edges) as an exact fraction; the rest is one
-// double multiplication, one addition and the rounding. `residual` is [residual_channels][end - begin][scale * width]
-// or null; one residual channel serves all of the picture's.
+// Output rows [begin, end), interleaved, into `out`: each sample is round_half_up(B + residual * max) clamped
+// to the sample's range. B is the bicubic picture (a = -1/2, half-pixel phases, mirrored edges) as an exact
+// fraction; the rest is one double multiplication, one addition and the rounding. `residual` is
+// [residual_channels][end - begin][scale * width] or null; one residual channel serves all of the picture's.
 template <class Sample>
-void compose(const Picture<Sample>& picture, const float* residual, int residual_channels, int scale, int begin, int end,
-             Sample* out);
+void compose(const KernelTable& kernels, const Picture<Sample>& picture, const float* residual,
+             int residual_channels, int scale, int begin, int end, Sample* out);
 
-// (19595 R + 38470 G + 7471 B) / 65536 / max in [0, 1]; grey pictures (1 or 2 channels) give value / max, the same as R = G = B.
+// (19595 R + 38470 G + 7471 B) / 65536 / max in [0, 1]; grey pictures (1 or 2 channels) give value / max, the
+// same as R = G = B.
 template <class Sample>
 void luma(const Picture<Sample>& picture, float* out);
 

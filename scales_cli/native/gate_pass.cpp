@@ -57,8 +57,8 @@ void GatePass::head(int begin, int end) {
   AlignedBuffer<float> window(Planes::window_size(network_->colors(), width_));
   for (int row = begin; row < end; ++row) {
     windows_[row_window_[row]].gather(row_in_window_[row], window.data());
-    network_->kernels().head_row(network_->head(), window.data(), width_, residual_.data() + residual_size_ * row,
-                                 next_layer(0, row), scratch.rows());
+    network_->kernels().head_row(network_->head(), window.data(), width_,
+                                 residual_.data() + residual_size_ * row, next_layer(0, row), scratch.rows());
   }
 }
 
@@ -88,20 +88,20 @@ void GatePass::layer(int index, int begin, int end) {
                               border & kLast ? outside_.data() : bits.row(row + 1),
                               spatial_.data() + spatial_size_ * row,
                               residual_.data() + residual_size_ * row};
-    network_->kernels().bconv2d_row(conv, gates_.layer(index), input, next_layer(index + 1, row), scratch.rows());
+    network_->kernels().bconv2d_row(conv, gates_.layer(index), input, next_layer(index + 1, row),
+                                    scratch.rows());
   }
 }
 
-void GatePass::residual(int begin, int end, float* out) const {
+void GatePass::residual(int begin, int end, const OutputPlanes& out) const {
   const Planes& planes = windows_.front();
-  const int scale = network_->scale(), height = planes.height();
-  const std::size_t out_row = static_cast<std::size_t>(scale) * scale * width_;
+  const int height = planes.height();
   TailWindow tail(*network_, width_);
   for (int y = std::max(begin - 1, 0); y < std::min(end + 1, height); ++y) {
     tail.push(y, residual_.data() + residual_size_ * y, planes);
-    if (y - 1 >= begin) tail.emit(y - 1, height, out + out_row * (y - 1 - begin), out_row * (end - begin));
+    if (y - 1 >= begin) tail.emit(y - 1, height, out);
   }
-  if (end == height) tail.emit(end - 1, height, out + out_row * (end - 1 - begin), out_row * (end - begin));
+  if (end == height) tail.emit(end - 1, height, out);
 }
 
 }  // namespace scales

@@ -9,10 +9,11 @@
 
 namespace scales {
 
-// Windows are separate pictures whose rows are numbered through; means are taken over all of them together. With one
-// window that is the whole picture, `residual` gives the network's output.
+// Windows are separate pictures whose rows are numbered through; means are taken over all of them together.
+// With one window that is the whole picture, `residual` gives the network's output.
 //
-// Within a layer the rows may be shared out among threads; `head`, each `layer` and `fix_gates` wait for one another:
+// Within a layer the rows may be shared out among threads; `head`, each `layer` and `fix_gates` wait for one
+// another:
 //
 //     head(rows);  for each layer l: fix_gates(l), layer(l, rows);  residual(rows)
 class GatePass {
@@ -31,8 +32,8 @@ class GatePass {
   void head(int begin, int end);
   void fix_gates(int layer);
   void layer(int index, int begin, int end);
-  // Of the first window: out [colors][scale * (end - begin)][scale * width].
-  void residual(int begin, int end, float* out) const;
+  // The output of rows [begin, end) of the first window.
+  void residual(int begin, int end, const OutputPlanes& out) const;
 
  private:
   NextLayer next_layer(int layer, int row);

@@ -26,7 +26,8 @@ struct NextLayer {
   float* row_sums;      // [channels] sums of y over the row, or null where the gates are fixed already
 };
 
-// Full-precision 3x3 head on 4 p - 2. `rows` holds [colour][ky][16 + pixels + 16] with zeros outside the picture.
+// Full-precision 3x3 head on 4 p - 2. `rows` holds [colour][ky][16 + pixels + 16] with zeros outside the
+// picture.
 struct HeadParams {
   int colors;
   int channels;
@@ -48,7 +49,8 @@ struct BConv2DRow {
 };
 
 // Full-precision 3x3 tail. Its input rows are cut into chunks of 32 pixels with their neighbours,
-// [chunk][channel][34], so that a chunk's three rows stay in the L1 cache; outputs come in groups that fit in registers.
+// [chunk][channel][34], so that a chunk's three rows stay in the L1 cache; outputs come in groups that fit in
+// registers.
 struct TailParams {
   int channels;
   int outputs;
@@ -59,7 +61,32 @@ struct TailParams {
 
 static constexpr int kChunk = 32;
 static constexpr int kChunkStride = kChunk + 2;
-static constexpr int chunk_count(int width) { return (width + kChunk - 1) / kChunk; }
+static constexpr int chunk_count(int width) {
+  return (width + kChunk - 1) / kChunk;
+}
+
+// One output row of `compose`; buffers belong to the caller. Sum holds the numerators exactly: 32 bits for
+// 8-bit samples, 64 for 16-bit ones.
+static constexpr int kComposeEdge = 2;  // pixels beyond either side that a phase may read
+
+template <class Sample, class Sum>
+struct ComposeRow {
+  int width, channels, scale;
+  const Sample* lines[4];  // LR rows under the vertical taps
+  Sum column_weight[4];
+  Sum row_weight[4][4];  // [phase][tap]
+  int first_tap[4];      // of a phase, relative to its LR pixel
+  int left_mirror[kComposeEdge], right_mirror[kComposeEdge];
+  double denominator;        // of both axes together
+  const float* residual[4];  // a line for each channel, or nulls
+  Sum* sums;                 // [width + 2 kComposeEdge][channels]
+  float* addends;            // [width][channels], zero where there is no residual
+  Sample* rounded;           // [width][channels]
+  Sample* out;               // [scale * width][channels]
+};
+
+using ComposeRow8 = ComposeRow<std::uint8_t, std::int32_t>;
+using ComposeRow16 = ComposeRow<std::uint16_t, std::int64_t>;
 
 struct KernelTable {
   const char* name;
@@ -77,6 +104,8 @@ struct KernelTable {
   // out = [outputs][32 * chunks]; rows are the tail rows above, at and below (zeros outside the picture).
   // Reduction order of a pixel: ky, channel, kx.
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
+  void (*compose_row8)(const ComposeRow8&);
+  void (*compose_row16)(const ComposeRow16&);
 };
 
 struct CpuFeatures {
@@ -87,8 +116,8 @@ struct CpuFeatures {
   static CpuFeatures detect();
 };
 
-// The fastest table the CPU can execute, or the one that `isa` names; throws std::invalid_argument with the names
-// of the available ones where it cannot be had.
+// The fastest table the CPU can execute, or the one that `isa` names; throws std::invalid_argument with the
+// names of the available ones where it cannot be had.
 const KernelTable& select_kernels(const CpuFeatures& features, const std::string& isa = "");
 
 // Names of the tables the CPU can execute, fastest first.

@@ -8,12 +8,20 @@
 namespace scales {
 namespace {
 
-// Largest number of output channels whose sums fit in the registers of one tail kernel step and divides `outputs`.
+// Largest number of output channels whose sums fit in the registers of one tail kernel step and divides
+// `outputs`.
 int tail_group(int outputs) {
   for (const int group : {9, 8, 6, 4}) {
     if (outputs % group == 0) return group;
   }
   throw std::invalid_argument("the tail has an unsupported number of outputs");
+}
+
+template <int kScale>
+void interleave(const float* source, std::size_t stride, int width, float* line) {
+  for (std::size_t x = 0; x < static_cast<std::size_t>(width); ++x) {
+    for (int dx = 0; dx < kScale; ++dx) line[kScale * x + dx] = source[stride * dx + x];
+  }
 }
 
 }  // namespace
@@ -58,13 +66,16 @@ Network::Network(const NetworkTensors& t, const KernelTable& kernels)
       for (int tap = 0; tap < kTaps; ++tap) {
         const std::size_t group = o / view.group, lane = o % view.group;
         const std::size_t line = (group * 3 + tap / 3) * channels + c;
-        tail_weight_[(line * 3 + tap % 3) * view.group + lane] = t.tail_weight[(o * channels + c) * kTaps + tap];
+        tail_weight_[(line * 3 + tap % 3) * view.group + lane] =
+            t.tail_weight[(o * channels + c) * kTaps + tap];
       }
     }
   }
 }
 
-HeadParams Network::head() const { return {colors_, channels_, head_weight_.data(), head_bias_.data()}; }
+HeadParams Network::head() const {
+  return {colors_, channels_, head_weight_.data(), head_bias_.data()};
+}
 
 TailParams Network::tail() const {
   const int outputs = colors_ * scale_ * scale_;
@@ -91,13 +102,19 @@ void Network::fold_gates(int layer, const float* mean, OutputTransform* transfor
 
 void Network::pixel_shuffle_row(const float* tail, int width, float* out, std::size_t plane_size) const {
   const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
-  const std::size_t out_width = static_cast<std::size_t>(scale_) * width;
   for (int colour = 0; colour < colors_; ++colour) {
     for (int dy = 0; dy < scale_; ++dy) {
-      float* line = out + plane_size * colour + out_width * dy;
+      float* line = out + plane_size * colour + static_cast<std::size_t>(scale_) * width * dy;
       const float* source = tail + stride * ((colour * scale_ + dy) * scale_);
-      for (int x = 0; x < width; ++x) {
-        for (int dx = 0; dx < scale_; ++dx) line[static_cast<std::size_t>(scale_) * x + dx] = source[stride * dx + x];
+      switch (scale_) {
+        case 2:
+          interleave<2>(source, stride, width, line);
+          break;
+        case 3:
+          interleave<3>(source, stride, width, line);
+          break;
+        default:
+          interleave<4>(source, stride, width, line);
       }
     }
   }

@@ -37,13 +37,14 @@ class Network {
   TailParams tail() const;
   BConv2DParams bconv2d(int layer) const { return filters_[layer].params(); }
 
-  // Input of `layer`: thresholds and spatial weights. Layer `layers()` stands for the tail, which needs neither.
+  // Input of `layer`: thresholds and spatial weights. Layer `layers()` stands for the tail, which needs
+  // neither.
   NextLayer next_layer(int layer) const;
 
   // Output transforms of one layer with gate = sigmoid(conv1d(mean)) folded into the scale.
   void fold_gates(int layer, const float* mean, OutputTransform* transforms) const;
 
-  // out[colour][s y + dy][s x + dx] = tail[colour s^2 + s dy + dx][x] for the s rows that start at `out`.
+  // out[colour][dy][s x + dx] = tail[colour s^2 + s dy + dx][x]: s rows in each plane of `plane_size` values.
   void pixel_shuffle_row(const float* tail, int width, float* out, std::size_t plane_size) const;
 
  private:
@@ -51,10 +52,10 @@ class Network {
   const KernelTable* kernels_;
   std::vector<float> head_weight_, head_bias_, tail_weight_, tail_bias_;
   std::vector<BConv2DFilter> filters_;
-  std::vector<Binarization> binarizations_;    // [layers + 1][channels]
-  std::vector<float> spatial_bias_;            // [layers + 1]
-  std::vector<float> gate_weight_;             // [layers][gate_taps]
-  std::vector<OutputTransform> transforms_;    // [layers][channels], ungated
+  std::vector<Binarization> binarizations_;  // [layers + 1][channels]
+  std::vector<float> spatial_bias_;          // [layers + 1]
+  std::vector<float> gate_weight_;           // [layers][gate_taps]
+  std::vector<OutputTransform> transforms_;  // [layers][channels], ungated
 };
 
 // Output transforms of every layer for one picture. With them the network is a plain sliding stencil.
@@ -72,11 +73,23 @@ struct FixedGates {
   std::vector<OutputTransform> transforms;
 };
 
+// Where the network's output goes: planes [colors][scale * rows][scale * width], of which a job writes a
+// part.
+struct OutputPlanes {
+  float* values;
+  std::size_t plane_size;
+  int first_row;  // LR row of the picture at the planes' top
+
+  // The output rows of LR row y.
+  float* rows(int y, int scale, int width) const {
+    return values + static_cast<std::size_t>(scale) * scale * width * (y - first_row);
+  }
+};
+
 // What one job works in; kernels keep nothing between rows here.
 class JobScratch {
  public:
-  explicit JobScratch(const Network& network)
-      : JobScratch(network.channels()) {}
+  explicit JobScratch(const Network& network) : JobScratch(network.channels()) {}
   explicit JobScratch(int channels)
       : masks_(channels + kWordBits),
         partial_(static_cast<std::size_t>(kLanes) * channels),

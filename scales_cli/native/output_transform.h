@@ -1,13 +1,13 @@
 // From the integer sum of a binary convolution to the next layer's input, channel by channel in order:
 //
-//   1  h = n - (2^23 + border / 2) = -sum / 2, exact: n = 2^23 + m is made by or-ing the count m into the mantissa of
-//          2^23, without a conversion instruction; border is even for an even number of input channels
-//   2  z = fma(h * spatial, scale, -shift_in)      scale is -2 times the layer's and holds the channel gate too;
+//   1  h = n - (2^23 + border / 2) = -sum / 2       exact: n = 2^23 + m is made by or-ing the count m into the
+//          mantissa of 2^23, and border is even where the number of input channels is
+//   2  z = fma(h * spatial, scale, -shift_in)       scale is -2 times the layer's, times the channel gate;
 //          spatial is the pixel's gate
 //   3  a = z >= 0 ? z : z * slope                   RPReLU: a select, since slopes may be negative
 //   4  y = (x + a) + shift_out                      the full-precision skip, in place in the residual row
 //   5  bit = y >= threshold                         of the next layer
-//   6  d = fma(weight, y, d), starting at the bias  the next layer's spatial re-scaling; its gate is sigmoid(d)
+//   6  d = fma(weight, y, d), starting at the bias  the next layer's spatial re-scaling, its gate sigmoid(d)
 //   7  p[lane] = p[lane] + y                        pooling for the next layer's channel gates, lane = x mod 16
 //
 // Every kernel table performs exactly these roundings, so all give the same bits.

@@ -27,7 +27,8 @@ void Planes::gather(int y, float* window) const {
       if (y + ky - 1 < 0 || y + ky - 1 >= height_) {
         std::fill_n(target, stride_, 0.0F);
       } else {
-        std::copy_n(rows_padded_.data() + stride_ * (static_cast<std::size_t>(colour) * rows_ + row), stride_, target);
+        std::copy_n(rows_padded_.data() + stride_ * (static_cast<std::size_t>(colour) * rows_ + row), stride_,
+                    target);
       }
     }
   }

@@ -8,7 +8,8 @@
 
 namespace scales {
 
-// A copy of rows [first, first + rows) of a picture `height` rows tall, mapped to 4 p - 2 and padded with zeros.
+// A copy of rows [first, first + rows) of a picture `height` rows tall, mapped to 4 p - 2 and padded with
+// zeros.
 class Planes {
  public:
   // values: [colors][rows][width], each in [0, 1].

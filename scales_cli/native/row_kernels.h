@@ -1,10 +1,12 @@
 // The row kernels over 16 pixel lanes, written once for every vector instruction set.
 //
-// A kernel file defines its `Isa` (vectors of 16 floats, counting of differing bits, bit transposition) and instantiates
-// `vector_kernels<Isa>`. Everything lives in an unnamed namespace, so that each file has its own copy built with its own
-// flags. An operation here is one rounding in every table; the order of operations is that of `OutputTransform`.
+// A kernel file defines its `Isa` (vectors of 16 floats, counting of differing bits, bit transposition) and
+// instantiates `vector_kernels<Isa>`. Everything lives in an unnamed namespace, so that each file has its own
+// copy built with its own flags. An operation here is one rounding in every table; the order of operations is
+// that of `OutputTransform`.
 #pragma once
 
+#include "compose_row.h"
 #include "kernel_table.h"
 #include "sigmoid.h"
 
@@ -68,7 +70,8 @@ struct BlockWriter {
     }
   }
 
-  // Copies, not references: vector stores may alias anything, and the inner loop would load every pointer again.
+  // Copies, not references: vector stores may alias anything, and the inner loop would load every pointer
+  // again.
   float* const residual;
   const NextLayer& next;
   const Binarization* const binarization;
@@ -111,7 +114,8 @@ struct BorderLanes {
         first(conv.half_border + border_index(conv, row.border, row.width == 1 ? kOnly : kFirst)),
         last(conv.half_border + border_index(conv, row.border, row.width == 1 ? kOnly : kLast)),
         first_lane(Isa::mask(block == 0 ? 1U << lane_of(0) : 0U)),
-        last_lane(Isa::mask(block == (row.width - 1) / kLanes ? 1U << lane_of((row.width - 1) % kLanes) : 0U)) {}
+        last_lane(
+            Isa::mask(block == (row.width - 1) / kLanes ? 1U << lane_of((row.width - 1) % kLanes) : 0U)) {}
 
   F16 at(int channel) const {
     F16 value = Isa::set1(inside[channel]);
@@ -128,10 +132,12 @@ struct BorderLanes {
 
 // Counts of all words but the last, for channels that do not fit in one.
 template <class Isa>
-void count_leading_words(const BConv2DParams& conv, const BConv2DRow& row, int block, const RowScratch& scratch) {
+void count_leading_words(const BConv2DParams& conv, const BConv2DRow& row, int block,
+                         const RowScratch& scratch) {
   for (int word = 0; word + 1 < conv.words; ++word) {
     const typename Isa::Taps taps(row, word, block);
-    const std::uint64_t* adders = conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
+    const std::uint64_t* adders =
+        conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
     for (int o = 0; o < conv.out_channels; ++o) {
       Isa::store_counts(scratch.partial + kLanes * o, taps.differing(adders + kAdderWords * o), word > 0);
     }
@@ -143,8 +149,8 @@ static inline const std::uint64_t* last_word_adders(const BConv2DParams& conv) {
 }
 
 template <class Isa, bool kEdge, bool kPool, bool kOneWord>
-void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row, int block,
-                   const NextLayer& next, const RowScratch& scratch) {
+void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                   int block, const NextLayer& next, const RowScratch& scratch) {
   using F16 = typename Isa::F16;
   if (!kOneWord) count_leading_words<Isa>(conv, row, block, scratch);
   const typename Isa::Taps taps(row, conv.words - 1, block);
@@ -163,7 +169,8 @@ void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, 
     const F16 z = Isa::fms(Isa::mul(sum, spatial), Isa::set1(t.scale), Isa::set1(t.shift_in));
     const F16 activation = Isa::select(Isa::ge(z, zero), z, Isa::mul(z, Isa::set1(t.slope)));
     const F16 x = Isa::load(writer.residual + kLanes * o);
-    // A block fills a page, where hardware prefetchers stop; of an edge block the next one may be outside the buffer.
+    // A block fills a page, where hardware prefetchers stop; of an edge block the next one may be outside the
+    // buffer.
     if (!kEdge) Isa::prefetch(writer.residual + kLanes * (out_channels + o));
     writer.write(o, Isa::add(Isa::add(x, activation), Isa::set1(t.shift_out)));
   }
@@ -197,7 +204,8 @@ void bconv2d_row(const BConv2DParams& conv, const OutputTransform* transform, co
 }
 
 template <class Isa>
-void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch& scratch, std::int32_t* sums) {
+void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch& scratch,
+                      std::int32_t* sums) {
   const std::uint64_t* adders = last_word_adders(conv);
   for (int block = 0; block < block_count(row.width); ++block) {
     count_leading_words<Isa>(conv, row, block, scratch);
@@ -262,13 +270,15 @@ void head_row(const HeadParams& head, const float* rows, int width, float* resid
 }
 
 template <class Isa, int kColors>
-void tail_input_blocks(const HeadParams& head, const float* rows, int width, const float* residual, float* tail_row) {
+void tail_input_blocks(const HeadParams& head, const float* rows, int width, const float* residual,
+                       float* tail_row) {
   for (int block = 0; block < block_count(width); ++block) {
     const HeadTaps<Isa, kColors> taps(rows, width, block);
     const typename Isa::Mask valid = Isa::mask(valid_lanes(width, block));
     const float* body = residual + static_cast<std::size_t>(kLanes) * head.channels * block;
     const int blocks_per_chunk = kChunk / kLanes;
-    float* chunk = tail_row + static_cast<std::size_t>(block / blocks_per_chunk) * head.channels * kChunkStride + 1 +
+    float* chunk = tail_row +
+                   static_cast<std::size_t>(block / blocks_per_chunk) * head.channels * kChunkStride + 1 +
                    kLanes * (block % blocks_per_chunk);
     for (int c = 0; c < head.channels; ++c) {
       const typename Isa::F16 sum = Isa::add(Isa::load(body + kLanes * c), taps.convolve(head, c));
@@ -278,7 +288,8 @@ void tail_input_blocks(const HeadParams& head, const float* rows, int width, con
 }
 
 template <class Isa>
-void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual, float* tail_row) {
+void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual,
+                    float* tail_row) {
   if (head.colors == 1) {
     tail_input_blocks<Isa, 1>(head, rows, width, residual, tail_row);
   } else {
@@ -314,7 +325,8 @@ void tail_groups(const TailParams& tail, const float* const rows[3], int width, 
           for (int c = 0; c < tail.channels; ++c, pixels += kChunkStride) {
             for (int kx = 0; kx < 3; ++kx, weight += kGroup) {
               Vector inputs[kVectors];
-              for (int v = 0; v < kVectors; ++v) inputs[v] = Isa::vector(pixels + kx + v * Isa::kVectorFloats);
+              for (int v = 0; v < kVectors; ++v)
+                inputs[v] = Isa::vector(pixels + kx + v * Isa::kVectorFloats);
               for (int o = 0; o < kGroup; ++o) {
                 const Vector w = Isa::broadcast(weight + o);
                 for (int v = 0; v < kVectors; ++v) sums[o][v] = Isa::multiply_add(w, inputs[v], sums[o][v]);
@@ -347,7 +359,8 @@ void tail_row(const TailParams& tail, const float* const rows[3], int width, flo
 
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
-  return {name, head_row<Isa>, bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>, tail_row<Isa>};
+  return {name,          head_row<Isa>, bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
+          tail_row<Isa>, compose_row,   compose_row};
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
       scratch_(*network_),
       tail_(*network_, width()) {}
 
-int RowStream::advance(int rows, float* out) {
+int RowStream::advance(int rows, const OutputPlanes& out) {
   const int target = rows < band_rows() - done_ ? done_ + rows : band_rows();
   while (done_ < target) step(out);
   return done_;
@@ -42,12 +42,13 @@ NextLayer RowStream::next_layer(int layer, int y) {
   return next;
 }
 
-void RowStream::step(float* out) {
+void RowStream::step(const OutputPlanes& out) {
   const int layers = network_->layers(), height = planes_.height(), y = row_++;
   const KernelTable& kernels = network_->kernels();
   if (needed(-1, y)) {
     planes_.gather(y, window_.data());
-    kernels.head_row(network_->head(), window_.data(), width(), residual(y), next_layer(0, y), scratch_.rows());
+    kernels.head_row(network_->head(), window_.data(), width(), residual(y), next_layer(0, y),
+                     scratch_.rows());
   }
   for (int layer = 0; layer < layers; ++layer) {
     const int row = y - 1 - layer;
@@ -66,8 +67,7 @@ void RowStream::step(float* out) {
   const int last = y - layers;  // the row that has left the body
   if (needed(layers - 1, last)) tail_.push(last, residual(last), planes_);
   if (last - 1 >= begin_ && last - 1 < end_) {
-    const std::size_t out_row = static_cast<std::size_t>(network_->scale()) * network_->scale() * width();
-    tail_.emit(last - 1, height, out + out_row * (last - 1 - begin_), out_row * band_rows());
+    tail_.emit(last - 1, height, out);
     ++done_;
   }
 }

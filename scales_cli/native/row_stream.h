@@ -10,12 +10,14 @@
 
 namespace scales {
 
-// At step r the head computes row r and layer l row r - 1 - l, so that each finds the three packed rows it reads. A residual
-// row is updated in place by one layer after the other; rows r - layers to r are alive. Rows outside the band that only
-// its halo needs shrink by one per layer, and the result equals that of a whole-picture pass bit for bit.
+// At step r the head computes row r and layer l row r - 1 - l, so that each finds the three packed rows it
+// reads. A residual row is updated in place by one layer after the other; rows r - layers to r are alive.
+// Rows outside the band that only its halo needs shrink by one per layer, and the result equals that of a
+// whole-picture pass bit for bit.
 class RowStream {
  public:
-  // Output rows [begin, end) of the picture; `planes` must hold rows begin - halo to end + halo as far as they exist.
+  // Output rows [begin, end) of the picture; `planes` must hold rows begin - halo to end + halo as far as
+  // they exist.
   RowStream(std::shared_ptr<const Network> network, std::shared_ptr<const FixedGates> gates, Planes planes,
             int begin, int end);
 
@@ -26,17 +28,17 @@ class RowStream {
   static int halo(const Network& network) { return network.layers() + 2; }
 
   // Carries on until `rows` more LR rows are written or the band is done; returns the LR rows written so far.
-  // out: [colors][scale * (end - begin)][scale * width] of the whole band.
-  int advance(int rows, float* out);
+  int advance(int rows, const OutputPlanes& out);
 
   const Network& network() const { return *network_; }
   int width() const { return planes_.width(); }
+  int begin() const { return begin_; }
   int band_rows() const { return end_ - begin_; }
 
  private:
   static constexpr int kPackedRing = 4;
 
-  void step(float* out);
+  void step(const OutputPlanes& out);
   NextLayer next_layer(int layer, int y);
   float* residual(int y) { return residual_.data() + residual_size_ * (y % ring_); }
   float* spatial(int y) { return spatial_.data() + spatial_size_ * (y % ring_); }

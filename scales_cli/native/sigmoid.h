@@ -1,7 +1,7 @@
 // 1 / (1 + exp(-t)), the same bits in every kernel table: the recipe below is repeated lane by lane.
 //
 //   u = clamp(-t, -86, 86);  k = fma(u, log2(e), 1.5 * 2^23)         the integer n sits in the low bits of k
-//   n = k - 1.5 * 2^23;  r = fma(n, ln2_low, fma(n, ln2_high, u))    both ln2 parts negative
+//   n = k - 1.5 * 2^23;  r = fma(n, ln2_low, fma(n, ln2_high, u))    -ln 2 in two parts
 //   e = (fma(p(r), r * r, r) + 1) * 2^n                              p of degree 5 by Horner's rule in fma
 //   sigmoid = 1 / (1 + e)                                            a true division, no reciprocal estimate
 #pragma once

@@ -17,10 +17,10 @@ void TailWindow::push(int y, const float* residual, const Planes& planes) {
                                     rows_.data() + row_size_ * (y % 3));
 }
 
-void TailWindow::emit(int y, int height, float* out, std::size_t plane_size) {
+void TailWindow::emit(int y, int height, const OutputPlanes& out) {
   const float* const rows[3] = {row(y - 1, height), row(y, height), row(y + 1, height)};
   network_.kernels().tail_row(network_.tail(), rows, width_, sums_.data());
-  network_.pixel_shuffle_row(sums_.data(), width_, out, plane_size);
+  network_.pixel_shuffle_row(sums_.data(), width_, out.rows(y, network_.scale(), width_), out.plane_size);
 }
 
 const float* TailWindow::row(int y, int height) const {

@@ -13,9 +13,9 @@ class TailWindow {
   // Row y of body + head; rows must come in ascending order.
   void push(int y, const float* residual, const Planes& planes);
 
-  // The `scale` output rows of row y, once rows y - 1 to y + 1 are in (as far as the picture of `height` rows has them).
-  // `out` points at the first of them in a plane of `plane_size` values.
-  void emit(int y, int height, float* out, std::size_t plane_size);
+  // The `scale` output rows of row y, once rows y - 1 to y + 1 are in (as far as the picture of `height` rows
+  // has them).
+  void emit(int y, int height, const OutputPlanes& out);
 
  private:
   const float* row(int y, int height) const;
@@ -23,7 +23,7 @@ class TailWindow {
   const Network& network_;
   int width_;
   std::size_t row_size_;
-  AlignedBuffer<float> rows_;    // ring of three
+  AlignedBuffer<float> rows_;  // ring of three
   AlignedBuffer<float> zeros_;
   AlignedBuffer<float> window_;  // the head's input
   AlignedBuffer<float> sums_;    // the tail's output before the pixel shuffle

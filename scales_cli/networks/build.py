@@ -13,7 +13,7 @@ from scales_cli.layers.binary_conv import CONVS
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.networks.srresnet import SRResNet
 
-BACKBONES = {"srresnet": SRResNet}
+BACKBONES: dict[str, type[SRResNet]] = {"srresnet": SRResNet}
 
 
 def build_network(spec: NetworkSpec) -> SRResNet:

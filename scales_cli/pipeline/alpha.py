@@ -4,8 +4,8 @@ With p = colour * alpha, B the bicubic enlargement and r the network's residual 
 
     colour' = B(p) / B(alpha) + r,   alpha' = B(alpha)
 
-The network must not see an edge where only alpha has one: it would sharpen colours that are flat. Invisible pixels are
-therefore given the colours of the nearest visible ones before the network runs (push-pull: means of ever larger blocks).
+The network must not see an edge where only alpha has one: it would sharpen colours that are flat. Invisible pixels
+therefore get the colours of the nearest visible ones before the network runs (push-pull: means of ever larger blocks).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from scales_cli.imaging.encoding import to_8_bit
 
 Enlarge = Callable[[NDArray[np.uint16]], NDArray[np.uint16]]
 
-# Bicubic values overshoot by up to 9/32 of the range on either side (sum of the absolute weights (5/4)^2), and the integer
-# kernel clips: samples are squeezed into the middle 16/25 of the range for it.
+# Bicubic values overshoot by up to 9/32 of the range on either side (sum of the absolute weights (5/4)^2), and the
+# integer kernel clips: samples are squeezed into the middle 16/25 of the range for it.
 _SQUEEZE = 16 / 25
 _OFFSET = 65535 * (1 - _SQUEEZE) / 2
 
@@ -31,7 +31,7 @@ def visible_colours(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     visible = alpha > np.iinfo(alpha.dtype).max // 32
     weight = visible.astype(np.float32)
     filled = _fill(colour * weight, weight)
-    return np.where(visible, colour, np.rint(filled).astype(colour.dtype))
+    return np.asarray(np.where(visible, colour, np.rint(filled).astype(colour.dtype)))
 
 
 def enlarge_premultiplied(
@@ -42,17 +42,18 @@ def enlarge_premultiplied(
     colour, alpha = colour.astype(np.float64) * unit, alpha.astype(np.float64) * unit
     planes = np.concatenate([colour * (alpha / 65535), alpha], axis=2)
     squeezed = np.rint(planes * _SQUEEZE + _OFFSET).astype(np.uint16)
-    planes = ((enlarge(squeezed) - _OFFSET) / _SQUEEZE).astype(np.float32)
-    alpha = np.clip(planes[..., -1:], 0, 65535)
-    return planes[..., :-1] / np.maximum(planes[..., -1:], 1) * 65535, alpha
+    large: NDArray[np.float32] = ((enlarge(squeezed) - _OFFSET) / _SQUEEZE).astype(np.float32)
+    large_alpha = large[..., -1:]
+    straight: NDArray[Any] = large[..., :-1] / np.maximum(large_alpha, 1) * np.float32(65535)
+    return straight, np.clip(large_alpha, np.float32(0), np.float32(65535))
 
 
 def merge(
     colour: NDArray[np.float32], alpha: NDArray[np.float32], residual: NDArray[np.float32], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     """Colour plus residual [1 or C, sH, sW] (of a range of 1) and alpha, rounded; invisible pixels become black."""
-    colour = np.clip(colour + np.moveaxis(residual, 0, 2) * 65535, 0, 65535)
-    pixels = np.rint(np.concatenate([colour, alpha], axis=2)).astype(np.uint16)
+    sharpened = np.clip(colour + np.moveaxis(residual, 0, 2) * 65535, 0, 65535)
+    pixels: NDArray[Any] = np.rint(np.concatenate([sharpened, alpha], axis=2)).astype(np.uint16)
     if dtype == np.uint8:
         pixels = to_8_bit(pixels)
     pixels[pixels[..., -1] == 0] = 0
@@ -61,7 +62,7 @@ def merge(
 
 def _fill(premultiplied: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Weighted means of the smallest block around each pixel that has any weight."""
-    mean = premultiplied / np.maximum(weight, 1e-6)
+    mean: NDArray[Any] = premultiplied / np.maximum(weight, 1e-6)
     if max(weight.shape[:2]) == 1 or weight.all():
         return mean
     coarse = _fill(_halve(premultiplied), _halve(weight))
@@ -73,4 +74,4 @@ def _halve(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Means of 2 x 2 blocks; odd sizes are padded with zero weight."""
     height, width = planes.shape[:2]
     padded = np.pad(planes, ((0, height % 2), (0, width % 2), (0, 0)))
-    return (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
+    return (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) * np.float32(0.25)

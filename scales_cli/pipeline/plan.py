@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scales_cli.errors import InputError, OutputError, ScalesError, UsageError
+from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, read_stream
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
-from scales_cli.imaging.decoding import Header
 
 STREAM = "-"
 
@@ -120,7 +120,7 @@ def _shortened(stem: str, room: int) -> str:
 
 
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
 def _check_targets(jobs: Sequence[Job], inputs: Sequence[str], overwrite: bool) -> None:
@@ -151,7 +151,7 @@ def _check_targets(jobs: Sequence[Job], inputs: Sequence[str], overwrite: bool) 
 def _identity(path: str | Path) -> tuple[int, int] | None:
     """The same for all names of one file, through links and whatever case the file system ignores."""
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino

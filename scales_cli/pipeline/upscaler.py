@@ -63,7 +63,7 @@ class Upscaler:
     def _residual(self, colour: NDArray[Any], progress: Progress | None) -> NDArray[np.float32]:
         """The network's residual for [H, W, 1 or 3], one plane for grey pictures whatever the network sees."""
         if self.engine.spec.colors == 1:
-            planes = luma(colour)[None]
+            planes: NDArray[Any] = luma(colour)[None]
         else:
             maximum = np.float32(np.iinfo(colour.dtype).max)
             planes = np.moveaxis(np.broadcast_to(colour, (*colour.shape[:2], 3)), 2, 0) / maximum

@@ -1,4 +1,4 @@
-"""The training loop: L1 on the planes, Adam with warm-up and cosine, moving average, exact resume."""
+"""The training loop: L1, late L2 on the planes, Adam with warm-up and cosine, moving average, exact resume."""
 
 from __future__ import annotations
 
@@ -174,12 +174,14 @@ class Trainer:
             total += 10 * math.log10(peak**2 / error)
         return total / len(self.validation)
 
-    def _loss(self, lr: Tensor, hr: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _loss(self, lr: Tensor, hr: Tensor, target: Tensor | None, squared: bool) -> tuple[Tensor, Tensor]:
+        """L1 for the log, and the objective."""
         sr = self.network(lr)
-        loss = functional.l1_loss(sr, hr)
-        if target is None:
-            return loss, loss
-        return loss, loss + self.config.distillation * functional.l1_loss(sr, target)
+        distance = functional.mse_loss if squared else functional.l1_loss
+        objective = distance(sr, hr)
+        if target is not None:
+            objective = objective + self.config.distillation * distance(sr, target)
+        return functional.l1_loss(sr, hr).detach(), objective
 
     def _step(self) -> Tensor:
         lr, hr = self.dataset.sample(self.config.batch_size, self.generator)
@@ -189,7 +191,8 @@ class Trainer:
         rate = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate"]
-        loss, objective = self.loss_function(lr, hr, target)
+        squared = self.progress.step >= (1 - self.config.l2_share) * self.config.steps
+        loss, objective = self.loss_function(lr, hr, target, squared)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
@@ -201,7 +204,7 @@ class Trainer:
             for average, value in zip(self.ema.buffers(), self.network.buffers(), strict=True):
                 average.copy_(value)
         self.progress = replace(self.progress, step=step)
-        return loss.detach()
+        return loss
 
     def _log(self, loss: float) -> None:
         path = self.out / "log.csv"

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_image
@@ -81,7 +82,7 @@ def test_read_image_ignores_meaningless_orientation(saved, photo, orientation):
 
 
 def turned(pixels, orientation):
-    """By the EXIF specification's words: 1 nothing, 2 mirrored, 3 half a turn, 4 upside down, 5 to 8 with rows as columns."""
+    """By EXIF's own words: 1 nothing, 2 mirrored, 3 half a turn, 4 upside down, 5 to 8 with rows as columns."""
     rows = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
     return rows[:: -1 if orientation in (3, 4, 7, 8) else 1, :: -1 if orientation in (2, 3, 6, 7) else 1]
 

@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
 from scales_cli.errors import OutputError
 from scales_cli.imaging.encoding import encode_image, fit_to_format, to_8_bit
 from scales_cli.imaging.files import read_image

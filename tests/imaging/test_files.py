@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+
 from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging.files import probe_image, read_image, replacing, write_image
 from scales_cli.imaging.formats import PNG
@@ -60,9 +61,14 @@ def test_write_image_heeds_the_umask(picture, tmp_path):
 def test_replacing_leaves_nothing_behind(tmp_path, error):
     target = tmp_path / "a.png"
     target.write_bytes(b"old")
-    with pytest.raises((error, OutputError)), replacing(target) as stream:
-        stream.write(b"half")
-        raise error
+
+    def write():
+        with replacing(target) as stream:
+            stream.write(b"half")
+            raise error
+
+    with pytest.raises((error, OutputError)):
+        write()
     assert target.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
 

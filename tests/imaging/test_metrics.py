@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y, ssim
 
 metrics = pytest.importorskip("skimage.metrics")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.resize import contributions, cubic, imresize
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from scales_cli.config import NetworkSpec
 from scales_cli.pipeline.upscaler import Upscaler
 

@@ -1,4 +1,5 @@
 import numpy as np
+
 from scales_cli.pipeline.alpha import visible_colours
 
 

@@ -3,6 +3,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
 from scales_cli.errors import MemoryLimitError, ScalesError
 from scales_cli.imaging.files import read_image
 from scales_cli.pipeline.jobs import run_job, run_jobs
@@ -26,6 +27,14 @@ def test_run_job_writes_the_enlarged_picture(upscaler, photo):
     assert (result.width, result.height, result.scale, result.model) == (18, 12, 2, "fake")
     assert np.array_equal(read_image(result.output).pixels, upscaler(2).upscale(read_image(photo).pixels))
     assert set(result.to_dict()) >= {"input", "output", "width", "height", "scale", "model", "seconds"}
+
+
+def test_run_job_reports_progress_to_the_end(upscaler, photo):
+    (job,) = plan_jobs([str(photo)], None, 2).jobs
+    fractions = []
+    run_job(upscaler(2), job, fractions.append)
+    assert fractions == sorted(fractions)
+    assert fractions[-2:] == [0.8, 1.0]
 
 
 def test_run_job_keeps_profile_and_resolution(upscaler, rng, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from scales_cli.errors import InputError, OutputError, UsageError
 from scales_cli.pipeline.plan import plan_jobs
 
@@ -73,9 +74,9 @@ def test_plan_refuses_colour_in_pgm(folder):
 
 
 def test_plan_refuses_too_many_pixels(folder):
-    with pytest.raises(InputError, match="allowed"):
-        plan = plan_jobs([save("a.png", (9000, 8000), "1")], None, 4)
-        raise plan.failures[0].error
+    (failure,) = plan_jobs([save("a.png", (9000, 8000), "1")], None, 4).failures
+    assert isinstance(failure.error, InputError)
+    assert "allowed" in failure.error.message
 
 
 def test_plan_names_both_inputs_of_a_clash(folder):
@@ -133,8 +134,6 @@ def test_plan_refuses_folders_that_cannot_be_made(folder):
     name = save("a.png")
     with pytest.raises(OutputError, match="cannot be written"):
         plan_jobs([name], "a.png/out.png", 2)
-    with pytest.raises(OutputError, match="cannot be written"):
-        plan_jobs([name], "/proc/x/", 2)
 
 
 def test_plan_collects_unreadable_inputs(folder):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 import scales_cli
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.imaging.resize import imresize
@@ -13,7 +14,9 @@ def wave(planes):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (7, 12), (1, 1, 1), (6, 5, 1), (6, 5, 2), (6, 5, 3), (6, 5, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 9), (9, 1), (7, 12), (1, 1, 1), (6, 5, 1), (6, 5, 2), (6, 5, 3), (6, 5, 4)]
+)
 def test_upscale_gives_scale_times_the_size(upscaler, rng, scale, dtype, shape):
     image = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
     result = upscaler(scale, wave).upscale(image)

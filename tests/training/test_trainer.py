@@ -143,9 +143,18 @@ def test_distillation_pulls_towards_the_teacher(build_trainer, tmp_path):
     student.distil_from(Checkpoint.load(teacher.out))
     lr, _ = student.dataset.sample(2, torch.Generator().manual_seed(1))
     target = student.teacher(lr)
-    loss, objective = student._loss(lr, target, target)
+    loss, objective = student._loss(lr, target, target, squared=False)
     torch.testing.assert_close(objective, (1 + student.config.distillation) * loss)
     student.run(ignore)
+
+
+def test_the_end_of_the_schedule_is_trained_on_squared_error(build_trainer):
+    trainer = build_trainer(replace(CONFIG, steps=10, l2_share=0.3))
+    squared = []
+    loss_function = trainer.loss_function
+    trainer.loss_function = lambda *batch: squared.append(batch[-1]) or loss_function(*batch)
+    trainer.run(ignore)
+    assert squared == [False] * 7 + [True] * 3
 
 
 def test_log_holds_a_line_per_validation(build_trainer):

@@ -1,4 +1,5 @@
 import pytest
+
 from scales_cli.errors import WeightsError
 from scales_cli.weights import registry
 from scales_cli.weights.registry import WeightEntry, entry_for, find_entry, registered

@@ -1,4 +1,5 @@
 import pytest
+
 from scales_cli.errors import WeightsError
 from scales_cli.weights import registry, store
 from scales_cli.weights.registry import entry_for

@@ -42,7 +42,7 @@ def _write_chunk(stream: BinaryIO, name: bytes, data: bytes) -> None:
 
 
 def _filtered(pixels: NDArray[np.generic]) -> Iterator[bytes]:
-    """Rows with their filter byte. Paeth predicts each byte by the nearest of left, above and above-left to l + a - al."""
+    """Rows with their filter byte. Paeth predicts a byte by the one of left, up and corner nearest to l + u - c."""
     height, width, channels = pixels.shape
     step = 2 * channels
     above = np.zeros((1, step + width * step), np.int16)

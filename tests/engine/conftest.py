@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from scales_cli.weights.packed import PackedWeights
@@ -32,7 +35,7 @@ def unpack_signs(bits: NDArray[np.uint64]) -> Doubles:
     return 2.0 * ones.reshape(*bits.shape[:-1], -1) - 1.0
 
 
-def run(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
+def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
     """The residual, and how close any activation came to its threshold: near ones may flip in fp32."""
     scale, colors = weights.spec.scale, weights.spec.colors
     head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.head_weight.astype(np.float64))
@@ -56,3 +59,9 @@ def run(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, f
     _, height, width = out.shape
     out = out.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
     return out.reshape(colors, scale * height, scale * width), margin
+
+
+@pytest.fixture
+def oracle() -> Callable[..., tuple[Doubles, float]]:
+    """`run_network`."""
+    return run_network

@@ -1,0 +1,59 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import scales_cli
+from scales_cli.cli.app import main
+
+pytest.importorskip("scales_cli.engine._native")
+
+
+@pytest.fixture(autouse=True)
+def source_tree(monkeypatch):
+    """Lets new processes import this package whether it is installed or not."""
+    parent = str(Path(scales_cli.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [parent, os.environ.get("PYTHONPATH")])))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder with one picture in it."""
+    for name in ("SCALES_MODEL", "SCALES_THREADS", "SCALES_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    Image.linear_gradient("L").resize((12, 9)).convert("RGB").save("a.png")
+    return folder
+
+
+@pytest.fixture
+def model(weights_file):
+    return str(weights_file(2))
+
+
+@pytest.fixture
+def upscale(folder, model, capfdbinary):
+    """`scales upscale -s 2` in this process: exit code, stdout, stderr."""
+
+    def run(*arguments):
+        code = main(["upscale", "-s", "2", "-m", model, "-t", "1", *arguments])
+        captured = capfdbinary.readouterr()
+        return code, captured.out, captured.err.decode()
+
+    return run
+
+
+@pytest.fixture
+def spawn():
+    """`scales` in a process of its own."""
+
+    def run(*arguments, **options):
+        command = [sys.executable, "-m", "scales_cli", *arguments]
+        return subprocess.run(command, capture_output="stdout" not in options, timeout=60, check=False, **options)
+
+    return run

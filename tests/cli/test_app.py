@@ -1,0 +1,182 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.cli import app
+from scales_cli.cli.app import main
+from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesError, UsageError, WeightsError
+from scales_cli.pipeline import upscaler
+
+SECRET = "seen only in tracebacks"
+
+
+def raising(error):
+    def fail(*arguments, **options):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["a.png"], 0),
+        ([], 2),
+        (["a.png", "-s", "5"], 2),
+        (["a.png", "-s", "x"], 2),
+        (["a.png", "-t", "0"], 2),
+        (["a.png", "--nonsense"], 2),
+        (["a.png", "-o", ""], 2),
+        (["a.png", "a.png", "-o", "-"], 2),
+        (["a.png", "-o", "-", "--json"], 2),
+        (["missing.png"], 3),
+        (["."], 3),
+        (["a.png", "-o", "a.xyz"], 4),
+        (["a.png", "-o", "a.png", "--overwrite"], 4),
+        (["a.png", "-o", "missing.png/"], 0),
+        (["a.png", "-m", "missing.safetensors"], 5),
+        (["a.png", "-m", "unheard-of"], 5),
+        (["a.png", "-s", "4"], 5),
+        (["missing.png", "a.png", "-o", "out"], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_main_exit_codes(upscale, arguments, code):
+    got, out, err = upscale(*arguments)
+    assert got == code
+    assert bool(err) == (code != 0)
+    if code > 1:
+        assert out == b""
+        assert err.startswith("scales: error: ")
+        assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ScalesError("text"), 1),
+        (UsageError("text"), 2),
+        (InputError("text"), 3),
+        (OutputError("text"), 4),
+        (WeightsError("text"), 5),
+        (MemoryLimitError("text"), 6),
+        (MemoryError(), 6),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("text"), 1),
+        (RecursionError(), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_main_turns_errors_into_exit_codes(upscale, monkeypatch, error, code):
+    monkeypatch.setattr(upscaler, "load_upscaler", raising(error))
+    got, out, err = upscale("a.png")
+    assert (got, out) == (code, b"")
+    assert err.startswith("scales: ")
+    assert err.count("\n") == 1
+
+
+def test_main_of_a_lower_library_memory_error(upscale, monkeypatch):
+    monkeypatch.setattr(upscaler.Upscaler, "upscale", raising(MemoryError()))
+    assert upscale("a.png")[0] == 6
+
+
+def test_main_shows_tracebacks_when_debugging(upscale, monkeypatch):
+    monkeypatch.setenv("SCALES_DEBUG", "1")
+    monkeypatch.setattr(upscaler, "load_upscaler", raising(RuntimeError(SECRET)))
+    with pytest.raises(RuntimeError, match=SECRET):
+        upscale("a.png")
+
+
+def test_main_refuses_to_overwrite(upscale):
+    Path("a_x2.png").write_bytes(b"precious")
+    code, _, err = upscale("a.png")
+    assert (code, Path("a_x2.png").read_bytes()) == (4, b"precious")
+    assert "--overwrite" in err
+    assert upscale("a.png", "--overwrite")[0] == 0
+
+
+def test_main_suggests_names(folder, capsys):
+    assert main(["upsale"]) == 2
+    assert "upscale" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["--help"], ["upscale", "-h"], ["eval", "--help"], ["train", "-h"]])
+def test_main_helps(capsys, arguments):
+    assert main(arguments) == 0
+    assert "Usage: scales" in capsys.readouterr().out
+
+
+def test_main_without_arguments_helps(capsys):
+    assert main([]) == 2
+    assert "upscale" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flag", ["-V", "--version"])
+def test_main_prints_the_version(capsys, flag):
+    import scales_cli
+
+    assert main([flag]) == 0
+    assert capsys.readouterr().out == f"scales {scales_cli.__version__}\n"
+
+
+def test_start_is_fast(spawn):
+    """0.2 s for --version and 0.3 s for --help on an idle machine; the best of five tries, doubled for a busy one."""
+    for flag, limit in (("--version", 0.2), ("--help", 0.3)):
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            assert spawn(flag).returncode == 0
+            times.append(time.perf_counter() - started)
+        assert min(times) < 2 * limit
+
+
+def test_main_on_a_full_standard_output(spawn, folder, model):
+    with Path("/dev/full").open("wb") as full:
+        for arguments in (["upscale", "a.png", "-s", "2", "-m", model, "-o", "-"], ["--version"]):
+            result = spawn(*arguments, stdout=full, stderr=subprocess.PIPE)
+            assert result.returncode == 4
+            assert result.stderr.startswith(b"scales: error: ")
+            assert b"standard output" in result.stderr
+            assert result.stderr.count(b"\n") == 1
+
+
+def test_main_on_a_closed_pipe(spawn, folder, model):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        result = spawn("upscale", "a.png", "-s", "2", "-m", model, "-o", "-", stdout=closed, stderr=subprocess.PIPE)
+    assert (result.returncode, result.stderr) == (4, b"")
+
+
+def test_main_without_standard_streams(folder, model):
+    command = f'"{sys.executable}" -m scales_cli upscale a.png -s 2 -m "{model}" <&- >&- 2>&-'
+    assert subprocess.run(command, shell=True, timeout=60, check=False).returncode == 0
+    assert Path("a_x2.png").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_main_ends_on_signals(folder, model, number, code):
+    """Shortly after the start and while the network runs; no file is left behind and nothing is said but one line."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), dtype=np.uint8)).save("big.png")
+    command = [sys.executable, "-m", "scales_cli", "upscale", "big.png", "-s", "2", "-m", model]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(1.2)
+        process.send_signal(number)
+        started = time.perf_counter()
+        out, err = process.communicate(timeout=30)
+        assert time.perf_counter() - started < 2
+    assert (process.returncode, out) == (code, b"")
+    assert err.count(b"\n") <= 1
+    assert b"Traceback" not in err
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", "big.png"]
+
+
+def test_app_registers_the_commands():
+    assert {command.name for command in app.app.registered_commands} >= {"upscale", "eval", "train"}

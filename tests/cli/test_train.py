@@ -1,0 +1,146 @@
+"""`scales train` and `scales export` from the command line to a model that upscales."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.cli.app import main
+from scales_cli.cli.train import parse_duration
+from scales_cli.errors import UsageError
+from scales_cli.imaging.resize import imresize
+from scales_cli.weights.packed import PackedWeights
+
+ROOT = Path(__file__).parents[2]
+# Only torch, numpy, pillow, safetensors, typer and rich are needed to train; everything else is out of reach here.
+BARE = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("cv2", "platformdirs", "pooch", "skimage") or name == "scales_cli.engine._native":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+sys.argv[0] = "scales"
+from scales_cli.cli.app import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(4):
+        picture = imresize(rng.integers(0, 256, (12, 14, 3), dtype=np.uint8), 8)
+        Image.fromarray(picture).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text("batch_size = 2\npatch_size = 8\n[network]\nn_blocks = 1\n")
+    return path
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_train_makes_a_model_that_upscales(photos, settings, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run("train", "--data", photos, "--out", out, "--config", settings, "-s", 2, "--steps", 3) == 0
+    model = Path(capsys.readouterr().out.strip())
+    assert PackedWeights.load(model).card["steps"] == 3
+    large = tmp_path / "large.png"
+    assert run("upscale", photos / "0.png", "-s", 2, "-m", model, "-o", large) == 0
+    with Image.open(large) as picture:
+        assert picture.size == (224, 192)
+
+
+def test_train_needs_resume_for_a_folder_with_a_run(photos, settings, tmp_path, capsys):
+    arguments = ("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "-s", 2)
+    assert run(*arguments, "--steps", 2) == 0
+    assert run(*arguments, "--steps", 4) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert run(*arguments, "--steps", 4, "--resume") == 0
+
+
+def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, tmp_path, capsys):
+    common = ("--config", settings, "--steps", 2)
+    assert run("train", "--data", photos, "--out", tmp_path / "a", "-s", 2, *common) == 0
+    assert run("train", "--data", photos, "--out", tmp_path / "b", "-s", 3, "--init", tmp_path / "a", *common) == 0
+    model = tmp_path / "b.safetensors"
+    assert run("export", tmp_path / "b", "-o", model, "--benchmark", photos) == 0
+    card = PackedWeights.load(model).card
+    assert card["started_from"][0].startswith("scales x2, 2 steps")
+    assert card["psnr"]["photos"]["psnr"] > 10
+    json.dumps(card)
+
+
+def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tmp_path):
+    command = ["train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "-s", "2", "--steps", "2"]
+    result = subprocess.run(
+        [sys.executable, "-c", BARE, *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_interrupted_training_leaves_a_checkpoint_and_exits_130(photos, settings, tmp_path):
+    out = tmp_path / "run"
+    command = ["train", "--data", photos, "--out", out, "--config", settings, "-s", "2", "--steps", "900"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "scales_cli", *map(str, command)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not out.exists() and time.monotonic() < deadline:  # made when the first step begins
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "--resume goes on" in stderr
+    assert Path(stdout.strip()).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--size", "huge"), "unknown size"),
+        (("--max-time", "soon"), "is not a time"),
+        (("--device", "abacus"), "no device"),
+        (("--init", "missing"), "not a training checkpoint"),
+        (("--steps", "0"), "at least 1"),
+    ],
+)
+def test_train_names_what_is_wrong(arguments, message, photos, settings, tmp_path, capsys):
+    code = run("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "--steps", 2, *arguments)
+    error = capsys.readouterr().err
+    assert code in (2, 5)
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["steps =", "speed = 3", "network = 4", "steps = 'many'", "[network]\nscale = 9"])
+def test_train_refuses_broken_settings(text, photos, tmp_path, capsys):
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    assert run("train", "--data", photos, "--out", tmp_path / "run", "--config", path) == 2
+    assert capsys.readouterr().err.startswith("scales: error: ")
+
+
+def test_parse_duration():
+    assert [parse_duration(text) for text in ("90", "90s", "9m", "1.5h")] == [90, 90, 540, 5400]
+    with pytest.raises(UsageError):
+        parse_duration("-3m")

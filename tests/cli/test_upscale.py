@@ -1,0 +1,128 @@
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.imaging.files import read_image
+
+
+def test_upscale_writes_beside_the_input(upscale, folder):
+    assert upscale("a.png") == (0, b"a_x2.png\n", "")
+    assert (read_image("a_x2.png").width, read_image("a_x2.png").height) == (24, 18)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", "a_x2.png"]
+
+
+def test_upscale_prints_a_path_a_line(upscale):
+    Image.new("L", (4, 4)).save("b.jpg")
+    assert upscale("a.png", "b.jpg", "-o", "out")[:2] == (0, b"out/a_x2.png\nout/b_x2.jpg\n")
+
+
+def test_upscale_prints_json_lines(upscale, model):
+    Image.new("L", (4, 5)).save("b.jpg")
+    code, out, err = upscale("a.png", "b.jpg", "-o", "out/", "--json", "-q")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [(line["input"], line["output"]) for line in lines] == [("a.png", "out/a_x2.png"), ("b.jpg", "out/b_x2.jpg")]
+    assert (lines[1]["width"], lines[1]["height"], lines[1]["scale"]) == (8, 10, 2)
+    assert lines[0]["model"] == Path(model).stem
+    assert lines[0]["seconds"] >= 0
+
+
+def test_upscale_quiet_prints_nothing(upscale):
+    Image.new("RGBA", (4, 4), (0, 0, 0, 9)).save("b.png")
+    assert upscale("b.png", "-q", "-o", "b.jpg") == (0, b"", "")
+
+
+def test_upscale_warns_of_losses(upscale):
+    Image.new("RGBA", (4, 4), (0, 0, 0, 9)).save("b.png")
+    code, out, err = upscale("b.png", "-o", "b.jpg")
+    assert (code, out) == (0, b"b.jpg\n")
+    assert err.startswith("scales: warning: b.png: JPEG holds no transparency")
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM"])
+def test_upscale_through_streams_equals_files(upscale, monkeypatch, image_format):
+    stream = io.BytesIO()
+    Image.open("a.png").save(stream, image_format)
+    Path("b.any").write_bytes(stream.getvalue())
+    assert upscale("b.any", "-o", "out/")[0] == 0
+    (written,) = Path("out").iterdir()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stream.getvalue())))
+    assert upscale("-", "-o", "-") == (0, written.read_bytes(), "")
+    assert upscale("b.any", "-o", "-") == (0, written.read_bytes(), "")
+
+
+@pytest.mark.parametrize(
+    "name", ["100%.png", "[red]x.png", "new\nline.png", "\u202egnp.png", "\x1b[31mred.png", "-x.png"]
+)
+def test_upscale_takes_hostile_names(upscale, name):
+    Path("a.png").rename(name)
+    code, out, err = upscale("--", name)
+    assert (code, err) == (0, "")
+    assert out == os.fsencode(name.replace(".png", "_x2.png")) + b"\n"
+    code, out, err = upscale("--", name)
+    assert code == 4
+    assert err.count("\n") == 1
+    assert err.rstrip("\n").isprintable()
+
+
+def test_upscale_takes_names_that_are_not_unicode(upscale):
+    name = os.fsdecode(b"\xff\xfe.png")
+    Path("a.png").rename(name)
+    assert upscale(name) == (0, b"\xff\xfe_x2.png\n", "")
+    code, out, _ = upscale(name, "--json", "--overwrite")
+    assert (code, json.loads(out)["output"]) == (0, os.fsdecode(b"\xff\xfe_x2.png"))
+
+
+def test_upscale_result_does_not_depend_on_threads(upscale, rng):
+    Image.fromarray(rng.integers(0, 256, (70, 90, 4), dtype=np.uint8)).save("b.png")
+    results = [upscale("b.png", "-o", "-", "-t", threads)[1] for threads in ("1", "2", "5")]
+    assert results[0] == results[1] == results[2]
+
+
+def test_upscale_keeps_16_bits(upscale, rng):
+    Image.fromarray(rng.integers(0, 65536, (6, 7), dtype=np.uint16)).save("b.tif")
+    assert upscale("b.tif")[0] == 0
+    assert read_image("b_x2.tif").pixels.dtype == np.uint16
+
+
+def test_upscale_goes_on_after_failures(upscale):
+    Path("text.png").write_text("hello")
+    code, out, err = upscale("text.png", "a.png", "missing.png", ".", "-o", "out")
+    assert (code, out) == (1, b"out/a_x2.png\n")
+    lines = err.splitlines()
+    assert [line.split(":")[2].strip() for line in lines[:3]] == ["text.png", "missing.png", "."]
+    assert "3 of 4" in lines[3]
+    assert all(line.startswith("scales: error: ") for line in lines)
+
+
+BROKEN = {
+    "empty.png": b"",
+    "text.png": b"this is text",
+    "cut.png": None,
+    "vector.svg": b"<svg/>",
+    "script.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    "header.bmp": b"BM" + bytes(30),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_upscale_of_broken_input_leaves_nothing_behind(upscale, folder, name):
+    Path(name).write_bytes(BROKEN[name] if BROKEN[name] is not None else Path("a.png").read_bytes()[:-30])
+    before = sorted(folder.iterdir())
+    code, out, err = upscale(name)
+    assert (code, out) == (3, b"")
+    assert err.startswith(f"scales: error: {name}: ")
+    assert err.count("\n") == 1
+    assert sorted(folder.iterdir()) == before
+
+
+def test_upscale_of_a_folder(upscale):
+    code, _, err = upscale(".")
+    assert code == 3
+    assert "folder" in err

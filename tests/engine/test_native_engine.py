@@ -1,0 +1,225 @@
+"""The native engine: its equations, and one result for every instruction set, thread count and band height."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scales_cli.engine import load_engine
+from scales_cli.engine.native_engine import NativeEngine, window_origins
+from scales_cli.errors import UsageError
+from scales_cli.weights.packed import PackedWeights
+
+native = pytest.importorskip("scales_cli.engine._native")
+
+Maker = Callable[..., PackedWeights]
+
+
+def random_planes(rng: np.random.Generator, colors: int, height: int, width: int) -> np.ndarray:
+    return rng.random((colors, height, width), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("scale", "colors", "n_feats", "height", "width"),
+    [(4, 1, 64, 9, 21), (2, 3, 128, 7, 17), (3, 1, 64, 1, 1), (4, 3, 64, 1, 33), (3, 3, 128, 30, 1), (2, 1, 64, 6, 48)],
+)
+def test_residual_follows_the_equations(
+    isa: str,
+    scale: int,
+    colors: int,
+    n_feats: int,
+    height: int,
+    width: int,
+    rng: np.random.Generator,
+    random_weights: Maker,
+    oracle: Callable[..., tuple[np.ndarray, float]],
+) -> None:
+    weights = random_weights(scale=scale, colors=colors, n_feats=n_feats, n_blocks=2)
+    planes = random_planes(rng, colors, height, width)
+    expected, margin = oracle(weights, planes)
+    residual = NativeEngine(weights, 1, isa=isa).residual(planes)
+    np.testing.assert_allclose(residual, expected, atol=2e-5, err_msg=f"nearest threshold: {margin} away")
+
+
+def test_every_isa_gives_the_same_bytes(rng: np.random.Generator, random_weights: Maker) -> None:
+    isas = native.available_isas()
+    for width in [*range(1, 18), 31, 32, 33, 47, 48, 49, 64, 70]:
+        scale, colors = int(rng.integers(2, 5)), int(rng.choice([1, 3]))
+        weights = random_weights(scale=scale, colors=colors, n_feats=int(rng.choice([64, 128])))
+        planes = random_planes(rng, colors, int(rng.integers(1, 8)), width)
+        results = {NativeEngine(weights, 1, isa=isa).residual(planes).tobytes() for isa in isas}
+        assert len(results) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("band_rows", [1, 7, 64])
+def test_streaming_equals_the_gate_pass(
+    threads: int, band_rows: int, rng: np.random.Generator, random_weights: Maker
+) -> None:
+    weights = random_weights(scale=3, n_blocks=2)
+    planes = random_planes(rng, 1, 41, 37)
+    whole = NativeEngine(weights, threads).residual(planes)
+    engine = NativeEngine(weights, threads, band_rows=band_rows)
+    gates = engine.fix_gates([planes])
+    bands = [engine.band(planes, gates, y, min(y + band_rows, 41)) for y in range(0, 41, band_rows)]
+    np.testing.assert_array_equal(np.concatenate(bands, axis=1), whole)
+
+
+@pytest.mark.parametrize("shape", [(1, 90), (90, 1), (5, 3), (75, 70)])
+def test_large_pictures_do_not_depend_on_threads_or_bands(
+    shape: tuple[int, int], rng: np.random.Generator, random_weights: Maker
+) -> None:
+    weights = random_weights(scale=2, colors=3, n_blocks=2)
+    planes = random_planes(rng, 3, *shape)
+    results = {
+        NativeEngine(weights, threads, band_rows=band_rows, whole_image_pixels=0).residual(planes).tobytes()
+        for threads, band_rows in [(1, None), (1, 5), (2, 11), (4, 1), (2, None)]
+    }
+    assert len(results) == 1
+
+
+def test_threads_share_a_layer_without_changing_it(rng: np.random.Generator, random_weights: Maker) -> None:
+    weights = random_weights(n_blocks=1)
+    planes = random_planes(rng, 1, 150, 140)
+    results = {NativeEngine(weights, threads).residual(planes).tobytes() for threads in (1, 2, 5)}
+    assert len(results) == 1
+
+
+def test_band_needs_only_its_halo(rng: np.random.Generator, random_weights: Maker) -> None:
+    engine = NativeEngine(random_weights(n_blocks=2), 1)
+    planes = random_planes(rng, 1, 50, 20)
+    gates = engine.fix_gates([planes])
+    whole = engine.band(planes, gates, 0, 50)
+    begin, end = 20, 30
+    crop = np.ascontiguousarray(planes[:, begin - engine.halo : end + engine.halo])
+    part = engine.band(crop, gates, begin, end, first_row=begin - engine.halo, height=50)
+    np.testing.assert_array_equal(part, whole[:, 4 * begin : 4 * end])
+    with pytest.raises(ValueError, match="halo"):
+        engine.band(crop, gates, begin - 1, end, first_row=begin - engine.halo, height=50)
+
+
+def test_window_origins_depend_on_the_length_alone() -> None:
+    assert window_origins(1) == [0, 0, 0, 0]
+    assert window_origins(64) == [0, 0, 0, 0]
+    assert window_origins(512) == [0, 149, 298, 448]
+
+
+def test_progress_ends_at_one(rng: np.random.Generator, random_weights: Maker) -> None:
+    for limit in (2**18, 0):
+        fractions: list[float] = []
+        engine = NativeEngine(random_weights(), 2, whole_image_pixels=limit, band_rows=8)
+        engine.residual(random_planes(rng, 1, 40, 40), progress=fractions.append)
+        assert fractions == sorted(fractions)
+        assert fractions[-1] == 1.0
+
+
+def test_an_error_in_progress_stops_the_work(rng: np.random.Generator, random_weights: Maker) -> None:
+    engine = NativeEngine(random_weights(), 2, whole_image_pixels=0, band_rows=4)
+
+    def interrupt(fraction: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.residual(random_planes(rng, 1, 64, 64), progress=interrupt)
+    assert engine.residual(random_planes(rng, 1, 8, 8)).shape == (1, 32, 32)
+
+
+def test_one_engine_serves_several_threads(rng: np.random.Generator, random_weights: Maker) -> None:
+    engine = NativeEngine(random_weights(), 2)
+    planes = random_planes(rng, 1, 30, 30)
+    expected = engine.residual(planes)
+    results: list[np.ndarray] = []
+    workers = [threading.Thread(target=lambda: results.append(engine.residual(planes))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(np.array_equal(result, expected) for result in results)
+    assert len(results) == 4
+
+
+def test_an_unknown_isa_is_refused(monkeypatch: pytest.MonkeyPatch, random_weights: Maker) -> None:
+    with pytest.raises(UsageError, match=r"available: .*reference"):
+        NativeEngine(random_weights(), 1, isa="sse9")
+    monkeypatch.setenv("SCALES_ISA", "sse9")
+    with pytest.raises(UsageError, match=r"SCALES_ISA=sse9") as raised:
+        NativeEngine(random_weights(), 1)
+    assert "reference" in raised.value.hint
+
+
+def test_scales_isa_forces_a_table(isa: str, tmp_path: Path, random_weights: Maker) -> None:
+    random_weights().save(tmp_path / "net.safetensors")
+    program = (
+        "import pathlib, sys; from scales_cli.engine import load_engine\n"
+        "print(load_engine(pathlib.Path(sys.argv[1]), threads=1).isa)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "net.safetensors")]
+    environment = os.environ | {"SCALES_ISA": isa}
+    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == isa
+
+
+def test_load_engine_opens_a_file(tmp_path: Path, rng: np.random.Generator, random_weights: Maker) -> None:
+    weights = random_weights()
+    weights.save(tmp_path / "tiny.safetensors")
+    engine = load_engine(tmp_path / "tiny.safetensors", threads=1)
+    planes = random_planes(rng, 1, 6, 9)
+    np.testing.assert_array_equal(engine.residual(planes), NativeEngine(weights, 1).residual(planes))
+    assert engine.spec == weights.spec
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 0, 8), (1, 8, 0)])
+def test_residual_refuses_other_planes(shape: tuple[int, int, int], random_weights: Maker) -> None:
+    with pytest.raises(UsageError):
+        NativeEngine(random_weights(), 1).residual(np.zeros(shape, np.float32))
+
+
+def test_native_calls_refuse_rows_and_layers_outside(rng: np.random.Generator, random_weights: Maker) -> None:
+    network = NativeEngine(random_weights(), 1)._network
+    planes = random_planes(rng, 1, 8, 8)
+    gate_pass = native.GatePass(network, [planes])
+    out = np.zeros((1, 32, 32), np.float32)
+    for call in [
+        lambda: gate_pass.head(0, 9),
+        lambda: gate_pass.head(-1, 3),
+        lambda: gate_pass.head(3, 3),
+        lambda: gate_pass.layer(2, 0, 8),
+        lambda: gate_pass.layer(-1, 0, 8),
+        lambda: gate_pass.fix_gates(2),
+        lambda: gate_pass.residual(0, 9, out),
+        lambda: gate_pass.residual(0, 8, out[:, :28].copy()),
+        lambda: gate_pass.residual(0, 8, np.zeros((1, 32, 33), np.float32)),
+        lambda: native.GatePass(network, []),
+        lambda: native.GatePass(network, [planes, np.zeros((1, 8, 9), np.float32)]),
+        lambda: native.GatePass(network, [np.zeros((3, 8, 8), np.float32)]),
+        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 4, 9),
+        lambda: native.RowStream(network, gate_pass.gates(), planes, 1, 9, 0, 9),
+        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 9, 0, 9),
+        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 0, 8).advance(1, out[:, :28].copy(), 0),
+        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 0, 8).advance(0, out, 0),
+        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 0, 8).advance(1, out, 1),
+    ]:
+        with pytest.raises(ValueError, match=r"."):
+            call()
+
+
+def test_native_calls_convert_nothing_silently(rng: np.random.Generator, random_weights: Maker) -> None:
+    network = NativeEngine(random_weights(), 1)._network
+    for planes in (rng.random((1, 8, 8)), random_planes(rng, 1, 8, 16)[:, :, ::2]):
+        with pytest.raises(TypeError):
+            native.GatePass(network, [planes])
+
+
+def test_weights_need_not_be_contiguous(rng: np.random.Generator, random_weights: Maker) -> None:
+    weights = random_weights()
+    strided = dataclasses.replace(weights, threshold=np.asfortranarray(weights.threshold))
+    planes = random_planes(rng, 1, 6, 9)
+    expected = NativeEngine(weights, 1).residual(planes)
+    np.testing.assert_array_equal(NativeEngine(strided, 1).residual(planes), expected)

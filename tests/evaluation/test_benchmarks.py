@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.errors import InputError
+from scales_cli.evaluation.benchmarks import find_benchmark
+from scales_cli.imaging.resize import imresize
+
+
+@pytest.fixture
+def folder(rng, tmp_path):
+    """A set with HR/ and LRbicx2/, of sides that 2 does not divide."""
+    root = tmp_path / "Set2"
+    for name in ("HR", "LRbicx2"):
+        (root / name).mkdir(parents=True)
+    for name, shape in (("b.png", (41, 38, 3)), ("a.png", (36, 45))):
+        hr = rng.integers(0, 256, shape, dtype=np.uint8)
+        Image.fromarray(hr).save(root / "HR" / name)
+        lr = imresize(hr[: shape[0] // 2 * 2, : shape[1] // 2 * 2], 1 / 2)
+        Image.fromarray(lr).save(root / "LRbicx2" / name)
+    return root
+
+
+def test_find_benchmark_pairs_files(folder):
+    benchmark = find_benchmark(folder, 2)
+    assert benchmark.name == "Set2"
+    assert [(pair.name, pair.lr.name) for pair in benchmark] == [("a", "a.png"), ("b", "b.png")]
+
+
+def test_find_benchmark_takes_plain_folders(folder):
+    (folder / "HR" / "notes.txt").write_text("no picture")
+    (folder / "HR" / "._a.png").write_text("no picture")
+    benchmark = find_benchmark(folder / "HR", 2)
+    assert [(pair.name, pair.lr) for pair in benchmark] == [("a", None), ("b", None)]
+
+
+def test_find_benchmark_makes_the_same_lr(folder):
+    with_lr, without = find_benchmark(folder, 2), find_benchmark(folder / "HR", 2)
+    for first, second in zip(with_lr, without, strict=True):
+        for one, other in zip(first.load(2), second.load(2), strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_load_crops_hr_and_replicates_grey(folder):
+    grey, colour = find_benchmark(folder, 3).pairs
+    hr, lr = grey.load(3)
+    assert (hr.shape, lr.shape) == ((36, 45, 3), (12, 15, 3))
+    assert np.array_equal(hr[..., 0], hr[..., 2])
+    assert colour.load(3)[0].shape == (39, 36, 3)
+
+
+def test_find_benchmark_refuses_folders_without_pictures(folder, tmp_path):
+    for bad in (tmp_path / "missing", tmp_path, folder / "HR" / "a.png"):
+        with pytest.raises(InputError):
+            find_benchmark(bad, 2)
+
+
+def test_find_benchmark_misses_lr_files(folder):
+    (folder / "LRbicx2" / "a.png").unlink()
+    with pytest.raises(InputError, match=r"a\.png has no counterpart"):
+        find_benchmark(folder, 2)
+
+
+def test_load_refuses_wrong_sizes(folder):
+    Image.new("RGB", (9, 9)).save(folder / "LRbicx2" / "a.png")
+    with pytest.raises(InputError, match="expected 22 x 18"):
+        find_benchmark(folder, 2).pairs[0].load(2)
+    Image.new("RGB", (12, 40)).save(folder / "HR" / "b.png")
+    with pytest.raises(InputError, match="too few"):
+        find_benchmark(folder / "HR", 2).pairs[1].load(2)
+
+
+def test_load_refuses_what_has_no_scores(folder):
+    Image.new("RGBA", (40, 40)).save(folder / "HR" / "a.png")
+    with pytest.raises(InputError, match="transparency"):
+        find_benchmark(folder, 2).pairs[0].load(2)
+    (folder / "HR" / "b.png").write_text("text")
+    with pytest.raises(InputError, match=r"b\.png"):
+        find_benchmark(folder, 2).pairs[1].load(2)

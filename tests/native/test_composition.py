@@ -1,0 +1,145 @@
+"""Composition against an independent bicubic in exact fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from scales_cli.engine.composition import compose, luma, upscale_bicubic
+from scales_cli.engine.threads import JobPool
+from scales_cli.errors import InputError
+
+native = pytest.importorskip("scales_cli.engine._native")
+
+
+def cubic(x: Fraction) -> Fraction:
+    x = abs(x)
+    if x <= 1:
+        return Fraction(3, 2) * x**3 - Fraction(5, 2) * x**2 + 1
+    return -Fraction(1, 2) * x**3 + Fraction(5, 2) * x**2 - 4 * x + 2 if x < 2 else Fraction(0)
+
+
+def axis_matrix(length: int, scale: int) -> list[list[Fraction]]:
+    rows = []
+    for o in range(length * scale):
+        centre = Fraction(2 * o + 1, 2 * scale) - Fraction(1, 2)
+        row = [Fraction(0)] * length
+        for tap in range(-3, length + 3):
+            mirrored = tap % (2 * length)
+            row[min(mirrored, 2 * length - 1 - mirrored)] += cubic(centre - tap)
+        rows.append(row)
+    return rows
+
+
+def bicubic(image: NDArray[np.integer], scale: int) -> NDArray[np.object_]:
+    height, width, _ = image.shape
+    rows = np.array(axis_matrix(height, scale), object)
+    columns = np.array(axis_matrix(width, scale), object)
+    exact = np.array([Fraction(int(v)) for v in image.flat], object).reshape(image.shape)
+    return np.moveaxis(np.tensordot(columns, np.tensordot(rows, exact, 1), (1, 1)), 0, 1)
+
+
+def rounded(exact: NDArray[np.object_], dtype: type) -> NDArray[np.integer]:
+    peak = int(np.iinfo(dtype).max)
+    values = [min(max((2 * v + 1).__floor__() // 2, 0), peak) for v in exact.flat]
+    return np.array(values, dtype).reshape(exact.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 2), (4, 1, 3), (2, 3, 4), (6, 7, 3)])
+def test_compose_without_residual_is_exact_bicubic(
+    dtype: type, scale: int, shape: tuple[int, int, int], rng: np.random.Generator
+) -> None:
+    image = rng.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    image[rng.random(shape) < 0.3] = np.iinfo(dtype).max  # overshoots are clamped
+    expected = rounded(bicubic(image, scale), dtype)
+    np.testing.assert_array_equal(upscale_bicubic(image, scale), expected)
+    zero = np.zeros((1, shape[0] * scale, shape[1] * scale), np.float32)
+    np.testing.assert_array_equal(compose(image, zero, scale), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_compose_adds_the_residual_before_rounding(channels: int, rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    residual = rng.normal(0, 0.2, (channels, 8, 10)).astype(np.float32)
+    added = np.broadcast_to(np.moveaxis(residual, 0, -1), (8, 10, 3))
+    exact = bicubic(image, 2) + np.array([Fraction(float(v)) * 255 for v in added.flat], object).reshape(8, 10, 3)
+    np.testing.assert_array_equal(compose(image, residual, 2), rounded(exact, np.uint8))
+
+
+def test_compose_keeps_grey_exactly_grey(rng: np.random.Generator) -> None:
+    grey = rng.integers(0, 256, (9, 11, 1)).astype(np.uint8)
+    residual = rng.normal(0, 0.1, (1, 27, 33)).astype(np.float32)
+    out = compose(np.repeat(grey, 3, axis=2), residual, 3)
+    np.testing.assert_array_equal(out, np.repeat(compose(grey, residual, 3), 3, axis=2))
+
+
+def test_compose_rows_equal_the_whole(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 65536, (7, 6, 2)).astype(np.uint16)
+    residual = rng.normal(0, 0.1, (2, 28, 24)).astype(np.float32)
+    whole = compose(image, residual, 4, jobs=JobPool(2))
+    for begin, end in [(0, 28), (0, 1), (5, 18), (27, 28), (9, 9)]:
+        part = compose(image, residual[:, begin:end], 4, rows=(begin, end))
+        np.testing.assert_array_equal(part, whole[begin:end])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_compose_gives_the_same_bytes_on_every_isa(dtype: type, scale: int, rng: np.random.Generator) -> None:
+    for channels in (1, 2, 3, 4):
+        height, width = int(rng.integers(1, 6)), int(rng.integers(1, 70))
+        image = rng.integers(0, np.iinfo(dtype).max + 1, (height, width, channels)).astype(dtype)
+        residual = rng.normal(0, 0.1, (1, scale * height, scale * width)).astype(np.float32)
+        results = set()
+        for isa in native.available_isas():
+            out = np.empty((scale * height, scale * width, channels), dtype)
+            native.compose(image, residual, scale, 0, scale * height, out, isa)
+            results.add(out.tobytes())
+        assert len(results) == 1
+
+
+def test_compose_turns_nan_into_black() -> None:
+    out = compose(np.full((1, 1, 1), 200, np.uint8), np.full((1, 2, 2), np.nan, np.float32), 2)
+    assert out.max() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_luma_of_grey_is_the_value(dtype: type) -> None:
+    values = np.arange(0, np.iinfo(dtype).max + 1, 7, dtype=dtype)[None]
+    expected = (values / np.float64(np.iinfo(dtype).max)).astype(np.float32)
+    np.testing.assert_array_equal(luma(values[:, :, None]), expected)
+    np.testing.assert_array_equal(luma(np.repeat(values[:, :, None], 3, axis=2)), expected)
+
+
+def test_luma_weighs_colours_and_ignores_alpha(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (5, 6, 4)).astype(np.uint8)
+    expected = image[:, :, :3] @ np.array([19595, 38470, 7471]) / 65536 / 255
+    np.testing.assert_allclose(luma(image), expected, rtol=1e-6)
+    np.testing.assert_array_equal(luma(image[:, :, :1]), luma(image[:, :, [0, 3]]))
+
+
+def test_compose_refuses_other_arrays() -> None:
+    for shape, dtype in [((4, 4), np.uint8), ((4, 4, 5), np.uint8), ((4, 0, 3), np.uint8), ((4, 4, 3), np.float64)]:
+        with pytest.raises(InputError):
+            compose(np.zeros(shape, dtype), None, 2)
+
+
+def test_native_compose_refuses_other_shapes() -> None:
+    image, out = np.zeros((4, 5, 3), np.uint8), np.zeros((8, 10, 3), np.uint8)
+    good = np.zeros((1, 8, 10), np.float32)
+    native.compose(image, good, 2, 0, 8, out)
+    for residual, scale, begin, end in [
+        (good, 5, 0, 8),
+        (good, 2, 0, 9),
+        (good, 2, -1, 7),
+        (good, 2, 8, 0),
+        (good[:, :7].copy(), 2, 0, 8),
+        (np.zeros((2, 8, 10), np.float32), 2, 0, 8),
+        (None, 2, 0, 7),
+    ]:
+        with pytest.raises(ValueError, match=r"shape|outside|scale|residual"):
+            native.compose(image, residual, scale, begin, end, out)
