@@ -6,6 +6,7 @@ All of them map [B, F, H, W] to the same shape, so a backbone takes any of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -96,4 +97,4 @@ class FloatConv2d(nn.Module):
         return x + self.activation(functional.conv2d(x, self.weight, self.bias, padding=1))
 
 
-CONVS: dict[str, type[nn.Module]] = {"scales": ScalesConv2d, "binary": BinaryConv2d, "float": FloatConv2d}
+CONVS: dict[str, Callable[..., nn.Module]] = {"scales": ScalesConv2d, "binary": BinaryConv2d, "float": FloatConv2d}
