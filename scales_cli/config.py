@@ -63,7 +63,6 @@ class TrainConfig:
     warmup_steps: int = 200
     ema_decay: float = 0.999
     clip_norm: float = 1.0
-    l2_share: float = 0.1  # of the schedule, at its end, on squared error instead of L1
     distillation: float = 0.5  # weight of the teacher's picture in the loss, used with a teacher only
     seed: int = 0
 
@@ -71,9 +70,9 @@ class TrainConfig:
         _check_types(self)
         if min(self.steps, self.batch_size, self.patch_size) < 1 or self.warmup_steps < 0:
             raise UsageError("steps, batch_size and patch_size must be at least 1", "see the training section")
-        if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1 and 0 <= self.l2_share <= 1):
+        if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
             raise UsageError(
-                "learning_rate and clip_norm must be positive, ema_decay in [0, 1), l2_share in [0, 1]",
+                "learning_rate and clip_norm must be positive, ema_decay in [0, 1)",
                 "see the training section of the README",
             )
 

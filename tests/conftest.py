@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small tensors, torch's threads cost more than they bring
+
 import numpy as np
 import pytest
 

@@ -29,6 +29,7 @@ class Progress:
     valid_psnr: float = 0.0
     device: str = "cpu"
     data: str = ""
+    teacher: str = ""
     history: tuple[str, ...] = ()  # the runs this one was started from, oldest first
 
 

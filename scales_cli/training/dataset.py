@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +42,27 @@ class PatchDataset:
         self.scale, self.patch_size = scale, patch_size
         self.lr = torch.cat([torch.from_numpy(pair.lr).flatten(1) for pair in pairs], 1).to(device)
         self.hr = torch.cat([torch.from_numpy(pair.hr).flatten(1) for pair in pairs], 1).to(device)
+        self.taught: Tensor | None = None
         self.shapes = torch.tensor([pair.lr.shape[1:] for pair in pairs])
         areas = self.shapes.prod(dim=1)
         self.offsets = areas.cumsum(0) - areas
         self.probabilities = areas.double() / areas.sum()
         self.n_pictures = len(pairs)
 
-    def sample(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """LR [B, C, p, p] and HR [B, C, sp, sp] in [0, 1], flipped and turned at random; pictures drawn by area."""
+    def teach(self, enlarge: Callable[[Tensor], Tensor]) -> None:
+        """Keeps a teacher's pictures beside the HR ones; `enlarge` maps [1, C, H, W] to [1, C, sH, sW] in [0, 1]."""
+        pictures = self.lr.split(self.shapes.prod(dim=1).tolist(), dim=1)
+        taught = []
+        for picture, shape in zip(pictures, self.shapes.tolist(), strict=True):
+            large = enlarge(picture.unflatten(1, shape)[None].float() / 255)
+            taught.append((large[0].clamp(0, 1) * 255).round().to(torch.uint8).flatten(1))
+        self.taught = torch.cat(taught, 1)
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+        """LR [B, C, p, p], HR [B, C, sp, sp] and the teacher's HR, if any, in [0, 1].
+
+        Pictures are drawn by area, patches flipped and turned at random.
+        """
         picture = torch.multinomial(self.probabilities, batch_size, replacement=True, generator=generator)
         shape, offset = self.shapes[picture], self.offsets[picture]
         corner = (torch.rand(batch_size, 2, generator=generator) * (shape - self.patch_size + 1)).long()
@@ -57,8 +70,9 @@ class PatchDataset:
         width = shape[:, 1]
         lr = self._gather(self.lr, offset, corner, width, turn, self.patch_size)
         s = self.scale
-        hr = self._gather(self.hr, offset * s * s, corner * s, width * s, turn, self.patch_size * s)
-        return lr, hr
+        large = (offset * s * s, corner * s, width * s, turn, self.patch_size * s)
+        taught = None if self.taught is None else self._gather(self.taught, *large)
+        return lr, self._gather(self.hr, *large), taught
 
     @staticmethod
     def _gather(planes: Tensor, offset: Tensor, corner: Tensor, width: Tensor, turn: Tensor, size: int) -> Tensor:

@@ -61,6 +61,7 @@ def model_card(source: Checkpoint) -> dict[str, Any]:
         "batch_size": config.batch_size,
         "patch_size": config.patch_size,
         "started_from": list(progress.history),
+        "teacher": progress.teacher,
         "valid_psnr": round(progress.valid_psnr, 3),
         "licence": "Apache-2.0",
         "commit": _commit(),

@@ -1,4 +1,4 @@
-"""The training loop: L1, late L2 on the planes, Adam with warm-up and cosine, moving average, exact resume."""
+"""The training loop: L1 on the planes, Adam with warm-up and cosine, moving average, exact resume."""
 
 from __future__ import annotations
 
@@ -55,19 +55,21 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = build_network(config.network)
-        self.teacher: nn.Module | None = None
-        lr, _ = dataset.sample(config.batch_size, self.generator)
+        lr, *_ = dataset.sample(config.batch_size, self.generator)
         self.network.to(device, memory_format=torch.channels_last)
         calibrate(self.network, lr)
         self.ema = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True)
         self.progress = Progress(device=_device_name(device), data=data_name)
         self.stopping = False
-        if bfloat16_pays(device):
-            for module in self.network.modules():
+        self._use_fast_convolutions(self.network)
+        self.loss_function = torch.compile(self._loss, dynamic=False) if compiled else self._loss
+
+    def _use_fast_convolutions(self, network: nn.Module) -> None:
+        if bfloat16_pays(self.device):
+            for module in network.modules():
                 if isinstance(module, BinaryConv2d):
                     module.compute_dtype = torch.bfloat16
-        self.loss_function = torch.compile(self._loss, dynamic=False) if compiled else self._loss
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Learned weight scales apart: deep bodies diverge at the start where these are as fast as the rest."""
@@ -100,20 +102,24 @@ class Trainer:
             )
         self.network.load_state_dict(own | fitting)
         self.ema.load_state_dict(self.network.state_dict())
-        spec, past = source.config.network, source.progress
-        parent = f"{spec.conv} x{spec.scale}, {past.step} steps, {past.seconds:.0f} s on {past.device}"
-        self.progress = replace(self.progress, history=(*past.history, parent))
+        self.progress = replace(self.progress, history=(*source.progress.history, _describe(source)))
 
     def distil_from(self, source: Checkpoint) -> None:
-        """Adds the distance to the pictures of another run's network to the loss."""
+        """Adds the distance to another network's pictures to the loss.
+
+        They are made once, whole, each as the mean over the eight flips and turns, which is better than a single one.
+        """
         if (source.config.network.scale, source.config.network.colors) != (
             self.network.spec.scale,
             self.network.spec.colors,
         ):
             raise UsageError("the teacher has another scale or other colours", "give a teacher of the same scale")
-        self.teacher = build_network(source.config.network).requires_grad_(False)
-        self.teacher.load_state_dict(source.ema)
-        self.teacher.to(self.device, memory_format=torch.channels_last)
+        teacher = build_network(source.config.network).requires_grad_(False)
+        teacher.load_state_dict(source.ema)
+        teacher.to(self.device, memory_format=torch.channels_last)
+        self._use_fast_convolutions(teacher)
+        self.dataset.teach(lambda lr: self_ensemble(teacher, lr))
+        self.progress = replace(self.progress, teacher=_describe(source))
 
     def run(
         self, observe: Callable[[Status], None], *, max_seconds: float = math.inf, validate_every: int = 1000
@@ -174,25 +180,21 @@ class Trainer:
             total += 10 * math.log10(peak**2 / error)
         return total / len(self.validation)
 
-    def _loss(self, lr: Tensor, hr: Tensor, target: Tensor | None, squared: bool) -> tuple[Tensor, Tensor]:
-        """L1 for the log, and the objective."""
+    def _loss(self, lr: Tensor, hr: Tensor, taught: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The distance to the truth, and the objective."""
         sr = self.network(lr)
-        distance = functional.mse_loss if squared else functional.l1_loss
-        objective = distance(sr, hr)
-        if target is not None:
-            objective = objective + self.config.distillation * distance(sr, target)
-        return functional.l1_loss(sr, hr).detach(), objective
+        loss = functional.l1_loss(sr, hr)
+        if taught is None:
+            return loss.detach(), loss
+        return loss.detach(), loss + self.config.distillation * functional.l1_loss(sr, taught)
 
     def _step(self) -> Tensor:
-        lr, hr = self.dataset.sample(self.config.batch_size, self.generator)
+        lr, hr, taught = self.dataset.sample(self.config.batch_size, self.generator)
         lr = lr.contiguous(memory_format=torch.channels_last)
-        with torch.no_grad():
-            target = self.teacher(lr) if self.teacher is not None else None
         rate = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate"]
-        squared = self.progress.step >= (1 - self.config.l2_share) * self.config.steps
-        loss, objective = self.loss_function(lr, hr, target, squared)
+        loss, objective = self.loss_function(lr, hr, taught)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
@@ -219,6 +221,17 @@ class Trainer:
             )
 
 
+@torch.no_grad()
+def self_ensemble(network: nn.Module, lr: Tensor) -> Tensor:
+    """The mean of the network's pictures of `lr` [B, C, H, W] in all eight flips and turns, turned back."""
+    pictures = []
+    for turns in range(4):
+        for flip in ([], [3]):
+            sr = network(lr.rot90(turns, (2, 3)).flip(flip))
+            pictures.append(sr.flip(flip).rot90(-turns, (2, 3)))
+    return torch.stack(pictures).mean(dim=0)
+
+
 def choose_device(name: str) -> torch.device:
     """ "auto" is a GPU where there is one; raises `UsageError` for a device torch does not have."""
     if name == "auto":
@@ -236,6 +249,12 @@ def bfloat16_pays(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def _describe(source: Checkpoint) -> str:
+    """A line on a run, for the model card of one that builds on it."""
+    spec, progress = source.config.network, source.progress
+    return f"{spec.conv} {spec.n_convs}x{spec.n_feats} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
 
 
 def _device_name(device: torch.device) -> str:

@@ -81,7 +81,7 @@ def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, t
     model = tmp_path / "b.safetensors"
     assert run("export", tmp_path / "b", "-o", model, "--benchmark", photos) == 0
     card = PackedWeights.load(model).card
-    assert card["started_from"][0].startswith("scales x2, 2 steps")
+    assert card["started_from"][0].startswith("scales 2x64 x2, 2 steps")
     assert card["psnr"]["photos"]["psnr"] > 10
     json.dumps(card)
 

@@ -18,19 +18,26 @@ def pairs():
 
 def test_patches_stay_aligned_under_flips_and_turns(pairs):
     dataset = PatchDataset(pairs, 2, 8, torch.device("cpu"))
-    lr, hr = dataset.sample(64, torch.Generator().manual_seed(0))
+    lr, hr, _ = dataset.sample(64, torch.Generator().manual_seed(0))
     assert lr.shape == (64, 1, 8, 8)
     assert torch.equal(hr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
 def test_patches_come_from_all_places_in_all_orientations(pairs):
     dataset = PatchDataset(pairs[:1], 2, 8, torch.device("cpu"))
-    lr, _ = dataset.sample(256, torch.Generator().manual_seed(0))
+    lr, *_ = dataset.sample(256, torch.Generator().manual_seed(0))
     corners = (lr[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]] * 255).round().long()
     steps = corners[:, 1] - corners[:, 0]
     assert set(steps.tolist()) == {7, -7, 70, -70}
     assert corners.min() == 0
     assert corners.max() == 119
+
+
+def test_taught_pictures_stay_aligned_too(pairs):
+    dataset = PatchDataset(pairs, 2, 8, torch.device("cpu"))
+    dataset.teach(lambda lr: 1 - lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    _, hr, taught = dataset.sample(16, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(taught, 1 - hr)
 
 
 def test_small_pictures_are_left_out(pairs):

@@ -12,7 +12,7 @@ from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.dataset import Pair, PatchDataset
-from scales_cli.training.trainer import Trainer
+from scales_cli.training.trainer import Trainer, self_ensemble
 
 CONFIG = TrainConfig(NetworkSpec(scale=2, n_blocks=1), steps=6, batch_size=2, patch_size=8, warmup_steps=2)
 
@@ -123,9 +123,7 @@ def test_start_from_takes_the_body_to_another_scale(build_trainer, tmp_path):
     other.start_from(saved)
     assert torch.equal(other.network.body[0].weight, saved.ema["body.0.weight"])
     assert torch.equal(other.network.tail.weight, before)
-    assert other.progress.history == (
-        f"scales x2, 6 steps, {source.progress.seconds:.0f} s on {source.progress.device}",
-    )
+    assert other.progress.history == (f"scales 2x64 x2, 6 steps, {source.progress.seconds:.0f} s",)
 
 
 def test_start_from_refuses_another_width(build_trainer, tmp_path):
@@ -136,25 +134,29 @@ def test_start_from_refuses_another_width(build_trainer, tmp_path):
         wide.start_from(Checkpoint.load(source.out))
 
 
-def test_distillation_pulls_towards_the_teacher(build_trainer, tmp_path):
+def test_self_ensemble_does_not_care_how_the_picture_lies(build_trainer, rng):
+    network = build_trainer().ema
+    lr = torch.rand(1, 1, 7, 9)
+    expected = self_ensemble(network, lr)
+    turned = self_ensemble(network, lr.rot90(1, (2, 3)).flip([3])).flip([3]).rot90(-1, (2, 3))
+    torch.testing.assert_close(turned, expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(network(lr), expected, atol=1e-5)
+
+
+def test_distillation_adds_the_distance_to_the_teachers_pictures(build_trainer, tmp_path):
     teacher = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv="float")), out=tmp_path / "teacher")
     teacher.run(ignore)
     student = build_trainer()
     student.distil_from(Checkpoint.load(teacher.out))
-    lr, _ = student.dataset.sample(2, torch.Generator().manual_seed(1))
-    target = student.teacher(lr)
-    loss, objective = student._loss(lr, target, target, squared=False)
+    first = student.dataset.lr[:, : student.dataset.shapes[0].prod()].unflatten(1, student.dataset.shapes[0].tolist())
+    expected = self_ensemble(teacher.ema, first[None].float() / 255).clamp(0, 1) * 255
+    taught = student.dataset.taught[:, : expected.numel()].float()
+    torch.testing.assert_close(taught, expected.flatten().round()[None], atol=1, rtol=0)
+    lr, _, taught = student.dataset.sample(2, torch.Generator().manual_seed(1))
+    loss, objective = student._loss(lr, taught, taught)
     torch.testing.assert_close(objective, (1 + student.config.distillation) * loss)
     student.run(ignore)
-
-
-def test_the_end_of_the_schedule_is_trained_on_squared_error(build_trainer):
-    trainer = build_trainer(replace(CONFIG, steps=10, l2_share=0.3))
-    squared = []
-    loss_function = trainer.loss_function
-    trainer.loss_function = lambda *batch: squared.append(batch[-1]) or loss_function(*batch)
-    trainer.run(ignore)
-    assert squared == [False] * 7 + [True] * 3
+    assert student.progress.teacher.startswith("float 2x64 x2, 6 steps")
 
 
 def test_log_holds_a_line_per_validation(build_trainer):
