@@ -54,7 +54,9 @@ def native_module() -> ModuleType:
     try:
         module: ModuleType = importlib.import_module("scales_cli.engine._native")
     except ImportError as error:
-        raise ScalesError("the native engine is not built", "run `pip install .` or use the torch engine") from error
+        raise ScalesError(
+            "the native engine is not built here", "in a checkout, run `pip install -e .`; or use the torch engine"
+        ) from error
     isa = os.environ.get("SCALES_ISA")
     if isa and isa not in (available := module.available_isas()):
         raise UsageError(f"SCALES_ISA={isa}: no such kernels on this CPU", f"available: {', '.join(available)}")

@@ -161,8 +161,9 @@ def test_scales_isa_forces_a_table(isa: str, tmp_path: Path, random_weights: Mak
         "import pathlib, sys; from scales_cli.engine import load_engine\n"
         "print(load_engine(pathlib.Path(sys.argv[1]), threads=1).isa)"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "net.safetensors")]
-    environment = os.environ | {"SCALES_ISA": isa}
+    # -P: not the source tree we may stand in, whose engine may not be built
+    command = [sys.executable, "-P", "-c", program, str(tmp_path / "net.safetensors")]
+    environment = os.environ | {"SCALES_ISA": isa, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == isa
 
 
