@@ -33,8 +33,11 @@ class NetworkSpec:
             raise UsageError(f"scale {self.scale} is not supported", "use 2, 3 or 4")
         if self.colors not in (1, 3):
             raise UsageError(f"{self.colors} colours are not supported", "use 1 (luma) or 3 (RGB)")
-        if not (1 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
-            raise UsageError("n_feats must be 1..1024 and n_blocks 1..256", "see `scales train --help`")
+        if not (64 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
+            raise UsageError("n_feats must be 64..1024 and n_blocks 1..256", "see the README's training section")
+
+        if self.n_feats % 64:
+            raise UsageError(f"{self.n_feats} channels do not fill 64-bit words", "use a multiple of 64")
 
     @property
     def n_convs(self) -> int:
@@ -69,7 +72,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _check_types(self)
         if min(self.steps, self.batch_size, self.patch_size) < 1 or self.warmup_steps < 0:
-            raise UsageError("steps, batch_size and patch_size must be at least 1", "see the training section")
+            raise UsageError(
+                "steps, batch_size and patch_size must be at least 1, warmup_steps 0", "see the training section"
+            )
+        if min(self.final_learning_rate, self.weight_scale_rate, self.distillation) < 0:
+            raise UsageError("rates and distillation cannot be negative", "see the training section of the README")
         if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
             raise UsageError(
                 "learning_rate and clip_norm must be positive, ema_decay in [0, 1)",

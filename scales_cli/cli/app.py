@@ -98,8 +98,10 @@ def _run(arguments: Sequence[str]) -> int:
         code = command.main(args=list(arguments), prog_name="scales", standalone_mode=False)
     except typer.Abort as error:
         raise KeyboardInterrupt from error
-    except SystemExit as error:  # how Typer reports a closed pipe
-        raise BrokenPipeError from error
+    except SystemExit as error:  # how Typer reports a closed pipe, and ends shell completion
+        if isinstance(error.__context__, OSError):
+            raise BrokenPipeError from error
+        raise
     except Exception as error:
         if not hasattr(error, "format_message"):  # the base class of usage errors differs between versions of Typer
             raise

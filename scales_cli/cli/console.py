@@ -44,6 +44,11 @@ def print_result(result: Mapping[str, Any], *, quiet: bool, as_json: bool) -> No
         _print_path(result["output"])
 
 
+def print_failure(name: str, error: ScalesError) -> None:
+    """The line of JSON of a picture that failed."""
+    print_json({"input": name, "error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+
+
 def print_json(result: Mapping[str, Any]) -> None:
     """A result as one line of ASCII."""
     if sys.stdout is not None:

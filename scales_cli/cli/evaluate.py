@@ -36,9 +36,9 @@ def evaluate(
         report = run(upscaler, benchmarks, progress=progress)
     if as_json:
         print_json({"model": upscaler.name} | report.to_dict())
-        return
-    for benchmark in report.benchmarks:
-        print_table(benchmark, upscaler.name, scale)
+    elif not quiet:
+        for benchmark in report.benchmarks:
+            print_table(benchmark, upscaler.name, scale)
 
 
 def print_table(benchmark: BenchmarkReport, model: str, scale: int) -> None:

@@ -6,8 +6,16 @@ from typing import Annotated
 
 import typer
 
+
+def parse_scale(text: str | int) -> int:
+    """An option's text, or its default value: Typer parses that, too."""
+    if str(text) not in ("2", "3", "4"):
+        raise typer.BadParameter(f"{text!r} is not 2, 3 or 4")
+    return int(text)
+
+
 ScaleOpt = Annotated[
-    int, typer.Option("-s", "--scale", min=2, max=4, metavar="2|3|4", help="Enlarge each side by this.")
+    int, typer.Option("-s", "--scale", parser=parse_scale, metavar="2|3|4", help="Enlarge each side by this.")
 ]
 ModelOpt = Annotated[
     str,

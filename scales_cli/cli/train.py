@@ -52,14 +52,14 @@ def train(
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: say(f"scales: warning: {message}")
         trainer = open_run(settings, data, valid, out, init=init, teacher=teacher, resume=resume, device=device)
-    with stopping_on_signals(trainer) as received, Display(settings.steps) as display:
-        trainer.run(display.show, max_seconds=seconds)
+        with stopping_on_signals(trainer) as received, Display(settings.steps) as display:
+            trainer.run(display.show, max_seconds=seconds)
     path, done = export_run(trainer), trainer.progress
     state = "finished" if done.step == settings.steps else "stopped, --resume goes on"
     say(f"{done.step} steps in {done.seconds:.0f} s, validation {done.valid_psnr:.3f} dB: {state}")
     typer.echo(path)
     if received:
-        raise KeyboardInterrupt
+        signal.raise_signal(received[0])
 
 
 @contextmanager

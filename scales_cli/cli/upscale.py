@@ -40,7 +40,7 @@ def upscale(
 
     The paths of the results are printed, one a line.
     """
-    from scales_cli.cli.console import print_result, progress_bar, say_error
+    from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError
     from scales_cli.pipeline.jobs import run_jobs
     from scales_cli.pipeline.plan import Failure, plan_jobs
@@ -53,11 +53,13 @@ def upscale(
     for outcome in run_jobs(upscaler, plan, lambda name: progress_bar(name, quiet=quiet)):
         if not isinstance(outcome, Failure):
             print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
-        elif len(inputs) == 1:
+            continue
+        if as_json:
+            print_failure(outcome.name, outcome.error)
+        if len(inputs) == 1:
             raise outcome.error
-        else:
-            say_error(outcome.error)
-            failed += 1
+        say_error(outcome.error)
+        failed += 1
     if failed:
         raise ScalesError(f"{failed} of {len(inputs)} pictures failed", "the lines above name them")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
@@ -33,10 +34,12 @@ class Engine(Protocol):
         ...
 
 
-def load_engine(weights: PackedWeights | Path, backend: Backend = "native", threads: int | None = None) -> Engine:
+def load_engine(
+    weights: PackedWeights | str | os.PathLike[str], backend: Backend = "native", threads: int | None = None
+) -> Engine:
     """Opens packed weights. "auto" takes the native engine where it is built, else torch."""
-    if isinstance(weights, Path):
-        weights = PackedWeights.load(weights)
+    if not isinstance(weights, PackedWeights):
+        weights = PackedWeights.load(Path(weights))
     if backend == "auto":
         from scales_cli.engine.native_engine import is_built
 

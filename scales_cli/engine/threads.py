@@ -45,8 +45,10 @@ class JobPool:
             for job in jobs:
                 job()
             return
-        futures = [self._executor.submit(job) for job in jobs]
+        futures: list[Future[object]] = []
         try:
+            for job in jobs:
+                futures.append(self._executor.submit(job))
             finished = wait(futures, return_when=FIRST_EXCEPTION)
         except BaseException:
             _abandon(futures, stop)

@@ -8,22 +8,32 @@ does not notice a truncated file.
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.formats import FORMATS, JPEG, MAX_OUTPUT_PIXELS, READABLE, WEBP, ImageFormat, format_named
-from scales_cli.imaging.metadata import profile_fits, read_dpi, read_exif, read_orientation, read_profile
+from scales_cli.imaging.metadata import (
+    MAX_PROFILE_BYTES,
+    profile_fits,
+    read_dpi,
+    read_exif,
+    read_orientation,
+    read_profile,
+)
 from scales_cli.imaging.picture import Picture, Pixels
 
 MAX_SIDE = 2**20
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
 _REFUSED_MODES = {"I": "32-bit integer", "F": "floating-point", "LAB": "CIE Lab", "HSV": "HSV"}
 
@@ -41,7 +51,8 @@ class Header:
 
 def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     with _decoding(), _open(stream, max_pixels) as image:
-        return Header(_format(image), *image.size, _is_grey(image), image.has_transparency_data)
+        is_grey = _is_grey(image) or _rawmode(image) == "LA;16B"  # which Pillow makes colour of
+        return Header(_format(image), *image.size, is_grey, image.has_transparency_data)
 
 
 def decode_image(data: bytes, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
@@ -92,6 +103,7 @@ def _decoding() -> Iterator[None]:
 
 
 def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES  # Pillow's limit for profiles, too; it refuses those over 1 MiB
     image = Image.open(stream, formats=[item.name for item in FORMATS])
     width, height = image.size
     if min(width, height) < 1:
@@ -124,14 +136,19 @@ def _sample_bits(image: Image.Image) -> int:
     """1, 2, 4, 8 or 16 bits of a sample in the file (fewer than 8 for PNG only); to be asked before loading."""
     if image.format == "TIFF":
         return 16 if max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8 else 8
-    tiles = getattr(image, "tile", None)  # what Pillow will decode, and from which layout
-    rawmode = tiles[0].args if tiles else ""
+    rawmode = _rawmode(image)
     if image.format == "PPM":
         maximum = rawmode[-1] if isinstance(rawmode, tuple) else 255
         return 16 if image.mode == "I" or (isinstance(maximum, int) and maximum > 255) else 8
     if image.format == "PNG" and isinstance(rawmode, str) and ";" in rawmode:
         return int(rawmode.split(";")[1].rstrip("B"))
     return 8
+
+
+def _rawmode(image: Image.Image) -> Any:
+    """From which layout Pillow will decode, in its own words; to be asked before loading."""
+    tiles = getattr(image, "tile", None)
+    return tiles[0].args if tiles else ""
 
 
 def _decode_deep(data: bytes, image: Image.Image, depth: int) -> Pixels:
@@ -141,6 +158,7 @@ def _decode_deep(data: bytes, image: Image.Image, depth: int) -> Pixels:
     """
     import cv2
 
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
     refusal = InputError("this kind of 16-bit picture is not supported", "save it as a plain 16-bit PNG or TIFF")
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
@@ -182,6 +200,8 @@ def _to_pixels(image: Image.Image, depth: int) -> Pixels:
     transparent = image.info.get("transparency")
     if _is_deep(image):
         grey = np.asarray(image).astype(np.uint16)[..., None]
+        if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0:
+            return 65535 - grey  # white is zero; Pillow inverts 8 bits only
         if not isinstance(transparent, int):
             return grey
         return np.concatenate([grey, np.where(grey == transparent, 0, 65535).astype(np.uint16)], axis=2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scales_cli.errors import OutputError, ScalesError
 from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP, ImageFormat
-from scales_cli.imaging.metadata import profile_fits
+from scales_cli.imaging.metadata import profile_fits, without_exposure
 from scales_cli.imaging.picture import Picture, Pixels
 
 QUALITY = 95
@@ -27,7 +27,12 @@ def fit_to_format(picture: Picture, image_format: ImageFormat) -> Picture:
     if pixels.dtype == np.uint16 and not image_format.sixteen_bit:
         pixels = to_8_bit(pixels)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
-    return dataclasses.replace(picture, pixels=pixels, notes=tuple(notes))
+    exif = picture.exif
+    if exif is not None and image_format is TIFF:  # Pillow cannot write a directory within a TIFF's own
+        exif = without_exposure(exif)
+        if exif != picture.exif:
+            notes.append("the exposure data of its EXIF were left out, which are not written to TIFF")
+    return dataclasses.replace(picture, pixels=pixels, exif=exif, notes=tuple(notes))
 
 
 def encode_image(picture: Picture, image_format: ImageFormat, stream: BinaryIO) -> None:

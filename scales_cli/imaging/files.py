@@ -18,6 +18,7 @@ from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_fo
 from scales_cli.imaging.picture import Picture
 
 MAX_FILE_BYTES = 2 * 2**30
+_CHUNK_BYTES = 16 * 2**20  # a stream may allocate as much as it is asked for
 
 Source = str | os.PathLike[str] | bytes
 
@@ -46,12 +47,18 @@ def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Heade
         return read_header(stream, max_pixels)
 
 
-def write_image(picture: Picture, path: str | os.PathLike[str], *, image_format: ImageFormat | None = None) -> Picture:
+def write_image(
+    picture: Picture,
+    path: str | os.PathLike[str],
+    *,
+    image_format: ImageFormat | None = None,
+    overwrite: bool = False,
+) -> Picture:
     """Writes a file whole or not at all, in the format of its extension; returns the picture as it was written."""
     target = Path(path)
     image_format = image_format or format_for(target)
     fitted = fit_to_format(picture, image_format)
-    with replacing(target) as stream:
+    with replacing(target, overwrite=overwrite) as stream:
         encode_image(fitted, image_format, stream)
     return fitted
 
@@ -83,8 +90,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[BinaryIO]:
-    """A stream to a temporary file beside `target` that takes its place at the end, or vanishes on any exception."""
+def replacing(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """A stream to a temporary file beside `target` that takes its place at the end, or vanishes on any exception.
+
+    Without `overwrite` a file that came to be there meanwhile is left as it is, which is an `OutputError`.
+    """
     temporary = target.parent / f".scales-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         try:
@@ -93,7 +103,7 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(target)
+            _publish(temporary, target, overwrite)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written: {error.strerror or error}", "check the folder") from error
     except BaseException:
@@ -102,15 +112,34 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+    if not overwrite:
+        refusal = OutputError(f"{target}: exists", "add --overwrite to replace it")
+        try:
+            os.link(temporary, target)  # which, unlike renaming, fails where there is a file
+        except FileExistsError as error:
+            raise refusal from error
+        except OSError as error:  # a file system without hard links
+            if os.path.lexists(target):
+                raise refusal from error
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(target)
+
+
 def read_stream(stream: BinaryIO) -> bytes:
     """All of a stream, up to a limit."""
+    chunks, size = [], 0
     try:
-        data = stream.read(MAX_FILE_BYTES + 1)
+        while size <= MAX_FILE_BYTES and (chunk := stream.read(_CHUNK_BYTES)):
+            chunks.append(chunk)
+            size += len(chunk)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", "check the file") from error
-    if len(data) > MAX_FILE_BYTES:
+    if size > MAX_FILE_BYTES:
         raise InputError(f"the file has more than {MAX_FILE_BYTES} bytes", "use a smaller picture")
-    return data
+    return b"".join(chunks)
 
 
 def _check_not_empty(data: bytes) -> None:

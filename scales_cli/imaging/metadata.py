@@ -92,5 +92,13 @@ def read_exif(image: Image.Image) -> bytes | None:
     return block if 0 < len(block) <= MAX_EXIF_BYTES else None
 
 
+def without_exposure(exif: bytes) -> bytes | None:
+    """An EXIF block without its directory of exposure data, None if nothing else is in it."""
+    kept = Image.Exif()
+    kept.load(exif)
+    kept.pop(ExifTags.IFD.Exif, None)
+    return kept.tobytes() if len(kept) else None
+
+
 def _chosen(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:
     return {int(name): tags[name] for name in names if name in tags}

@@ -21,7 +21,7 @@ class BinaryConv2d(nn.Module):
     """x + s_W . (sign(x) * sign(W)): the plain binary convolution, s_W = mean |W| per output channel (Bi-Real Net).
 
     Latent weights start four times smaller than a usual convolution's, so that Adam's steps can turn their signs.
-    The +-1 convolution runs in `compute_dtype`; in bfloat16 its sums of up to 512 terms stay exact.
+    The +-1 convolution runs in `compute_dtype`; bfloat16 holds its sums, which are even, exactly up to 512.
     """
 
     compute_dtype = torch.float32
@@ -61,6 +61,8 @@ class ScalesConv2d(BinaryConv2d):
         start: float = 0.2,
     ) -> None:
         super().__init__(n_feats)
+        if channel_kernel > n_feats:
+            raise ValueError("the kernel over the channels is longer than they are many")
         self.binarize = LayerwiseScalingFactor(n_feats)
         self.spatial = SpatialRescaling(n_feats, gate_factor)
         self.channel = ChannelwiseRescaling(channel_kernel, gate_factor)

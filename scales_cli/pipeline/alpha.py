@@ -10,7 +10,7 @@ therefore get the colours of the nearest visible ones before the network runs (p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from scales_cli.imaging.encoding import to_8_bit
 
-Enlarge = Callable[[NDArray[np.uint16]], NDArray[np.uint16]]
+# The enlargement of planes [H, W, C], of which only the output rows [y0, y1) are made
+Bicubic = Callable[[NDArray[np.uint16], tuple[int, int]], NDArray[np.uint16]]
 
 # Bicubic values overshoot by up to 9/32 of the range on either side (sum of the absolute weights (5/4)^2), and the
 # integer kernel clips: samples are squeezed into the middle 16/25 of the range for it.
 _SQUEEZE = 16 / 25
 _OFFSET = 65535 * (1 - _SQUEEZE) / 2
+
+_BAND_PIXELS = 2**18
 
 
 def visible_colours(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
@@ -34,26 +37,42 @@ def visible_colours(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.where(visible, colour, np.rint(filled).astype(colour.dtype)))
 
 
-def enlarge_premultiplied(
-    colour: NDArray[Any], alpha: NDArray[Any], enlarge: Enlarge
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Bicubic colour [sH, sW, C] (not premultiplied) and alpha [sH, sW, 1] in 0..65535, unrounded."""
+def enlarge(colour: NDArray[Any], alpha: NDArray[Any], residual: NDArray[np.float32], bicubic: Bicubic) -> NDArray[Any]:
+    """[sH, sW, C + 1] from colour [H, W, C], alpha [H, W, 1] and residual [1 or C, sH, sW] (of a range of 1).
+
+    Made in bands of rows: the intermediate values take many times the memory of the result.
+    """
+    planes = np.empty((*colour.shape[:2], colour.shape[2] + 1), np.uint16)
+    for band in _bands(*colour.shape[:2]):
+        planes[band] = _premultiply(colour[band], alpha[band])
+    height, width = residual.shape[1:]
+    pixels = np.empty((height, width, planes.shape[2]), colour.dtype)
+    for band in _bands(height, width):
+        pixels[band] = _merge(bicubic(planes, (band.start, band.stop)), residual[:, band], colour.dtype)
+    return pixels
+
+
+def _bands(height: int, width: int) -> Iterator[slice]:
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def _premultiply(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.uint16]:
+    """Squeezed planes [H, W, C + 1] of colour * alpha and alpha."""
     unit = 65535 // np.iinfo(colour.dtype).max
     colour, alpha = colour.astype(np.float64) * unit, alpha.astype(np.float64) * unit
     planes = np.concatenate([colour * (alpha / 65535), alpha], axis=2)
-    squeezed = np.rint(planes * _SQUEEZE + _OFFSET).astype(np.uint16)
-    large: NDArray[np.float32] = ((enlarge(squeezed) - _OFFSET) / _SQUEEZE).astype(np.float32)
-    large_alpha = large[..., -1:]
-    straight: NDArray[Any] = large[..., :-1] / np.maximum(large_alpha, 1) * np.float32(65535)
-    return straight, np.clip(large_alpha, np.float32(0), np.float32(65535))
+    return np.rint(planes * _SQUEEZE + _OFFSET).astype(np.uint16)
 
 
-def merge(
-    colour: NDArray[np.float32], alpha: NDArray[np.float32], residual: NDArray[np.float32], dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """Colour plus residual [1 or C, sH, sW] (of a range of 1) and alpha, rounded; invisible pixels become black."""
-    sharpened = np.clip(colour + np.moveaxis(residual, 0, 2) * 65535, 0, 65535)
-    pixels: NDArray[Any] = np.rint(np.concatenate([sharpened, alpha], axis=2)).astype(np.uint16)
+def _merge(planes: NDArray[np.uint16], residual: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Enlarged squeezed planes plus the residual, not premultiplied, rounded; invisible pixels become black."""
+    large: NDArray[np.float32] = ((planes - _OFFSET) / _SQUEEZE).astype(np.float32)
+    alpha = large[..., -1:]
+    colour: NDArray[Any] = large[..., :-1] / np.maximum(alpha, 1) * np.float32(65535)
+    sharpened = colour + np.moveaxis(residual, 0, 2) * 65535
+    pixels: NDArray[Any] = np.rint(np.clip(np.concatenate([sharpened, alpha], axis=2), 0, 65535)).astype(np.uint16)
     if dtype == np.uint8:
         pixels = to_8_bit(pixels)
     pixels[pixels[..., -1] == 0] = 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from scales_cli.errors import MemoryLimitError, OutputError, ScalesError
 from scales_cli.imaging.encoding import encode_image, fit_to_format
@@ -75,8 +77,8 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
         written = fit_to_format(large, job.format)
         _write_to_stdout(written, job)
     else:
-        _make_folder(job)
-        written = write_image(large, job.target, image_format=job.format)
+        with _folder_for(job.target):
+            written = write_image(large, job.target, image_format=job.format, overwrite=job.overwrite)
     report(1.0)
     output = "-" if job.target is None else os.fspath(job.target)
     seconds = time.perf_counter() - started
@@ -98,7 +100,7 @@ def _write_to_stdout(picture: Picture, job: Job) -> None:
     stream = io.BytesIO()
     encode_image(picture, job.format, stream)
     try:
-        sys.stdout.buffer.write(stream.getbuffer())
+        _write_all(sys.stdout.buffer, stream.getbuffer())
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
@@ -106,9 +108,27 @@ def _write_to_stdout(picture: Picture, job: Job) -> None:
         raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
 
 
-def _make_folder(job: Job) -> None:
-    assert job.target is not None
+def _write_all(stream: BinaryIO, data: memoryview) -> None:
+    """Also where the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time."""
+    while data:
+        written = stream.write(data)
+        if written is None:  # what unbuffered streams that do not block return when they are full
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        data = data[written:]
+
+
+@contextmanager
+def _folder_for(target: Path) -> Iterator[None]:
+    """Makes the folders a file needs, and removes them again where it is not written."""
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{job.target.parent}: cannot be made: {error.strerror}", "choose another folder") from error
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{target.parent}: cannot be made: {error.strerror}", "choose another folder") from error
+        yield
+    except BaseException:
+        for folder in missing:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
+        raise

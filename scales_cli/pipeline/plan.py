@@ -12,7 +12,7 @@ from pathlib import Path
 from scales_cli.errors import InputError, OutputError, ScalesError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, read_stream
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
+from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
 
 STREAM = "-"
 
@@ -25,6 +25,7 @@ class Job:
     source: Path | bytes
     target: Path | None
     format: ImageFormat
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,39 +44,43 @@ class Plan:
 
 def plan_jobs(inputs: Sequence[str], output: str | None, scale: int, *, overwrite: bool = False) -> Plan:
     """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run."""
-    _check_streams(inputs, output)
+    _check_arguments(inputs, output)
     jobs, failures = [], []
     for name in inputs:
         try:
-            jobs.append(_plan_job(name, output, scale, several=len(inputs) > 1))
+            jobs.append(_plan_job(name, output, scale, several=len(inputs) > 1, overwrite=overwrite))
         except InputError as error:
             failures.append(Failure(name, error))
     _check_targets(jobs, inputs, overwrite)
     return Plan(tuple(jobs), tuple(failures))
 
 
-def _check_streams(inputs: Sequence[str], output: str | None) -> None:
+def _check_arguments(inputs: Sequence[str], output: str | None) -> None:
     if not inputs:
         raise UsageError("no input given", "give picture files or -")
+    if "" in inputs:
+        raise UsageError("an input's name is empty", "give picture files or -")
     if output == "":
         raise UsageError("the output's name is empty", "give a file, a folder or -")
     if inputs.count(STREAM) > 1:
         raise UsageError("standard input is given more than once", "give - once")
     if len(inputs) > 1 and output == STREAM:
         raise UsageError("several pictures cannot go to standard output", "give a folder to -o")
+    if len(inputs) > 1 and output is not None and not _is_folder(output) and _names_picture(output):
+        raise UsageError(f"several pictures cannot go to the one file {output}", "give a folder to -o")
 
 
-def _plan_job(name: str, output: str | None, scale: int, *, several: bool) -> Job:
+def _plan_job(name: str, output: str | None, scale: int, *, several: bool, overwrite: bool) -> Job:
     if name == STREAM:
-        return _plan_stream(output, scale, several=several)
+        return _plan_stream(output, scale, several=several, overwrite=overwrite)
     path = Path(name)
     header = probe_image(path, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
     if output == STREAM:
         return Job(name, path, None, _automatic_format(header, scale))
-    return Job(name, path, *_target(path, header, output, scale, several=several))
+    return Job(name, path, *_target(path, header, output, scale, several=several), overwrite)
 
 
-def _plan_stream(output: str | None, scale: int, *, several: bool) -> Job:
+def _plan_stream(output: str | None, scale: int, *, several: bool, overwrite: bool) -> Job:
     """Standard input is read here: its header decides the output's name and format."""
     with naming("standard input"):
         if sys.stdin is None:
@@ -84,7 +89,7 @@ def _plan_stream(output: str | None, scale: int, *, several: bool) -> Job:
         header = probe_image(data, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
     if output in (None, STREAM) and not several:
         return Job(STREAM, data, None, _automatic_format(header, scale))
-    return Job(STREAM, data, *_target(Path("stdin"), header, output, scale, several=several))
+    return Job(STREAM, data, *_target(Path("stdin"), header, output, scale, several=several), overwrite)
 
 
 def _target(source: Path, header: Header, output: str | None, scale: int, *, several: bool) -> tuple[Path, ImageFormat]:
@@ -121,6 +126,11 @@ def _shortened(stem: str, room: int) -> str:
 
 def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def _names_picture(output: str) -> bool:
+    suffix = Path(output).suffix.lower()
+    return any(suffix in item.extensions for item in FORMATS)
 
 
 def _check_targets(jobs: Sequence[Job], inputs: Sequence[str], overwrite: bool) -> None:

@@ -13,7 +13,7 @@ from scales_cli.config import SCALES
 from scales_cli.engine.base import Engine, load_engine
 from scales_cli.engine.composition import compose, luma, upscale_bicubic
 from scales_cli.engine.threads import JobPool, usable_cores
-from scales_cli.errors import ScalesError, UsageError
+from scales_cli.errors import UsageError, WeightsError
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
@@ -54,11 +54,10 @@ class Upscaler:
             result = self._upscale_opaque(colour, progress)
             return np.concatenate([result, np.full_like(result[..., :1], alpha[0, 0, 0])], axis=2)
         residual = self._residual(transparency.visible_colours(colour, alpha), progress)
-        large, large_alpha = transparency.enlarge_premultiplied(colour, alpha, self._bicubic)
-        return transparency.merge(large, large_alpha, residual, colour.dtype)
+        return transparency.enlarge(colour, alpha, residual, self._bicubic)
 
-    def _bicubic(self, planes: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        return upscale_bicubic(planes, self.scale, jobs=self._jobs)
+    def _bicubic(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
+        return upscale_bicubic(planes, self.scale, rows=rows, jobs=self._jobs)
 
     def _residual(self, colour: NDArray[Any], progress: Progress | None) -> NDArray[np.float32]:
         """The network's residual for [H, W, 1 or 3], one plane for grey pictures whatever the network sees."""
@@ -71,7 +70,7 @@ class Upscaler:
         if residual.shape[0] > colour.shape[2]:
             residual = residual.mean(axis=0, keepdims=True)
         if not np.isfinite(residual).all():
-            raise ScalesError("the network gave values that are not numbers", "the model is unusable; choose another")
+            raise WeightsError("the network gave values that are not numbers", "the model is unusable; choose another")
         return residual
 
 

@@ -28,6 +28,7 @@ class Progress:
     seconds: float = 0.0
     valid_psnr: float = 0.0
     device: str = "cpu"
+    commit: str = ""  # of the program, when the run began
     data: str = ""
     teacher: str = ""
     history: tuple[str, ...] = ()  # the runs this one was started from, oldest first
@@ -85,9 +86,10 @@ def save(
     try:
         _write(_optimizer_path(path), state, {})
         _write(path, weights, metadata)
-        for old in folder.glob("*-*.safetensors"):
-            if old not in (path, _optimizer_path(path)):
+        for old in folder.glob("weights-*[0-9].safetensors"):
+            if old.name < path.name:
                 old.unlink()
+                _optimizer_path(old).unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise OutputError(
             f"{folder}: the checkpoint cannot be written ({error})", "free some space, then --resume"

@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.encoding import to_8_bit
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.formats import FORMATS, READABLE
 from scales_cli.imaging.resize import imresize
 
-EXTENSIONS = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm"}
+TILE = (
+    1008  # HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds; divides by 2, 3, 4
+)
 HELD_OUT = 16  # pictures kept for validation where no folder of them is given
 
 
@@ -91,9 +95,10 @@ def list_pictures(folder: Path) -> list[Path]:
     """Pictures below `folder`, sorted; hidden files are left out. Raises `InputError` if there are none."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "give a folder of pictures")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.name[0] != ".")
+    extensions = {extension for item in FORMATS for extension in item.extensions}
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in extensions and path.name[0] != ".")
     if not paths:
-        raise InputError(f"{folder}: no pictures in it", f"known are {', '.join(sorted(EXTENSIONS))}")
+        raise InputError(f"{folder}: no pictures in it", f"give a folder of {READABLE}")
     return paths
 
 
@@ -106,25 +111,34 @@ def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def load_pairs(paths: Iterable[Path], scale: int, colors: int) -> Iterator[Pair]:
-    """HR planes from files, LR planes from those by `imresize`; unreadable files are skipped with a warning."""
+    """HR planes from files, LR planes from those by `imresize`; large pictures come in tiles.
+
+    Files that cannot be read, transparent ones (their hidden colours are no pictures) and tiny ones are skipped with a
+    warning.
+    """
     for path in paths:
         try:
-            with Image.open(path) as image:
-                rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        except Exception as error:  # Pillow raises many kinds on damaged files
-            warnings.warn(f"{path} is skipped: {error}", stacklevel=2)
+            pixels = read_image(path).pixels
+        except InputError as error:
+            warnings.warn(f"skipped: {error}", stacklevel=2)
             continue
-        height, width = rgb.shape[0] // scale * scale, rgb.shape[1] // scale * scale
-        if min(height, width) < 2 * scale:
-            warnings.warn(f"{path} is skipped: {rgb.shape[1]} x {rgb.shape[0]} is too small", stacklevel=2)
+        height, width, channels = pixels.shape
+        if channels in (2, 4) or min(height, width) < 4 * scale:
+            reason = "transparent" if channels in (2, 4) else f"only {width} x {height} pixels"
+            warnings.warn(f"skipped: {path} is {reason}", stacklevel=2)
             continue
-        hr = to_planes(rgb[:height, :width], colors)
-        lr = np.stack([imresize(plane, 1 / scale) for plane in hr])
-        yield Pair(lr.astype(np.uint8), hr)
+        planes = to_planes(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels, colors)
+        for top in range(0, max(height - 4 * scale, 1), TILE):
+            for left in range(0, max(width - 4 * scale, 1), TILE):
+                tile = planes[:, top : top + TILE, left : left + TILE]
+                hr = tile[:, : tile.shape[1] // scale * scale, : tile.shape[2] // scale * scale]
+                lr = np.stack([imresize(plane, 1 / scale) for plane in hr])
+                yield Pair(lr.astype(np.uint8), np.ascontiguousarray(hr))
 
 
-def to_planes(rgb: NDArray[np.uint8], colors: int) -> NDArray[np.uint8]:
-    """[H, W, 3] -> full-range BT.601 luma [1, H, W], rounded, or RGB planes [3, H, W]."""
+def to_planes(pixels: NDArray[np.uint8], colors: int) -> NDArray[np.uint8]:
+    """Grey or RGB [H, W, 1 or 3] -> full-range BT.601 luma [1, H, W], rounded, or RGB planes [3, H, W]."""
+    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     if colors == 3:
         return np.ascontiguousarray(np.moveaxis(rgb, 2, 0))
     luma = rgb @ np.array([0.299, 0.587, 0.114])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import scales_cli
 from scales_cli.engine.base import load_engine
 from scales_cli.errors import UsageError
 from scales_cli.evaluation.benchmarks import find_benchmark
@@ -58,13 +56,12 @@ def model_card(source: Checkpoint) -> dict[str, Any]:
         "steps": progress.step,
         "seconds": round(progress.seconds),
         "device": progress.device,
-        "batch_size": config.batch_size,
-        "patch_size": config.patch_size,
+        "training": config.to_dict(),
         "started_from": list(progress.history),
         "teacher": progress.teacher,
         "valid_psnr": round(progress.valid_psnr, 3),
         "licence": "Apache-2.0",
-        "commit": _commit(),
+        "commit": progress.commit,
     }
 
 
@@ -125,12 +122,3 @@ def _array(value: Tensor) -> NDArray[np.float32]:
 
 def _stack(values: Any) -> NDArray[np.float32]:
     return np.stack([_array(value) for value in values])
-
-
-def _commit() -> str:
-    """The source tree's commit, or the package's version outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return scales_cli.__version__

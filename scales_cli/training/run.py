@@ -44,7 +44,7 @@ def open_run(
         out,
         device=chosen,
         compiled=config.steps >= COMPILE_FROM_STEPS,
-        data_name=f"{data.resolve().name}: {dataset.n_pictures} pictures, {dataset.hr.shape[1] / 1e6:.1f} MP",
+        data_name=f"{data.resolve().name}: {len(training)} files, {dataset.hr.shape[1] / 1e6:.1f} MP",
     )
     if init is not None:
         trainer.start_from(Checkpoint.load(init))
@@ -57,7 +57,7 @@ def open_run(
 
 def export_run(trainer: Trainer) -> Path:
     """The run's packed model, or its checkpoint where the network is not a 1-bit one."""
-    path = trainer.save()
+    path = checkpoint.latest(trainer.out) or trainer.save()
     if trainer.config.network.conv != "scales":
         return path
     export_packed(Checkpoint.load(path), trainer.out / "model.safetensors")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import csv
 import math
+import subprocess
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+import scales_cli
 from scales_cli.config import TrainConfig
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.layers.binary_conv import BinaryConv2d
@@ -55,15 +58,29 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = build_network(config.network)
-        lr, *_ = dataset.sample(config.batch_size, self.generator)
+        first_batch, *_ = dataset.sample(config.batch_size, self.generator)
         self.network.to(device, memory_format=torch.channels_last)
-        calibrate(self.network, lr)
+        calibrate(self.network, first_batch)
         self.ema = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True)
-        self.progress = Progress(device=_device_name(device), data=data_name)
+        self.progress = Progress(device=_device_name(device), commit=describe_commit(), data=data_name)
+        self.first_batch = first_batch
         self.stopping = False
         self._use_fast_convolutions(self.network)
-        self.loss_function = torch.compile(self._loss, dynamic=False) if compiled else self._loss
+        self.loss_function = self._compile_or_not if compiled else self._loss
+
+    def _compile_or_not(self, *batch: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The first step finds out whether this machine can compile; a C++ compiler may be missing, for one."""
+        compiled = torch.compile(self._loss, dynamic=False)
+        try:
+            result = compiled(*batch)
+            self.loss_function = compiled
+        except Exception as error:  # torch raises many kinds
+            reason = str(error).strip().partition("\n")[0]
+            warnings.warn(f"training runs uncompiled, at half the speed: {reason}", stacklevel=2)
+            self.loss_function = self._loss
+            result = self._loss(*batch)
+        return result
 
     def _use_fast_convolutions(self, network: nn.Module) -> None:
         if bfloat16_pays(self.device):
@@ -87,20 +104,28 @@ class Trainer:
             raise UsageError(
                 f"{path} was trained with other settings", "give the same ones, or another --out with --init"
             )
+        if (saved.progress.data, saved.progress.teacher) != (self.progress.data, self.progress.teacher):
+            raise UsageError(f"{path} had other pictures or another teacher", "give the same --data and --teacher")
         self.network.load_state_dict(saved.model)
         self.ema.load_state_dict(saved.ema)
         checkpoint.restore_optimizer(path, self.optimizer, self.generator)
         self.progress = saved.progress
 
     def start_from(self, source: Checkpoint) -> None:
-        """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail."""
+        """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail.
+
+        From a body of other convolutions, such as a full-precision twin's, that is the weights; what reaches each layer
+        is new then, and measured again.
+        """
         own = self.network.state_dict()
         fitting = {name: value for name, value in source.ema.items() if name in own and own[name].shape == value.shape}
-        if not any(name.startswith("body.") and value.dim() == 4 for name, value in fitting.items()):
+        if any(name.startswith("body.") and value.dim() == 4 and name not in fitting for name, value in own.items()):
             raise UsageError(
                 "the body of --init does not fit this network", "give a run with the same blocks and channels"
             )
         self.network.load_state_dict(own | fitting)
+        if source.config.network.conv != self.config.network.conv:
+            calibrate(self.network, self.first_batch)
         self.ema.load_state_dict(self.network.state_dict())
         self.progress = replace(self.progress, history=(*source.progress.history, _describe(source)))
 
@@ -135,19 +160,20 @@ class Trainer:
             losses = [self._step()]
             while self.progress.step % REPORT_STEPS and self.progress.step < self.config.steps and not self.stopping:
                 losses.append(self._step())
+                self.stopping |= time.monotonic() - started > max_seconds
             loss = 255 * torch.stack(losses).mean().item()
             seconds = time.monotonic() - began
             self.progress = replace(self.progress, seconds=self.progress.seconds + seconds)
             if not math.isfinite(loss):
                 raise ScalesError(
-                    f"the loss is not finite at step {self.progress.step}", "use a lower learning_rate and --resume"
+                    f"the loss is not finite at step {self.progress.step}",
+                    "start again with --init from it and a lower learning_rate",
                 )
             if self.progress.step % validate_every == 0 or self.progress.step == self.config.steps:
                 self.progress = replace(self.progress, valid_psnr=self.validate())
                 self._log(loss)
             observe(Status(self.progress, loss, self.learning_rate(), (self.progress.step - first) / seconds))
             now = time.monotonic()
-            self.stopping |= now - started > max_seconds
             if now - last_saved > CHECKPOINT_SECONDS:
                 self.save()
                 last_saved = now
@@ -177,7 +203,7 @@ class Trainer:
             hr = torch.from_numpy(pair.hr).to(self.device)[None].float()
             sr = self.ema(lr).clamp(0, 1) * 255
             error = (sr - hr)[..., scale:-scale, scale:-scale].square().mean().item()
-            total += 10 * math.log10(peak**2 / error)
+            total += 10 * math.log10(peak**2 / max(error, 1e-10))
         return total / len(self.validation)
 
     def _loss(self, lr: Tensor, hr: Tensor, taught: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -197,7 +223,7 @@ class Trainer:
         loss, objective = self.loss_function(lr, hr, taught)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         step = self.progress.step + 1
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
@@ -206,7 +232,7 @@ class Trainer:
             for average, value in zip(self.ema.buffers(), self.network.buffers(), strict=True):
                 average.copy_(value)
         self.progress = replace(self.progress, step=step)
-        return loss
+        return loss + 0 * norm  # not finite either where the gradient was not, whose update ruined the weights
 
     def _log(self, loss: float) -> None:
         path = self.out / "log.csv"
@@ -255,6 +281,16 @@ def _describe(source: Checkpoint) -> str:
     """A line on a run, for the model card of one that builds on it."""
     spec, progress = source.config.network, source.progress
     return f"{spec.conv} {spec.n_convs}x{spec.n_feats} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
+
+
+def describe_commit() -> str:
+    """The commit of the source tree this runs from, or the package's version where it is installed."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        subprocess.run([*command[:3], "ls-files", "--error-unmatch", __file__], capture_output=True, check=True)
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return scales_cli.__version__
 
 
 def _device_name(device: torch.device) -> str:

@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +51,13 @@ from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError, WeightsError
+from scales_cli.imaging.files import replacing
 
 FORMAT = "scales-packed"
 VERSION = "1"
 MAX_FILE_BYTES = 64 * 2**20
 MAX_CARD_BYTES = 2**16
+MAX_VALUE = 1e6
 
 Floats = NDArray[np.float32]
 
@@ -90,15 +93,18 @@ class PackedWeights:
                     f"tensor {_TENSORS[field]} is {array.dtype}{list(array.shape)}, expected {expected}",
                     "the weights file is damaged or was made for another network",
                 )
-            if dtype == np.float32 and not np.isfinite(array).all():
-                raise WeightsError(f"tensor {_TENSORS[field]} holds NaN or infinite values", "train or export it again")
+            # Not even NaN passes; far larger values than any trained network holds would overflow in its sums.
+            if dtype == np.float32 and not (np.abs(array) <= MAX_VALUE).all():
+                raise WeightsError(f"tensor {_TENSORS[field]} holds values that no network has", "export it again")
         if (self.scale < 0).any():
             raise WeightsError("tensor body.scale holds negative values", "fold their sign into body.bits")
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         feats, colors, convs = self.spec.n_feats, self.spec.colors, self.spec.n_convs
-        if feats % 64:
-            raise WeightsError(f"{feats} channels cannot be packed", "use a multiple of 64")
+        if (self.spec.backbone, self.spec.conv) != ("srresnet", "scales"):
+            raise WeightsError(
+                f"{self.spec.backbone} with {self.spec.conv} layers is unknown here", "update scales-cli"
+            )
         kernel = self.channel.shape[-1] if self.channel.ndim == 2 else 0
         if kernel % 2 == 0 or kernel > feats:
             raise WeightsError("tensor body.channel has no odd kernel", "the weights file is damaged")
@@ -123,18 +129,19 @@ class PackedWeights:
         }
         tensors = {name: np.ascontiguousarray(getattr(self, field)) for field, name in _TENSORS.items()}
         # Serialised first, because safetensors' own file writing leaves files that only their owner can read.
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_bytes(safetensors.numpy.save(tensors, metadata))
-        temporary.replace(path)
+        with replacing(path, overwrite=True) as stream:
+            stream.write(safetensors.numpy.save(tensors, metadata))
 
     @classmethod
     def load(cls, path: Path) -> PackedWeights:
         """Reads and validates a packed file; every defect is a `WeightsError`."""
         hint = "pull or copy the file again"
         try:
-            size = path.stat().st_size
-            if size > MAX_FILE_BYTES:
-                raise WeightsError(f"{path}: {size} bytes are too many for a packed model", "is this a packed file?")
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for without end
+                raise WeightsError(f"{path}: is not a file", "give a packed .safetensors file to -m")
+            if status.st_size > MAX_FILE_BYTES:
+                raise WeightsError(f"{path}: too large for a packed model", "is this a packed file?")
             with safetensors.safe_open(path, framework="numpy") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("format") != FORMAT:
@@ -150,9 +157,10 @@ class PackedWeights:
                     raise WeightsError(f"{path}: missing or unknown tensors: {differing}", hint)
                 arrays = {field: file.get_tensor(name) for field, name in _TENSORS.items()}
             spec = NetworkSpec.from_dict(json.loads(metadata.get("spec", "null")))
-            card = json.loads(metadata.get("card", "{}")[:MAX_CARD_BYTES])
+            text = metadata.get("card", "{}")
+            card = json.loads(text) if len(text) <= MAX_CARD_BYTES else None
             if not isinstance(card, dict):
-                raise WeightsError(f"{path}: the model card is not an object", hint)
+                raise WeightsError(f"{path}: the model card is too long or not an object", hint)
             return cls(spec=spec, card=card, **arrays)
         except FileNotFoundError as error:
             raise WeightsError(f"{path}: no such weights file", "check the path given to -m") from error

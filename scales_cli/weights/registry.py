@@ -62,6 +62,8 @@ def find_entry(name: str, scale: int) -> WeightEntry:
             return entry
     import difflib
 
+    if scales := [str(entry.scale) for entry in entries if entry.family == name]:
+        raise WeightsError(f"model {name!r} does not enlarge by {scale}", f"it does by {', '.join(scales)}")
     names = [entry.name for entry in entries] + sorted({entry.family for entry in entries})
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     known = f"known are {', '.join(names)}" if names else "give the path of a .safetensors file"

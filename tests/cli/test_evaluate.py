@@ -34,3 +34,10 @@ def test_eval_exit_codes(pictures, model, capsys, arguments, code):
     Image.new("RGB", (4, 4)).save("a.png")
     assert main(["eval", "-s", "2", "-m", model, *arguments]) == code
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_eval_quiet_prints_nothing_but_json(pictures, model, capsys):
+    assert main(["eval", pictures, "-s", "2", "-m", model, "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["eval", pictures, "-s", "2", "-m", model, "-q", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)

@@ -86,6 +86,15 @@ def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, t
     json.dumps(card)
 
 
+def test_train_stops_in_time_and_distils(photos, settings, tmp_path, capsys):
+    common = ("train", "--data", photos, "--config", settings, "-s", 2)
+    assert run(*common, "--out", tmp_path / "a", "--steps", 900, "--max-time", "0s") == 0
+    assert "stopped, --resume goes on" in capsys.readouterr().err
+    assert run(*common, "--out", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a") == 0
+    model = Path(capsys.readouterr().out.strip())
+    assert PackedWeights.load(model).card["teacher"].startswith("scales 2x64 x2, 2 steps")
+
+
 def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tmp_path):
     command = ["train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "-s", "2", "--steps", "2"]
     result = subprocess.run(
@@ -95,7 +104,8 @@ def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tm
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
-def test_interrupted_training_leaves_a_checkpoint_and_exits_130(photos, settings, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings, tmp_path):
     out = tmp_path / "run"
     command = ["train", "--data", photos, "--out", out, "--config", settings, "-s", "2", "--steps", "900"]
     with subprocess.Popen(
@@ -107,9 +117,9 @@ def test_interrupted_training_leaves_a_checkpoint_and_exits_130(photos, settings
         deadline = time.monotonic() + 60
         while not out.exists() and time.monotonic() < deadline:  # made when the first step begins
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
+    assert process.returncode == code, stderr
     assert "--resume goes on" in stderr
     assert Path(stdout.strip()).exists()
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.imaging.files import read_image
+from scales_cli.imaging.files import read_image, write_image
+from scales_cli.imaging.picture import Picture
 
 
 def test_upscale_writes_beside_the_input(upscale, folder):
@@ -126,3 +127,36 @@ def test_upscale_of_a_folder(upscale):
     code, _, err = upscale(".")
     assert code == 3
     assert "folder" in err
+
+
+def test_upscale_prints_json_lines_of_failures(upscale):
+    code, out, err = upscale("missing.png", "a.png", "--json")
+    lines = {line["input"]: line for line in map(json.loads, out.splitlines())}
+    assert (code, err.count("\n")) == (1, 2)
+    assert set(lines["missing.png"]) == {"input", "error", "hint", "exit_code"}
+    assert lines["missing.png"]["exit_code"] == 3
+    assert lines["missing.png"]["error"].startswith("missing.png: ")
+    assert lines["a.png"]["output"] == "a_x2.png"
+    code, out, err = upscale("missing.png", "--json")
+    assert (code, json.loads(out), err.count("\n")) == (3, lines["missing.png"], 1)
+
+
+@pytest.mark.parametrize("scale", ["5", "two", "2.0", "-2", ""])
+def test_upscale_names_the_scales(upscale, scale):
+    code, _, err = upscale("a.png", "-s", scale)
+    assert code == 2
+    assert "2, 3 or 4" in err
+
+
+def test_upscale_of_an_empty_name(upscale):
+    code, _, err = upscale("")
+    assert code == 2
+    assert "name is empty" in err
+
+
+def test_upscale_makes_pgm_of_16_bit_grey_with_alpha(upscale):
+    write_image(Picture(np.full((3, 4, 2), 700, np.uint16)), "b.png")
+    code, _, err = upscale("b.png", "-o", "b.pgm")
+    assert code == 0
+    assert "transparency" in err
+    assert read_image("b.pgm").kind == "grey"

@@ -1,4 +1,5 @@
 import io
+import logging
 import struct
 
 import cv2
@@ -10,6 +11,9 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.picture import Picture
+from scales_cli.imaging.writers.png import write_png16
+from scales_cli.imaging.writers.tiff import write_tiff16
 
 
 def orientation_exif(value):
@@ -387,3 +391,33 @@ def test_mutated_files_are_read_or_refused(saved, photo, rng):
                 read_image(data.tobytes(), max_pixels=2**22)
             except InputError:
                 continue
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("compression", [None, "tiff_adobe_deflate"])
+def test_read_image_inverts_white_is_zero(saved, rng, dtype, compression):
+    grey = rng.integers(0, np.iinfo(dtype).max + 1, (5, 6), dtype=dtype)
+    data = bytearray(saved(grey, "TIFF", compression=compression))
+    entry = data.index(struct.pack("<HHI", 262, 3, 1))
+    data[entry + 8] = 0  # as if the same numbers meant the opposite
+    assert np.array_equal(read_image(bytes(data)).pixels[..., 0], np.iinfo(dtype).max - grey)
+
+
+def test_read_header_knows_16_bit_grey_with_alpha():
+    stream = io.BytesIO()
+    write_png16(Picture(np.full((3, 4, 2), 700, np.uint16)), stream, 1)
+    header = read_header(io.BytesIO(stream.getvalue()))
+    assert (header.is_grey, header.has_alpha) == (True, True)
+
+
+def test_read_image_lets_no_library_speak(rng, capfd):
+    pixels = rng.integers(0, 65536, (4, 5, 3), dtype=np.uint16)
+    stream = io.BytesIO()
+    write_tiff16(Picture(pixels, dpi=(300, 300)), stream, 1)
+    unknown = stream.getvalue().replace(struct.pack("<HHI", 296, 3, 1), struct.pack("<HHI", 300, 3, 1))
+    assert np.array_equal(read_image(unknown).pixels, pixels)
+    many = stream.getvalue().replace(struct.pack("<HHI", 277, 3, 1) + b"\3", struct.pack("<HHI", 277, 3, 1) + b"\x63")
+    with pytest.raises(InputError):
+        read_image(many)
+    assert capfd.readouterr() == ("", "")
+    assert logging.getLogger("PIL").handlers  # else Python itself prints what nobody handles

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from scales_cli.errors import OutputError
+from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging.encoding import encode_image, fit_to_format, to_8_bit
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import BMP, FORMATS, JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.metadata import MAX_PROFILE_BYTES
 from scales_cli.imaging.picture import Picture
 
 
@@ -143,3 +144,28 @@ def test_encode_image_needs_a_fitting_picture():
 def test_formats_name_each_extension_once():
     extensions = [extension for item in FORMATS for extension in item.extensions]
     assert len(set(extensions)) == len(extensions)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("image_format", [PNG, JPEG, WEBP, TIFF], ids=lambda item: item.name)
+def test_encode_image_takes_exposure_data(photo, capfd, image_format, dtype):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x8769] = exif.get_ifd(0x8769) | {0x829A: 0.01}
+    fitted = fit_to_format(Picture(photo.astype(dtype), exif=exif.tobytes()), image_format)
+    assert any("exposure" in note for note in fitted.notes) == (image_format is TIFF)
+    result = reread(Picture(photo, exif=exif.tobytes()), image_format)
+    kept = Image.Exif()
+    kept.load(result.exif)
+    assert kept[0x010F] == "Maker"
+    assert bool(kept.get_ifd(0x8769)) == (image_format is not TIFF)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_encode_image_keeps_large_profiles_in_png(photo, dtype):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.ljust(MAX_PROFILE_BYTES, b"\0")
+    assert reread(Picture(photo.astype(dtype), icc_profile=profile), PNG).icc_profile == profile
+    with pytest.raises(InputError):
+        reread(Picture(photo.astype(dtype), icc_profile=profile + b"\0"), PNG)

@@ -1,10 +1,12 @@
+import io
 import os
 
 import numpy as np
 import pytest
 
 from scales_cli.errors import InputError, OutputError
-from scales_cli.imaging.files import probe_image, read_image, replacing, write_image
+from scales_cli.imaging import files
+from scales_cli.imaging.files import probe_image, read_image, read_stream, replacing, write_image
 from scales_cli.imaging.formats import PNG
 from scales_cli.imaging.picture import Picture
 
@@ -43,7 +45,7 @@ def test_write_image_refuses_unknown_extensions(picture, tmp_path, name):
 def test_write_image_replaces_links_not_their_targets(picture, tmp_path):
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "a.png").symlink_to(tmp_path / "precious")
-    write_image(picture, tmp_path / "a.png")
+    write_image(picture, tmp_path / "a.png", overwrite=True)
     assert (tmp_path / "precious").read_text() == "mine"
     assert not (tmp_path / "a.png").is_symlink()
 
@@ -126,3 +128,41 @@ def test_files_take_names_that_are_not_unicode(picture, tmp_path):
     path = tmp_path / os.fsdecode(b"\xff\xfe.png")
     write_image(picture, path)
     assert read_image(path).width == picture.width
+
+
+def test_write_image_leaves_files_that_exist(picture, tmp_path):
+    target = tmp_path / "a.png"
+    target.write_bytes(b"old")
+    with pytest.raises(OutputError, match="exists"):
+        write_image(picture, target)
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_write_image_without_hard_links(picture, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    target = tmp_path / "a.png"
+    write_image(picture, target)
+    before = target.read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        write_image(Picture(picture.pixels[:2]), target)
+    assert target.read_bytes() == before
+    write_image(Picture(picture.pixels[:2]), target, overwrite=True)
+    assert read_image(target).height == 2
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_read_stream_asks_for_little_at_a_time(monkeypatch):
+    class Modest(io.BytesIO):
+        def read(self, size=-1):
+            assert 0 < size <= 2**24
+            return super().read(min(size, 3))
+
+    assert read_stream(Modest(b"0123456789")) == b"0123456789"
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
+    assert read_stream(Modest(b"0123456789")) == b"0123456789"
+    with pytest.raises(InputError, match="more than 10 bytes"):
+        read_stream(Modest(b"0123456789a"))

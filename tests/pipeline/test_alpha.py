@@ -1,5 +1,9 @@
-import numpy as np
+import tracemalloc
 
+import numpy as np
+import pytest
+
+from scales_cli.pipeline import alpha as alpha_module
 from scales_cli.pipeline.alpha import visible_colours
 
 
@@ -34,3 +38,22 @@ def test_visible_colours_of_almost_nothing():
     colour = np.full((3, 1, 3), 9, np.uint8)
     alpha = np.array([0, 1, 2], np.uint8).reshape(3, 1, 1)
     assert visible_colours(colour, alpha).shape == (3, 1, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_enlarge_does_not_depend_on_bands(upscaler, rng, monkeypatch, dtype):
+    image = rng.integers(0, np.iinfo(dtype).max + 1, (13, 11, 4), dtype=dtype)
+    whole = upscaler(3, np.abs).upscale(image)
+    for pixels in (1, 7 * 33):
+        monkeypatch.setattr(alpha_module, "_BAND_PIXELS", pixels)
+        assert np.array_equal(upscaler(3, np.abs).upscale(image), whole)
+
+
+def test_enlarge_takes_little_memory(upscaler, rng):
+    image = rng.integers(0, 256, (1000, 1000, 4), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        upscaler(2).upscale(image)
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2000 * 2000
+    finally:
+        tracemalloc.stop()

@@ -1,11 +1,15 @@
+import io
+import sys
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from scales_cli.errors import MemoryLimitError, ScalesError
+from scales_cli.errors import MemoryLimitError, OutputError, WeightsError
 from scales_cli.imaging.files import read_image
+from scales_cli.pipeline import jobs
 from scales_cli.pipeline.jobs import run_job, run_jobs
 from scales_cli.pipeline.plan import Failure, plan_jobs
 
@@ -68,7 +72,7 @@ def test_run_jobs_goes_on_after_failures(upscaler, photo):
 def test_run_jobs_names_the_picture_the_network_failed_on(upscaler, photo):
     plan = plan_jobs([str(photo)], None, 2)
     (failure,) = run_jobs(upscaler(2, lambda planes: planes * np.nan), plan, no_progress)
-    assert type(failure.error) is ScalesError
+    assert type(failure.error) is WeightsError
     assert failure.error.message.startswith(str(photo))
     assert [item.name for item in photo.parent.iterdir()] == ["a.png"]
 
@@ -79,3 +83,64 @@ def test_run_jobs_turns_memory_errors(upscaler, photo):
 
     (failure,) = run_jobs(upscaler(2, exhaust), plan_jobs([str(photo)], None, 2), no_progress)
     assert isinstance(failure.error, MemoryLimitError)
+
+
+class Trickle(io.RawIOBase):
+    """An unbuffered stream that takes a few bytes at a time, at most `room` of them."""
+
+    def __init__(self, room=10**6):
+        self.data = b""
+        self.room = room
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        if self.room == len(self.data):
+            return None
+        part = bytes(data[: min(100, self.room - len(self.data))])
+        self.data += part
+        return len(part)
+
+
+def test_run_job_writes_all_to_unbuffered_streams(upscaler, photo, monkeypatch):
+    (job,) = plan_jobs([str(photo)], "-", 4).jobs
+    stream = Trickle()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=stream))
+    run_job(upscaler(4), job)
+    assert len(stream.data) > 100
+    assert np.array_equal(read_image(stream.data).pixels, upscaler(4).upscale(read_image(photo).pixels))
+
+
+def test_run_job_refuses_streams_that_are_full(upscaler, photo, monkeypatch):
+    (job,) = plan_jobs([str(photo)], "-", 2).jobs
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=Trickle(room=100)))
+    with pytest.raises(OutputError, match="standard output"):
+        run_job(upscaler(2), job)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_run_job_leaves_outputs_that_appeared_meanwhile(upscaler, photo, overwrite):
+    (job,) = plan_jobs([str(photo)], None, 2, overwrite=overwrite).jobs
+    job.target.write_bytes(b"precious")
+    if overwrite:
+        run_job(upscaler(2), job)
+        assert job.target.read_bytes() != b"precious"
+        return
+    with pytest.raises(OutputError, match="exists") as caught:
+        run_job(upscaler(2), job)
+    assert "--overwrite" in caught.value.hint
+    assert job.target.read_bytes() == b"precious"
+    assert len(list(photo.parent.iterdir())) == 2
+
+
+def test_run_job_removes_the_folders_it_made_in_vain(upscaler, photo, monkeypatch):
+    def fail(*arguments, **options):
+        raise OutputError("text")
+
+    monkeypatch.setattr(jobs, "write_image", fail)
+    (photo.parent / "kept").mkdir()
+    (job,) = plan_jobs([str(photo)], str(photo.parent / "kept" / "new" / "newer") + "/", 2).jobs
+    with pytest.raises(OutputError):
+        run_job(upscaler(2), job)
+    assert list((photo.parent / "kept").iterdir()) == []

@@ -164,7 +164,7 @@ def test_plan_reads_standard_input(folder, monkeypatch):
 
 def test_plan_refuses_impossible_streams(folder):
     inputs = [save("a.png"), save("b.png")]
-    for arguments in ((inputs, "-"), (["-", "-"], "out"), ([], None), (inputs, "")):
+    for arguments in ((inputs, "-"), (["-", "-"], "out"), ([], None), ([""], None), (inputs, "")):
         with pytest.raises(UsageError):
             plan_jobs(*arguments, 2)
 
@@ -179,3 +179,13 @@ def test_plan_of_several_inputs_needs_a_folder(folder):
     np.save("taken.npy", 1)
     with pytest.raises(OutputError):
         plan_jobs(inputs, "taken.npy", 2)
+
+
+def test_plan_of_several_inputs_refuses_a_picture_name(folder):
+    inputs = [save("a.png"), save("b.png")]
+    with pytest.raises(UsageError, match=r"out\.JPG") as caught:
+        plan_jobs(inputs, "out.JPG", 2)
+    assert caught.value.hint == "give a folder to -o"
+    assert targets(inputs, "out.jpg/") == ["out.jpg/a_x2.png", "out.jpg/b_x2.png"]
+    Path("out.png").mkdir()
+    assert targets(inputs, "out.png") == ["out.png/a_x2.png", "out.png/b_x2.png"]

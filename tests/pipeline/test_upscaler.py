@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import scales_cli
-from scales_cli.errors import ScalesError, UsageError
+from scales_cli.errors import UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.pipeline.upscaler import Upscaler
 
@@ -159,7 +159,7 @@ def test_upscale_refuses_what_is_no_picture(upscaler, image):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_upscale_refuses_residuals_that_are_not_numbers(upscaler, value):
-    with pytest.raises(ScalesError, match="not numbers"):
+    with pytest.raises(WeightsError, match="not numbers"):
         upscaler(2, lambda planes: np.full_like(planes, value)).upscale(np.zeros((4, 4), np.uint8))
 
 

@@ -5,6 +5,7 @@ from PIL import Image
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.resize import imresize
+from scales_cli.training import dataset
 from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
 
 
@@ -17,15 +18,15 @@ def pairs():
 
 
 def test_patches_stay_aligned_under_flips_and_turns(pairs):
-    dataset = PatchDataset(pairs, 2, 8, torch.device("cpu"))
-    lr, hr, _ = dataset.sample(64, torch.Generator().manual_seed(0))
+    patches = PatchDataset(pairs, 2, 8, torch.device("cpu"))
+    lr, hr, _ = patches.sample(64, torch.Generator().manual_seed(0))
     assert lr.shape == (64, 1, 8, 8)
     assert torch.equal(hr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
 def test_patches_come_from_all_places_in_all_orientations(pairs):
-    dataset = PatchDataset(pairs[:1], 2, 8, torch.device("cpu"))
-    lr, *_ = dataset.sample(256, torch.Generator().manual_seed(0))
+    patches = PatchDataset(pairs[:1], 2, 8, torch.device("cpu"))
+    lr, *_ = patches.sample(256, torch.Generator().manual_seed(0))
     corners = (lr[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]] * 255).round().long()
     steps = corners[:, 1] - corners[:, 0]
     assert set(steps.tolist()) == {7, -7, 70, -70}
@@ -34,9 +35,9 @@ def test_patches_come_from_all_places_in_all_orientations(pairs):
 
 
 def test_taught_pictures_stay_aligned_too(pairs):
-    dataset = PatchDataset(pairs, 2, 8, torch.device("cpu"))
-    dataset.teach(lambda lr: 1 - lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    _, hr, taught = dataset.sample(16, torch.Generator().manual_seed(0))
+    patches = PatchDataset(pairs, 2, 8, torch.device("cpu"))
+    patches.teach(lambda lr: 1 - lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    _, hr, taught = patches.sample(16, torch.Generator().manual_seed(0))
     torch.testing.assert_close(taught, 1 - hr)
 
 
@@ -54,6 +55,25 @@ def test_load_pairs_makes_lr_by_imresize_and_skips_broken_files(tmp_path, rng):
         (pair,) = load_pairs(list_pictures(tmp_path), 4, colors=1)
     assert np.array_equal(pair.hr[0], luma[:20, :16])
     assert np.array_equal(pair.lr[0], imresize(luma[:20, :16], 1 / 4))
+
+
+def test_load_pairs_cuts_large_pictures_into_tiles(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(dataset, "TILE", 24)
+    rgb = rng.integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    pairs = list(load_pairs(list_pictures(tmp_path), 2, colors=3))
+    assert [pair.hr.shape for pair in pairs] == [(3, 24, 24), (3, 24, 24)]
+    assert np.array_equal(pairs[1].hr, rgb.transpose(2, 0, 1)[:, :24, 24:48])
+
+
+def test_load_pairs_reads_16_bits_and_skips_transparent_and_tiny_pictures(tmp_path):
+    Image.fromarray(np.full((16, 16), 128 * 257, np.uint16)).save(tmp_path / "deep.png")
+    Image.new("RGBA", (16, 16), (1, 2, 3, 0)).save(tmp_path / "hidden.png")
+    Image.new("L", (16, 7)).save(tmp_path / "tiny.png")
+    with pytest.warns(UserWarning, match="skipped") as warned:
+        (pair,) = load_pairs(list_pictures(tmp_path), 2, colors=1)
+    assert len(warned) == 2
+    assert (pair.hr == 128).all()
 
 
 def test_list_pictures_names_an_empty_or_missing_folder(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scales_cli.config import NetworkSpec, TrainConfig
-from scales_cli.errors import ScalesError, UsageError, WeightsError
+from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
@@ -49,20 +49,109 @@ def test_resume_is_exact(build_trainer, tmp_path):
     whole = build_trainer(out=tmp_path / "whole")
     whole.run(ignore)
     first = build_trainer()
-    first.run(lambda status: None, max_seconds=0)  # stops after its first report
-    stopped = first.progress.step
-    stepwise = build_trainer()
-    for _ in range(3):
-        stepwise._step()
-    stepwise.out.mkdir(exist_ok=True)
-    stepwise.save()
+    first.run(ignore, max_seconds=0)  # stops after its second step
+    assert first.progress.step == 2
     second = build_trainer()
     second.resume()
     second.run(ignore)
-    assert stopped == CONFIG.steps
-    assert second.progress.step == whole.progress.step
+    assert second.progress.step == whole.progress.step == CONFIG.steps
     for name, value in whole.ema.state_dict().items():
         assert torch.equal(second.ema.state_dict()[name], value), name
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(second.network.state_dict()[name], value), name
+
+
+def test_a_checkpoint_torn_while_written_leaves_the_older_one(build_trainer, monkeypatch):
+    trainer = build_trainer()
+    trainer.run(ignore, max_seconds=0)
+    older = checkpoint.latest(trainer.out)
+    write = checkpoint._write
+
+    def disk_full_at_weights(path, tensors, metadata):
+        if path.name.startswith("weights"):
+            raise OSError("no space left")
+        write(path, tensors, metadata)
+
+    monkeypatch.setattr(checkpoint, "_write", disk_full_at_weights)
+    with pytest.raises(OutputError, match="no space left"):
+        trainer.run(ignore)
+    assert checkpoint.latest(trainer.out) == older
+    build_trainer().resume()
+
+
+def test_a_checkpoint_removes_only_older_checkpoints(build_trainer):
+    trainer = build_trainer()
+    trainer.out.mkdir()
+    for name in ("scales-tiny-x4.safetensors", "weights-mine.safetensors", "weights-00000001.safetensors"):
+        (trainer.out / name).touch()
+    trainer.run(ignore)
+    assert sorted(path.name for path in trainer.out.glob("*.safetensors")) == [
+        "optimizer-00000006.safetensors",
+        "scales-tiny-x4.safetensors",
+        "weights-00000006.safetensors",
+        "weights-mine.safetensors",
+    ]
+
+
+def test_seed_decides_the_weights(build_trainer, tmp_path):
+    runs = [
+        build_trainer(replace(CONFIG, seed=seed), out=tmp_path / str(index)) for index, seed in enumerate((1, 1, 2))
+    ]
+    for trainer in runs:
+        trainer.run(ignore)
+    first, same, other = (trainer.ema.body[0].weight for trainer in runs)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_resume_refuses_other_pictures_and_teachers(build_trainer):
+    build_trainer().run(ignore)
+    other = build_trainer()
+    other.progress = replace(other.progress, data="other pictures")
+    with pytest.raises(UsageError, match="other pictures"):
+        other.resume()
+
+
+def test_start_from_a_full_precision_twin_calibrates_what_is_new(build_trainer, tmp_path):
+    twin = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv="float")), out=tmp_path / "twin")
+    twin.run(ignore)
+    student = build_trainer(out=tmp_path / "student")
+    student.start_from(Checkpoint.load(twin.out))
+    torch.testing.assert_close(student.network.body[1].weight, twin.ema.body[1].weight)
+    reaching = student.network.head(4 * student.first_batch - 2)
+    expected = 2 * reaching.abs().mean().item()
+    assert student.network.body[0].binarize.alpha.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_start_from_refuses_a_shallower_body(build_trainer, tmp_path):
+    build_trainer().run(ignore)
+    deep = build_trainer(replace(CONFIG, network=replace(CONFIG.network, n_blocks=2)), out=tmp_path / "deep")
+    with pytest.raises(UsageError, match="does not fit"):
+        deep.start_from(Checkpoint.load(tmp_path / "run"))
+
+
+def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer, monkeypatch):
+    def no_compiler(function, **options):
+        def fail(*arguments):
+            raise RuntimeError("no C++ compiler")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    trainer = build_trainer()
+    trainer.loss_function = trainer._compile_or_not
+    with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
+        trainer.run(ignore)
+    assert trainer.progress.step == CONFIG.steps
+
+
+def test_validate_survives_a_perfect_picture(build_trainer):
+    trainer = build_trainer()
+    black = np.zeros((1, 8, 8), np.uint8)
+    trainer.validation = [Pair(black, black.repeat(2, 1).repeat(2, 2))]
+    with torch.no_grad():
+        trainer.ema.tail.bias.fill_(-1)
+    assert trainer.validate() > 100
 
 
 def test_only_the_newest_complete_checkpoint_is_kept(build_trainer):
@@ -102,6 +191,14 @@ def test_learning_rate_warms_up_and_follows_half_a_cosine(build_trainer):
     assert rates[100] == pytest.approx(1e-5)
 
 
+def test_a_gradient_that_is_not_finite_stops_the_run(build_trainer, monkeypatch):
+    trainer = build_trainer()
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(math.nan))
+    with pytest.raises(ScalesError, match="not finite"):
+        trainer.run(ignore)
+    assert checkpoint.latest(trainer.out) is None
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(build_trainer):
     trainer = build_trainer()
     with torch.no_grad():
@@ -115,7 +212,6 @@ def test_start_from_takes_the_body_to_another_scale(build_trainer, tmp_path):
     source = build_trainer()
     source.run(ignore)
     other = build_trainer(out=tmp_path / "other")
-    other.network.spec = replace(CONFIG.network, scale=2)
     saved = Checkpoint.load(source.out)
     tail = {name: value for name, value in saved.ema.items() if name.startswith("tail.")}
     saved.ema.update({name: torch.zeros(9, *value.shape[1:]) for name, value in tail.items()})

@@ -1,0 +1,53 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scales_cli.config import NetworkSpec, TrainConfig
+from scales_cli.errors import UsageError
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
+
+
+def test_spec_and_config_survive_a_dictionary():
+    config = TrainConfig(NetworkSpec(scale=3, n_blocks=16, conv_options={"channel_kernel": 7}), steps=5)
+    assert TrainConfig.from_dict(config.to_dict()) == config
+
+
+@given(st.dictionaries(st.sampled_from(sorted(NetworkSpec().to_dict())) | st.text(), VALUES))
+def test_spec_of_anything_is_valid_or_a_usage_error(values):
+    try:
+        spec = NetworkSpec.from_dict(values)
+    except UsageError:
+        return
+    assert spec.scale in (2, 3, 4)
+    assert spec.n_feats % 64 == 0
+    assert 1 <= spec.n_blocks <= 256
+
+
+@pytest.mark.parametrize("values", [None, 3, "tiny", [1]])
+def test_from_dict_refuses_what_is_no_table(values):
+    for cls in (NetworkSpec, TrainConfig):
+        with pytest.raises(UsageError, match="table"):
+            cls.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"steps": 0},
+        {"steps": True},
+        {"batch_size": 1.5},
+        {"learning_rate": 0},
+        {"learning_rate": math.nan},
+        {"ema_decay": 1.0},
+        {"distillation": -1},
+        {"warmup_steps": -1},
+        {"speed": 3},
+        {"network": {"n_feats": 96}},
+    ],
+)
+def test_config_refuses_wrong_values(values):
+    with pytest.raises(UsageError):
+        TrainConfig.from_dict(values)
