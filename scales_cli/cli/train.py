@@ -56,7 +56,7 @@ def train(
             trainer.run(display.show, max_seconds=seconds)
     path, done = export_run(trainer), trainer.progress
     state = "finished" if done.step == settings.steps else "stopped, --resume goes on"
-    say(f"{done.step} steps in {done.seconds:.0f} s, validation {done.valid_psnr:.3f} dB: {state}")
+    say(f"{done.step} steps in {done.seconds:.0f} s, validation {describe(done.valid_psnr)}: {state}")
     typer.echo(path)
     if received:
         signal.raise_signal(received[0])
@@ -122,6 +122,10 @@ def check_torch() -> None:
         raise ScalesError("training needs torch", 'install it with: pip install "scales-cli[train]"')
 
 
+def describe(psnr: float | None) -> str:
+    return "not yet" if psnr is None else f"{psnr:.3f} dB"
+
+
 class Display:
     """A progress bar on a terminal; off it, a line for each validation."""
 
@@ -140,7 +144,7 @@ class Display:
         )
         self.plain = not console.is_terminal
         self.task = self.bar.add_task("train", total=steps, figures="")
-        self.last_psnr = 0.0
+        self.last_psnr: float | None = None
 
     def __enter__(self) -> Display:
         self.bar.start()
@@ -151,7 +155,7 @@ class Display:
 
     def show(self, status: Status) -> None:
         progress = status.progress
-        figures = f"{status.steps_per_second:.1f} it/s  loss {status.loss:.2f}  valid {progress.valid_psnr:.2f} dB"
+        figures = f"{status.steps_per_second:.1f} it/s  loss {status.loss:.2f}  valid {describe(progress.valid_psnr)}"
         self.bar.update(self.task, completed=progress.step, figures=figures)
         if self.plain and progress.valid_psnr != self.last_psnr:
             say(f"step {progress.step}: {figures}")

@@ -26,7 +26,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
-    valid_psnr: float = 0.0
+    valid_psnr: float | None = None
     device: str = "cpu"
     commit: str = ""  # of the program, when the run began
     data: str = ""

@@ -59,7 +59,7 @@ def model_card(source: Checkpoint) -> dict[str, Any]:
         "training": config.to_dict(),
         "started_from": list(progress.history),
         "teacher": progress.teacher,
-        "valid_psnr": round(progress.valid_psnr, 3),
+        "valid_psnr": None if progress.valid_psnr is None else round(progress.valid_psnr, 3),
         "licence": "Apache-2.0",
         "commit": progress.commit,
     }

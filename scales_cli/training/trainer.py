@@ -170,8 +170,8 @@ class Trainer:
                     "start again with --init from it and a lower learning_rate",
                 )
             if self.progress.step % validate_every == 0 or self.progress.step == self.config.steps:
-                self.progress = replace(self.progress, valid_psnr=self.validate())
-                self._log(loss)
+                self._log(loss, psnr := self.validate())
+                self.progress = replace(self.progress, valid_psnr=psnr)
             observe(Status(self.progress, loss, self.learning_rate(), (self.progress.step - first) / seconds))
             now = time.monotonic()
             if now - last_saved > CHECKPOINT_SECONDS:
@@ -234,7 +234,7 @@ class Trainer:
         self.progress = replace(self.progress, step=step)
         return loss + 0 * norm  # not finite either where the gradient was not, whose update ruined the weights
 
-    def _log(self, loss: float) -> None:
+    def _log(self, loss: float, psnr: float) -> None:
         path = self.out / "log.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:
@@ -242,9 +242,7 @@ class Trainer:
             if new:
                 writer.writerow(["step", "seconds", "learning_rate", "loss", "valid_psnr"])
             p = self.progress
-            writer.writerow(
-                [p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{p.valid_psnr:.4f}"]
-            )
+            writer.writerow([p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{psnr:.4f}"])
 
 
 @torch.no_grad()
