@@ -1,4 +1,4 @@
-"""`scales train`: flags to `TrainConfig`, progress of a run."""
+"""`scales train`: flags to `TrainConfig`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ import re
 import signal
 import tomllib
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from scales_cli.cli.console import say
+from scales_cli.cli.run_monitor import Display, describe, stopping_on_signals
 from scales_cli.config import SIZES, TrainConfig
 from scales_cli.errors import ScalesError, UsageError
-
-if TYPE_CHECKING:
-    from scales_cli.training.trainer import Status, Trainer
 
 
 def train(
@@ -60,25 +56,6 @@ def train(
     typer.echo(path)
     if received:
         signal.raise_signal(received[0])
-
-
-@contextmanager
-def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM ends the run after the present step, with a checkpoint; a second one at once."""
-    received: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        trainer.stopping = True
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def read_config(
@@ -120,43 +97,3 @@ def parse_duration(text: str) -> float:
 def check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise ScalesError("training needs torch", 'install it with: pip install "scales-cli[train]"')
-
-
-def describe(psnr: float | None) -> str:
-    return "not yet" if psnr is None else f"{psnr:.3f} dB"
-
-
-class Display:
-    """A progress bar on a terminal; off it, a line for each validation."""
-
-    def __init__(self, steps: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self.bar = Progress(
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self.plain = not console.is_terminal
-        self.task = self.bar.add_task("train", total=steps, figures="")
-        self.last_psnr: float | None = None
-
-    def __enter__(self) -> Display:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def show(self, status: Status) -> None:
-        progress = status.progress
-        figures = f"{status.steps_per_second:.1f} it/s  loss {status.loss:.2f}  valid {describe(progress.valid_psnr)}"
-        self.bar.update(self.task, completed=progress.step, figures=figures)
-        if self.plain and progress.valid_psnr != self.last_psnr:
-            say(f"step {progress.step}: {figures}")
-        self.last_psnr = progress.valid_psnr

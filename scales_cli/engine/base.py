@@ -16,7 +16,7 @@ from scales_cli.weights.packed import PackedWeights
 
 Planes = NDArray[np.float32]
 Progress = Callable[[float], None]
-Backend = Literal["auto", "native", "torch"]
+Backend = Literal["native", "torch"]
 
 
 class Engine(Protocol):
@@ -37,13 +37,9 @@ class Engine(Protocol):
 def load_engine(
     weights: PackedWeights | str | os.PathLike[str], backend: Backend = "native", threads: int | None = None
 ) -> Engine:
-    """Opens packed weights. "auto" takes the native engine where it is built, else torch."""
+    """Opens packed weights or a file of them."""
     if not isinstance(weights, PackedWeights):
         weights = PackedWeights.load(Path(weights))
-    if backend == "auto":
-        from scales_cli.engine.native_engine import is_built
-
-        backend = "native" if is_built() else "torch"
     if backend == "native":
         from scales_cli.engine.native_engine import NativeEngine
 
@@ -52,4 +48,4 @@ def load_engine(
         from scales_cli.engine.torch_engine import TorchEngine
 
         return TorchEngine(weights)
-    raise UsageError(f"unknown engine {backend!r}", "use auto, native or torch")
+    raise UsageError(f"unknown engine {backend!r}", "use native or torch")

@@ -63,10 +63,6 @@ def native_module() -> ModuleType:
     return module
 
 
-def is_built() -> bool:
-    return importlib.util.find_spec("scales_cli.engine._native") is not None
-
-
 def window_origins(length: int) -> list[int]:
     """Origins of the gate windows along one axis, floor(i (N - w) / 3); they depend on the length alone."""
     side = min(WINDOW_SIDE, length)

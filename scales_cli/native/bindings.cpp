@@ -32,7 +32,7 @@ template <class T, int dimensions>
 using Input = Array<const T, dimensions>;
 
 constexpr std::int64_t kMaxSide = 1 << 20;
-constexpr std::int64_t kMaxPixels = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxPixels = (std::int64_t{1} << 31) - 1;
 
 void require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(message);
