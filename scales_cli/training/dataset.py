@@ -51,7 +51,6 @@ class PatchDataset:
         areas = self.shapes.prod(dim=1)
         self.offsets = areas.cumsum(0) - areas
         self.probabilities = areas.double() / areas.sum()
-        self.n_pictures = len(pairs)
 
     def teach(self, enlarge: Callable[[Tensor], Tensor]) -> None:
         """Keeps a teacher's pictures beside the HR ones; `enlarge` maps [1, C, H, W] to [1, C, sH, sW] in [0, 1]."""

@@ -42,7 +42,7 @@ def test_taught_pictures_stay_aligned_too(pairs):
 
 
 def test_small_pictures_are_left_out(pairs):
-    assert PatchDataset(pairs, 2, 10, torch.device("cpu")).n_pictures == 1
+    assert len(PatchDataset(pairs, 2, 10, torch.device("cpu")).shapes) == 1
     with pytest.raises(InputError, match="at least 22 x 22"):
         PatchDataset(pairs, 2, 11, torch.device("cpu"))
 
