@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
+from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
 from scales_cli.weights.packed import PackedWeights
 
@@ -19,17 +20,44 @@ Progress = Callable[[float], None]
 Backend = Literal["native", "torch"]
 
 
+class PlaneSource(Protocol):
+    """A picture's planes, read piece by piece: a large picture's are never all in memory."""
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def width(self) -> int: ...
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> Planes:
+        """Rows [top, bottom) and columns [left, right), float32 [colors, rows, columns] in [0, 1], contiguous."""
+        ...
+
+
+class ArrayPlanes:
+    """Planes that are in memory, [colors, H, W]."""
+
+    def __init__(self, planes: Planes) -> None:
+        self._planes = planes
+        _, self.height, self.width = planes.shape
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> Planes:
+        return np.ascontiguousarray(self._planes[:, top:bottom, left:right])
+
+
 class Engine(Protocol):
     """A network that runs."""
 
     @property
     def spec(self) -> NetworkSpec: ...
 
-    def residual(self, planes: Planes, *, progress: Progress | None = None) -> Planes:
-        """What the network adds to the bicubically upscaled planes.
+    def residual_rows(
+        self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
+    ) -> Iterator[Planes]:
+        """What the network adds to the bicubically upscaled planes, in pieces from the top down.
 
-        `planes` is float32 [colors, H, W] in [0, 1], the result float32 [colors, scale * H, scale * W] in the same
-        units. `progress` receives fractions up to 1.
+        Pieces are float32 [colors, scale * rows, scale * W] in units of the full range. `tiling` is of interest to large
+        pictures only and changes nothing but time and memory. `progress` receives fractions up to 1.
         """
         ...
 

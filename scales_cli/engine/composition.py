@@ -51,7 +51,9 @@ def compose(
     """
     _check_image(image)
     begin, end = rows or (0, scale * image.shape[0])
-    image = np.ascontiguousarray(image)
+    # The kernel reaches two LR rows beyond those of the output, and mirrors the picture at its own edges only.
+    top = max(begin // scale - 2, 0)
+    image = np.ascontiguousarray(image[top : (end - 1) // scale + 3])
     width = scale * image.shape[1]
     out = np.empty((end - begin, width, image.shape[2]), image.dtype)
     native = native_module()
@@ -61,7 +63,7 @@ def compose(
         added = None
         if residual is not None:
             added = np.ascontiguousarray(residual[:, first - begin : last - begin])
-        native.compose(image, added, scale, first, last, out[first - begin : last - begin])
+        native.compose(image, added, scale, first - scale * top, last - scale * top, out[first - begin : last - begin])
 
     (jobs or JobPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
     return out

@@ -1,8 +1,8 @@
-"""The network in native code: exact, and the same bytes for every number of threads, band height and instruction set.
+"""The network in native code: exact, and the same bytes for every number of threads, tiling and instruction set.
 
 A gate pass fixes the channel gates layer by layer: over the whole picture up to `WHOLE_IMAGE_PIXELS`, whose output is
 then the result already, else over fixed windows that depend on the picture's size alone. With the gates fixed the
-network is a sliding stencil, and bands of rows stream through all layers at once in memory that grows with the width.
+network is a sliding stencil, and tiles of the picture stream row by row through all layers at once.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ import importlib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scales_cli.engine.base import Planes, Progress
+from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
 from scales_cli.engine.threads import JobPool, usable_cores
+from scales_cli.engine.tiling import Tiling, choose_tiling
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import PackedWeights
 
 if TYPE_CHECKING:
-    from scales_cli.engine._native import FixedGates, GatePass, Network
+    from scales_cli.engine._native import FixedGates, GatePass, Network, RowStream
 
 WHOLE_IMAGE_PIXELS = 2**18
 WINDOWS_PER_AXIS = 4
 WINDOW_SIDE = 64
 _JOB_PIXELS = (2**12, 2**16)  # of one layer: long enough to be worth a job (80 us on AVX-512), short enough for Ctrl-C
-_BAND_ROWS = 256  # a band computes its halo of one row a layer and side twice
 _STREAM_PIXELS = 2**21  # of all layers, between two looks at the stop flag: 50 ms on AVX-512, 0.2 s on AVX2
+_UNLIMITED = 2**62
 _TENSORS = (
     "head_weight",
     "head_bias",
@@ -72,7 +73,7 @@ def window_origins(length: int) -> list[int]:
 class NativeEngine:
     """Runs packed weights on the CPU's best kernels (`SCALES_ISA` or `isa` names others).
 
-    `whole_image_pixels` and `band_rows` exist for tests and memory limits; only the first may change the output.
+    `whole_image_pixels` exists for tests: it alone may change the output.
     """
 
     def __init__(
@@ -81,7 +82,6 @@ class NativeEngine:
         threads: int | None = None,
         *,
         whole_image_pixels: int = WHOLE_IMAGE_PIXELS,
-        band_rows: int | None = None,
         isa: str | None = None,
     ) -> None:
         self._native = native_module()
@@ -90,7 +90,6 @@ class NativeEngine:
         if self.threads < 1:
             raise UsageError(f"{threads} threads cannot work", "give at least 1")
         self.whole_image_pixels = whole_image_pixels
-        self.band_rows = band_rows
         self._jobs = JobPool(self.threads)
         tensors = [np.ascontiguousarray(getattr(weights, name)) for name in _TENSORS]
         try:
@@ -103,71 +102,50 @@ class NativeEngine:
         """Name of the kernel table in use."""
         return str(self._network.isa)
 
-    @property
-    def halo(self) -> int:
-        """LR rows above and below a band that `band` needs to see."""
-        return int(self._network.halo)
+    def streams(self, height: int, width: int) -> bool:
+        """Whether a picture is too large to be passed as a whole."""
+        return height * width > self.whole_image_pixels
 
-    def residual(self, planes: Planes, *, progress: Progress | None = None) -> Planes:
-        self._check_planes(planes)
-        report = progress or (lambda fraction: None)
-        _, height, width = planes.shape
-        if height * width <= self.whole_image_pixels:
-            return self._whole_image(planes, report)
-        gates = self.fix_gates(self.gate_windows(planes))
-        return self._streamed(planes, gates, report)
-
-    def gate_windows(self, planes: Planes) -> list[Planes]:
-        """The windows whose means fix the gates of a picture too large to be passed as a whole."""
-        _, height, width = planes.shape
-        return [
-            np.ascontiguousarray(planes[:, y : y + WINDOW_SIDE, x : x + WINDOW_SIDE])
-            for y in window_origins(height)
-            for x in window_origins(width)
-        ]
-
-    def fix_gates(self, windows: list[Planes]) -> FixedGates:
-        """Channel gates with means over all windows together; the windows run as separate pictures."""
-        return self._gate_pass(windows, lambda fraction: None).gates()
-
-    def band(
-        self,
-        planes: Planes,
-        gates: FixedGates,
-        begin: int,
-        end: int,
-        *,
-        first_row: int = 0,
-        height: int | None = None,
-        out: Planes | None = None,
-        out_row: int | None = None,
-        stop: Callable[[], bool] = lambda: False,
-        advanced: Callable[[int], None] = lambda rows: None,
-    ) -> Planes:
-        """Residual of LR rows [begin, end) on the calling thread, float32 [colors, scale * rows, scale * W].
-
-        `planes` holds rows from `first_row` on of a picture `height` rows tall, and at least `halo` more rows than the
-        band on either side as far as the picture has them. The result goes into `out` where given, whose top is LR row
-        `out_row`. `stop` is asked several times a second; `advanced` hears the rows done.
-        """
-        scale, width = self.spec.scale, planes.shape[2]
-        total = first_row + planes.shape[1] if height is None else height
-        stream = self._native.RowStream(self._network, gates, planes, first_row, total, begin, end)
-        if out is None:
-            out = np.empty((self.spec.colors, scale * (end - begin), scale * width), np.float32)
-        step = max(1, _STREAM_PIXELS // (width * self._network.layers))
-        done = 0
-        while done < end - begin and not stop():
-            before, done = done, stream.advance(step, out, begin if out_row is None else out_row)
-            advanced(done - before)
-        return out
-
-    def _check_planes(self, planes: Planes) -> None:
+    def residual(self, planes: Planes, *, tiling: Tiling | None = None, progress: Progress | None = None) -> Planes:
+        """`residual_rows` of planes [colors, H, W] in one array."""
         if planes.dtype != np.float32 or planes.ndim != 3 or planes.shape[0] != self.spec.colors or 0 in planes.shape:
             raise UsageError(
                 f"planes are {planes.dtype}{list(planes.shape)}, expected float32[{self.spec.colors}, H, W]",
                 "convert them before",
             )
+        return np.concatenate(list(self.residual_rows(ArrayPlanes(planes), tiling=tiling, progress=progress)), axis=1)
+
+    def residual_rows(
+        self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
+    ) -> Iterator[Planes]:
+        height, width = source.height, source.width
+        report = progress or (lambda fraction: None)
+        if not self.streams(height, width):
+            yield self._whole_image(source.read(0, height, 0, width), report)
+            return
+        if tiling is None:
+            options = {"threads": self.threads, "budget": _UNLIMITED, "pixel_bytes": 4 * self.spec.colors}
+            tiling = choose_tiling(self.spec, height, width, **options)
+        done = 0
+        for piece in self.stream(source, self.fix_gates(source), tiling):
+            done += piece.shape[1]
+            report(done / (self.spec.scale * height))
+            yield piece
+
+    def fix_gates(self, source: PlaneSource) -> FixedGates:
+        """Channel gates with means over all windows together; the windows run as separate pictures."""
+        windows = [
+            source.read(y, min(y + WINDOW_SIDE, source.height), x, min(x + WINDOW_SIDE, source.width))
+            for y in window_origins(source.height)
+            for x in window_origins(source.width)
+        ]
+        return self._gate_pass(windows, lambda fraction: None).gates()
+
+    def stream(self, source: PlaneSource, gates: FixedGates, tiling: Tiling) -> Iterator[Planes]:
+        """`residual_rows` with gates that are fixed."""
+        pieces = self._side_by_side if tiling.side_by_side else self._one_by_one
+        for top in range(0, source.height, tiling.rows):
+            yield from pieces(source, gates, tiling, top, min(top + tiling.rows, source.height))
 
     def _row_jobs(self, rows: int, width: int) -> list[tuple[int, int]]:
         """Row ranges worth a job each, at least two a thread if there are enough."""
@@ -189,44 +167,60 @@ class NativeEngine:
 
     def _whole_image(self, planes: Planes, progress: Progress) -> Planes:
         colors, height, width = planes.shape
-        scale = self.spec.scale
-        gate_pass = self._gate_pass([np.ascontiguousarray(planes)], progress)
-        out = np.empty((colors, scale * height, scale * width), np.float32)
+        gate_pass = self._gate_pass([planes], progress)
+        out = np.empty((colors, self.spec.scale * height, self.spec.scale * width), np.float32)
         self._jobs.run(partial(gate_pass.residual, *rows, out) for rows in self._row_jobs(height, width))
         progress(1.0)
         return out
 
-    def _streamed(self, planes: Planes, gates: FixedGates, progress: Progress) -> Planes:
-        colors, height, width = planes.shape
-        scale, halo = self.spec.scale, self.halo
-        out = np.empty((colors, scale * height, scale * width), np.float32)
-        step = self.band_rows or max(_BAND_ROWS, -(-height // self.threads))
-        stopped = threading.Event()
-        lock = threading.Lock()
-        done = 0
-
-        def advanced(rows: int) -> None:
-            nonlocal done
-            with lock:
-                done += rows
-                progress(done / height)
-
-        def band(begin: int, end: int) -> None:
-            first = max(0, begin - halo)
-            crop = np.ascontiguousarray(planes[:, first : end + halo])
-            self.band(
-                crop,
-                gates,
-                begin,
-                end,
-                first_row=first,
-                height=height,
-                out=out,
-                out_row=0,
-                stop=stopped.is_set,
-                advanced=advanced,
+    def _side_by_side(
+        self, source: PlaneSource, gates: FixedGates, tiling: Tiling, top: int, bottom: int
+    ) -> Iterator[Planes]:
+        """A band whose tiles advance together, `step` rows at a time."""
+        tiles = tiling.tiles(source.width)
+        streams = [self._stream(source, gates, top, bottom, *tile) for tile in tiles]
+        widest = max(stream.columns for stream in streams)
+        step = min(tiling.step, max(1, _STREAM_PIXELS // (widest * self._network.layers)))
+        for row in range(top, bottom, step):
+            rows = min(step, bottom - row)
+            out = self._new_planes(rows, source.width)
+            self._jobs.run(
+                partial(_advance, source, stream, rows, out, 0, left)
+                for stream, (left, _) in zip(streams, tiles, strict=True)
             )
+            yield out
 
-        bands = (partial(band, begin, min(begin + step, height)) for begin in range(0, height, step))
-        self._jobs.run(bands, stop=stopped.set)
-        return out
+    def _one_by_one(
+        self, source: PlaneSource, gates: FixedGates, tiling: Tiling, top: int, bottom: int
+    ) -> Iterator[Planes]:
+        """A band whose tiles are begun and finished one after the other by each thread."""
+        out = self._new_planes(bottom - top, source.width)
+        stopped = threading.Event()
+
+        def make(left: int, right: int) -> None:
+            stream = self._stream(source, gates, top, bottom, left, right)
+            step = max(1, _STREAM_PIXELS // (stream.columns * self._network.layers))
+            while stream.rows_left and not stopped.is_set():
+                row = bottom - top - stream.rows_left
+                _advance(source, stream, min(step, stream.rows_left), out, row, left)
+
+        self._jobs.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
+        yield out
+
+    def _stream(
+        self, source: PlaneSource, gates: FixedGates, top: int, bottom: int, left: int, right: int
+    ) -> RowStream:
+        stream: RowStream = self._native.RowStream(
+            self._network, gates, source.height, source.width, top, bottom, left, right
+        )
+        return stream
+
+    def _new_planes(self, rows: int, width: int) -> Planes:
+        return np.empty((self.spec.colors, self.spec.scale * rows, self.spec.scale * width), np.float32)
+
+
+def _advance(source: PlaneSource, stream: RowStream, rows: int, out: Planes, row: int, column: int) -> None:
+    """`rows` more rows of a tile, to LR row `row` and column `column` of `out`."""
+    first, left = stream.first_row, stream.first_column
+    planes = source.read(first, first + stream.rows_needed(rows), left, left + stream.columns)
+    stream.advance(rows, planes, out, row, column)

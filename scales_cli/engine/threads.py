@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def usable_cores() -> int:
@@ -58,6 +62,12 @@ class JobPool:
         for future in futures:
             if not future.cancelled():
                 future.result()
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """As the built-in one, all items at once: results in the items' order."""
+        if self._executor is None:
+            return map(function, items)
+        return self._executor.map(function, items)
 
 
 def _abandon(futures: list[Future[object]], stop: Callable[[], object]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
+from scales_cli.engine.base import Planes, PlaneSource, Progress
+from scales_cli.engine.tiling import Tiling
 from scales_cli.layers.binary_conv import ScalesConv2d
 from scales_cli.networks.build import build_network
 from scales_cli.networks.srresnet import SRResNet
@@ -16,7 +18,7 @@ from scales_cli.weights.packed import PackedWeights
 
 
 class TorchEngine:
-    """Runs a packed network in float32; the same `residual` as `NativeEngine` up to rounding at thresholds."""
+    """Runs a packed network in float32; the same residual as `NativeEngine`'s up to rounding at thresholds."""
 
     def __init__(self, weights: PackedWeights, device: str = "cpu") -> None:
         self.spec: NetworkSpec = weights.spec
@@ -24,14 +26,18 @@ class TorchEngine:
         self.network = unpack(weights).requires_grad_(False).eval()
         self.network.to(self.device, memory_format=torch.channels_last)
 
-    def residual(
-        self, planes: NDArray[np.float32], *, progress: Callable[[float], None] | None = None
-    ) -> NDArray[np.float32]:
+    def residual_rows(
+        self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
+    ) -> Iterator[Planes]:
+        """All rows in one piece, whatever the tiling."""
+        yield self.residual(source.read(0, source.height, 0, source.width))
+        if progress is not None:
+            progress(1.0)
+
+    def residual(self, planes: Planes) -> Planes:
         """[colors, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW]."""
         with torch.inference_mode():
             residual = self.network.residual(torch.from_numpy(planes)[None].to(self.device))[0].cpu().numpy()
-        if progress is not None:
-            progress(1.0)
         return np.ascontiguousarray(residual)
 
 

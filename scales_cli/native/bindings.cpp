@@ -145,7 +145,11 @@ std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
   std::vector<Planes> planes;
   for (const auto& window : windows) {
     const int height = static_cast<int>(window.shape(1)), width = static_cast<int>(window.shape(2));
-    planes.emplace_back(window.data(), network->colors(), height, width, 0, height);
+    Planes& rows = planes.emplace_back(network->colors(), width, height, height);
+    for (int y = 0; y < height; ++y) {
+      rows.push(y, window.data() + static_cast<std::size_t>(y) * width,
+                static_cast<std::size_t>(height) * width);
+    }
   }
   return std::make_shared<GatePass>(std::move(network), std::move(planes));
 }
@@ -154,34 +158,45 @@ void require_rows(int begin, int end, int rows) {
   require(0 <= begin && begin < end && end <= rows, "rows are outside the picture");
 }
 
-// `out` is [colors][scale * rows][scale * width] and begins with LR row `first_row`; it must hold rows
-// [begin, end).
-OutputPlanes output_planes(const Network& network, int width, const Array<float, 3>& out, int first_row,
-                           int begin, int end) {
-  const std::size_t scale = network.scale(), rows = out.shape(1) / scale;
-  require_shape(out, {static_cast<std::size_t>(network.colors()), scale * rows, scale * width}, "out");
-  require(0 <= first_row && first_row <= begin && static_cast<std::size_t>(end - first_row) <= rows,
-          "out lacks rows of the band");
-  return {out.data(), out.shape(1) * out.shape(2), first_row};
+// Where LR rows [row, row + rows) and columns [column, column + columns) go in `out`, [colors][scale * LR rows]
+// [scale * LR columns].
+OutputPlanes output_planes(const Network& network, const Array<float, 3>& out, int row, int rows, int column,
+                           int columns) {
+  const std::size_t scale = network.scale(), height = out.shape(1) / scale, width = out.shape(2) / scale;
+  require_shape(out, {static_cast<std::size_t>(network.colors()), scale * height, scale * width}, "out");
+  require(row >= 0 && rows >= 0 && static_cast<std::size_t>(row) + rows <= height, "out lacks rows");
+  require(column >= 0 && static_cast<std::size_t>(column) + columns <= width, "out lacks columns");
+  return {out.data() + scale * column, out.shape(1) * out.shape(2), out.shape(2), -row};
 }
 
 std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network,
-                                           std::shared_ptr<FixedGates> gates, Input<float, 3> planes,
-                                           int first_row, int height, int begin, int end) {
-  require(height >= 1 && height <= kMaxSide, "pictures must be 1 to 2^20 rows tall");
-  require_rows(begin, end, height);
-  require(planes.shape(0) == static_cast<std::size_t>(network->colors()), "planes have the wrong colours");
+                                           std::shared_ptr<FixedGates> gates, int height, int width, int top,
+                                           int bottom, int left, int right) {
+  require(height >= 1 && height <= kMaxSide && width >= 1 && width <= kMaxSide,
+          "pictures must be 1 to 2^20 pixels on each side");
+  require_rows(top, bottom, height);
+  require(0 <= left && left < right && right <= width, "columns are outside the picture");
   require(gates->transforms.size() == static_cast<std::size_t>(network->layers()) * network->channels(),
           "the gates belong to another network");
-  const int rows = side(planes.shape(1), "planes must be 1 to 2^20 rows tall");
-  const int width = side(planes.shape(2), "planes must be 1 to 2^20 pixels wide");
-  const int halo = RowStream::halo(*network);
-  require(first_row >= 0 && first_row <= std::max(begin - halo, 0) && rows <= height - first_row &&
-              rows >= std::min(end + halo, height) - first_row,
-          "planes lack rows of the band's halo");
   nb::gil_scoped_release release;
-  Planes copy(planes.data(), network->colors(), rows, width, first_row, height);
-  return std::make_shared<RowStream>(std::move(network), std::move(gates), std::move(copy), begin, end);
+  return std::make_shared<RowStream>(std::move(network), std::move(gates),
+                                     Tile{width, height, top, bottom, left, right});
+}
+
+void advance_stream(RowStream& stream, int rows, Input<float, 3> planes, const Array<float, 3>& out, int row,
+                    int column) {
+  const Network& network = stream.network();
+  require(rows >= 1 && rows <= stream.rows_left(), "the stream has not so many rows left");
+  require_shape(
+      planes,
+      {static_cast<std::size_t>(network.colors()), static_cast<std::size_t>(stream.rows_needed(rows)),
+       static_cast<std::size_t>(stream.columns())},
+      "planes");
+  OutputPlanes target =
+      output_planes(network, out, row, rows, column, stream.tile().right - stream.tile().left);
+  target.first_row += stream.next_row();
+  nb::gil_scoped_release release;
+  stream.advance(rows, planes.data(), target);
 }
 
 Array<std::uint64_t, 3> pack_activations(Input<std::int8_t, 3> signs) {
@@ -332,7 +347,7 @@ NB_MODULE(_native, module) {
           "residual",
           [](const GatePass& pass, int begin, int end, Array<float, 3> out) {
             require_rows(begin, end, pass.height());
-            const OutputPlanes planes = output_planes(pass.network(), pass.width(), out, 0, begin, end);
+            const OutputPlanes planes = output_planes(pass.network(), out, 0, pass.height(), 0, pass.width());
             nb::gil_scoped_release release;
             pass.residual(begin, end, planes);
           },
@@ -340,21 +355,18 @@ NB_MODULE(_native, module) {
           "Writes rows [begin, end) of the first window's output into `out`, which holds all of it.")
       .def("gates", [](const GatePass& pass) { return std::make_shared<FixedGates>(pass.gates()); });
 
-  nb::class_<RowStream>(module, "RowStream", "One band of a picture, row by row through all layers at once.")
-      .def(nb::new_(&make_row_stream), "network"_a, "gates"_a, "planes"_a.noconvert(), "first_row"_a,
-           "height"_a, "begin"_a, "end"_a)
-      .def(
-          "advance",
-          [](RowStream& stream, int rows, Array<float, 3> out, int first_row) {
-            require(rows >= 1, "rows must be at least 1");
-            const OutputPlanes planes = output_planes(stream.network(), stream.width(), out, first_row,
-                                                      stream.begin(), stream.begin() + stream.band_rows());
-            nb::gil_scoped_release release;
-            return stream.advance(rows, planes);
-          },
-          "rows"_a, "out"_a.noconvert(), "first_row"_a,
-          "Writes up to `rows` more LR rows into `out`, whose top is LR row `first_row`; returns the LR rows "
-          "done.");
+  nb::class_<RowStream>(module, "RowStream", "One tile of a picture, row by row through all layers at once.")
+      .def(nb::new_(&make_row_stream), "network"_a, "gates"_a, "height"_a, "width"_a, "top"_a, "bottom"_a,
+           "left"_a, "right"_a)
+      .def_prop_ro("rows_left", &RowStream::rows_left, "LR rows of the tile that are still to be written.")
+      .def_prop_ro("first_row", &RowStream::first_row, "The first row of the planes that is still to come.")
+      .def("rows_needed", &RowStream::rows_needed, "rows"_a, "Plane rows that `advance` has to be given.")
+      .def_prop_ro("first_column", &RowStream::first_column)
+      .def_prop_ro("columns", &RowStream::columns, "The columns that `advance` reads.")
+      .def("advance", &advance_stream, "rows"_a, "planes"_a.noconvert(), "out"_a.noconvert(), "row"_a,
+           "column"_a,
+           "Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out`, from its "
+           "next plane rows [colors, rows_needed(rows), columns].");
 
   module.def("pack_activations", &pack_activations, "signs"_a.noconvert());
   module.def("bconv2d", &bconv2d, "packed"_a.noconvert(), "weights"_a.noconvert(), "channels"_a,

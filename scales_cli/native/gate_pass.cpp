@@ -96,7 +96,7 @@ void GatePass::layer(int index, int begin, int end) {
 void GatePass::residual(int begin, int end, const OutputPlanes& out) const {
   const Planes& planes = windows_.front();
   const int height = planes.height();
-  TailWindow tail(*network_, width_);
+  TailWindow tail(*network_, width_, 0, width_);
   for (int y = std::max(begin - 1, 0); y < std::min(end + 1, height); ++y) {
     tail.push(y, residual_.data() + residual_size_ * y, planes);
     if (y - 1 >= begin) tail.emit(y - 1, height, out);

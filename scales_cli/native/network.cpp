@@ -100,21 +100,22 @@ void Network::fold_gates(int layer, const float* mean, OutputTransform* transfor
   }
 }
 
-void Network::pixel_shuffle_row(const float* tail, int width, float* out, std::size_t plane_size) const {
-  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
+void Network::pixel_shuffle_row(const float* tail, std::size_t stride, int columns, int y,
+                                const OutputPlanes& out) const {
   for (int colour = 0; colour < colors_; ++colour) {
     for (int dy = 0; dy < scale_; ++dy) {
-      float* line = out + plane_size * colour + static_cast<std::size_t>(scale_) * width * dy;
+      const std::size_t row = static_cast<std::size_t>(scale_) * (y - out.first_row) + dy;
+      float* line = out.values + out.plane_size * colour + out.row_size * row;
       const float* source = tail + stride * ((colour * scale_ + dy) * scale_);
       switch (scale_) {
         case 2:
-          interleave<2>(source, stride, width, line);
+          interleave<2>(source, stride, columns, line);
           break;
         case 3:
-          interleave<3>(source, stride, width, line);
+          interleave<3>(source, stride, columns, line);
           break;
         default:
-          interleave<4>(source, stride, width, line);
+          interleave<4>(source, stride, columns, line);
       }
     }
   }

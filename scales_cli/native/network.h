@@ -19,6 +19,13 @@ struct NetworkTensors {
   const float *tail_weight, *tail_bias;
 };
 
+// Where a job writes the network's output: rows of planes [colors][row][column].
+struct OutputPlanes {
+  float* values;  // at the job's first column
+  std::size_t plane_size, row_size;
+  int first_row;  // the LR row that `values` points at
+};
+
 class Network {
  public:
   // Copies and repacks the tensors; throws std::invalid_argument on dimensions that no network has.
@@ -44,8 +51,10 @@ class Network {
   // Output transforms of one layer with gate = sigmoid(conv1d(mean)) folded into the scale.
   void fold_gates(int layer, const float* mean, OutputTransform* transforms) const;
 
-  // out[colour][dy][s x + dx] = tail[colour s^2 + s dy + dx][x]: s rows in each plane of `plane_size` values.
-  void pixel_shuffle_row(const float* tail, int width, float* out, std::size_t plane_size) const;
+  // out[colour][dy][s x + dx] = tail[colour s^2 + s dy + dx][x] for x < columns: the s output rows of LR row y
+  // in each plane. The tail's outputs lie `stride` values apart.
+  void pixel_shuffle_row(const float* tail, std::size_t stride, int columns, int y,
+                         const OutputPlanes& out) const;
 
  private:
   int scale_, colors_, channels_, layers_, gate_taps_;
@@ -71,19 +80,6 @@ struct FixedGates {
 
   int channels;
   std::vector<OutputTransform> transforms;
-};
-
-// Where the network's output goes: planes [colors][scale * rows][scale * width], of which a job writes a
-// part.
-struct OutputPlanes {
-  float* values;
-  std::size_t plane_size;
-  int first_row;  // LR row of the picture at the planes' top
-
-  // The output rows of LR row y.
-  float* rows(int y, int scale, int width) const {
-    return values + static_cast<std::size_t>(scale) * scale * width * (y - first_row);
-  }
 };
 
 // What one job works in; kernels keep nothing between rows here.

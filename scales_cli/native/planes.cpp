@@ -4,18 +4,19 @@
 
 namespace scales {
 
-Planes::Planes(const float* values, int colors, int rows, int width, int first, int height)
+Planes::Planes(int colors, int width, int height, int capacity)
     : colors_(colors),
-      rows_(rows),
       width_(width),
-      first_(first),
       height_(height),
+      capacity_(capacity),
       stride_(plane_stride(width)),
-      rows_padded_(stride_ * rows * colors) {
-  for (std::size_t line = 0; line < static_cast<std::size_t>(colors) * rows; ++line) {
-    const float* source = values + line * width;
-    float* target = rows_padded_.data() + line * stride_ + kPlaneMargin;
-    for (int x = 0; x < width; ++x) target[x] = 4.0F * source[x] - 2.0F;
+      rows_(stride_ * capacity * colors) {}
+
+void Planes::push(int y, const float* values, std::size_t plane_size) {
+  for (int colour = 0; colour < colors_; ++colour) {
+    const float* source = values + plane_size * colour;
+    float* target = rows_.data() + line(colour, y) + kPlaneMargin;
+    for (int x = 0; x < width_; ++x) target[x] = 4.0F * source[x] - 2.0F;
   }
 }
 
@@ -23,12 +24,11 @@ void Planes::gather(int y, float* window) const {
   for (int colour = 0; colour < colors_; ++colour) {
     for (int ky = 0; ky < 3; ++ky) {
       float* target = window + stride_ * (3 * colour + ky);
-      const int row = y + ky - 1 - first_;
-      if (y + ky - 1 < 0 || y + ky - 1 >= height_) {
+      const int row = y + ky - 1;
+      if (row < 0 || row >= height_) {
         std::fill_n(target, stride_, 0.0F);
       } else {
-        std::copy_n(rows_padded_.data() + stride_ * (static_cast<std::size_t>(colour) * rows_ + row), stride_,
-                    target);
+        std::copy_n(rows_.data() + line(colour, row), stride_, target);
       }
     }
   }

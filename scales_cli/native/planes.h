@@ -8,24 +8,30 @@
 
 namespace scales {
 
-// A copy of rows [first, first + rows) of a picture `height` rows tall, mapped to 4 p - 2 and padded with
-// zeros.
+// The last `capacity` rows pushed of a picture `height` rows tall, mapped to 4 p - 2 and padded with zeros.
 class Planes {
  public:
-  // values: [colors][rows][width], each in [0, 1].
-  Planes(const float* values, int colors, int rows, int width, int first, int height);
+  Planes(int colors, int width, int height, int capacity);
 
+  int colors() const { return colors_; }
   int width() const { return width_; }
   int height() const { return height_; }
+
+  // Row y from [colors] lines of values in [0, 1], `plane_size` values apart.
+  void push(int y, const float* values, std::size_t plane_size);
 
   // The head's input for row y, [colour][ky][plane_stride(width)], gathered into `window`.
   void gather(int y, float* window) const;
   static std::size_t window_size(int colors, int width) { return 3 * colors * plane_stride(width); }
 
  private:
-  int colors_, rows_, width_, first_, height_;
+  std::size_t line(int colour, int y) const {
+    return stride_ * (static_cast<std::size_t>(colour) * capacity_ + y % capacity_);
+  }
+
+  int colors_, width_, height_, capacity_;
   std::size_t stride_;
-  AlignedBuffer<float> rows_padded_;  // [colors][rows][stride]
+  AlignedBuffer<float> rows_;  // [colors][capacity][stride]
 };
 
 }  // namespace scales

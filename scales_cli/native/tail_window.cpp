@@ -2,9 +2,11 @@
 
 namespace scales {
 
-TailWindow::TailWindow(const Network& network, int width)
+TailWindow::TailWindow(const Network& network, int width, int first_column, int columns)
     : network_(network),
       width_(width),
+      first_column_(first_column),
+      columns_(columns),
       row_size_(static_cast<std::size_t>(chunk_count(width)) * network.channels() * kChunkStride),
       rows_(3 * row_size_),
       zeros_(row_size_),
@@ -20,7 +22,8 @@ void TailWindow::push(int y, const float* residual, const Planes& planes) {
 void TailWindow::emit(int y, int height, const OutputPlanes& out) {
   const float* const rows[3] = {row(y - 1, height), row(y, height), row(y + 1, height)};
   network_.kernels().tail_row(network_.tail(), rows, width_, sums_.data());
-  network_.pixel_shuffle_row(sums_.data(), width_, out.rows(y, network_.scale(), width_), out.plane_size);
+  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width_);
+  network_.pixel_shuffle_row(sums_.data() + first_column_, stride, columns_, y, out);
 }
 
 const float* TailWindow::row(int y, int height) const {

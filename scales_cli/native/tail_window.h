@@ -8,7 +8,8 @@ namespace scales {
 
 class TailWindow {
  public:
-  TailWindow(const Network& network, int width);
+  // Of rows `width` pixels wide, `columns` from `first_column` on are written.
+  TailWindow(const Network& network, int width, int first_column, int columns);
 
   // Row y of body + head; rows must come in ascending order.
   void push(int y, const float* residual, const Planes& planes);
@@ -21,7 +22,7 @@ class TailWindow {
   const float* row(int y, int height) const;
 
   const Network& network_;
-  int width_;
+  int width_, first_column_, columns_;
   std::size_t row_size_;
   AlignedBuffer<float> rows_;  // ring of three
   AlignedBuffer<float> zeros_;

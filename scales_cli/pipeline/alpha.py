@@ -6,6 +6,8 @@ With p = colour * alpha, B the bicubic enlargement and r the network's residual 
 
 The network must not see an edge where only alpha has one: it would sharpen colours that are flat. Invisible pixels
 therefore get the colours of the nearest visible ones before the network runs (push-pull: means of ever larger blocks).
+
+Everything is made for some rows at a time: intermediate values take many times the memory of the picture.
 """
 
 from __future__ import annotations
@@ -27,35 +29,62 @@ _SQUEEZE = 16 / 25
 _OFFSET = 65535 * (1 - _SQUEEZE) / 2
 
 _BAND_PIXELS = 2**18
+WORK_BYTES = 64 * _BAND_PIXELS  # of the intermediate values of a band
 
 
-def visible_colours(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """[H, W, C] with the pixels of (almost) no alpha [H, W, 1] filled from their surroundings."""
-    visible = alpha > np.iinfo(alpha.dtype).max // 32
-    weight = visible.astype(np.float32)
-    filled = _fill(colour * weight, weight)
-    return np.asarray(np.where(visible, colour, np.rint(filled).astype(colour.dtype)))
+class VisibleColours:
+    """The colours [H, W, C] of a picture whose pixels of (almost) no alpha [H, W, 1] are filled from around them."""
+
+    def __init__(self, colour: NDArray[Any], alpha: NDArray[Any]) -> None:
+        self._colour, self._alpha = colour, alpha
+        height, width, channels = colour.shape
+        coarse = np.empty(((height + 1) // 2, (width + 1) // 2, channels + 1), np.float32)
+        for band in _bands(height, width, multiple=2):
+            weight = _visible(alpha[band]).astype(np.float32)
+            weighted = np.concatenate([colour[band] * weight, weight], axis=2)
+            coarse[band.start // 2 : (band.stop + 1) // 2] = _halve(weighted)
+        self._coarse = _fill(coarse)
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
+        """Rows [top, bottom) and columns [left, right)."""
+        colour, alpha = self._colour[top:bottom, left:right], self._alpha[top:bottom, left:right]
+        coarse = self._coarse[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
+        filled = _double(coarse)[top % 2 :, left % 2 :][: bottom - top, : right - left]
+        return np.asarray(np.where(_visible(alpha), colour, np.rint(filled).astype(colour.dtype)))
 
 
-def enlarge(colour: NDArray[Any], alpha: NDArray[Any], residual: NDArray[np.float32], bicubic: Bicubic) -> NDArray[Any]:
-    """[sH, sW, C + 1] from colour [H, W, C], alpha [H, W, 1] and residual [1 or C, sH, sW] (of a range of 1).
+def enlarge(
+    colour: NDArray[Any],
+    alpha: NDArray[Any],
+    residual: NDArray[np.float32],
+    scale: int,
+    top: int,
+    bicubic: Bicubic,
+) -> NDArray[Any]:
+    """Output rows from `top` on, [rows, sW, C + 1], of colour [H, W, C] and alpha [H, W, 1].
 
-    Made in bands of rows: the intermediate values take many times the memory of the result.
+    `residual` is that of the rows wanted, [1 or C, rows, sW], of a range of 1.
     """
-    planes = np.empty((*colour.shape[:2], colour.shape[2] + 1), np.uint16)
-    for band in _bands(*colour.shape[:2]):
-        planes[band] = _premultiply(colour[band], alpha[band])
-    height, width = residual.shape[1:]
-    pixels = np.empty((height, width, planes.shape[2]), colour.dtype)
-    for band in _bands(height, width):
-        pixels[band] = _merge(bicubic(planes, (band.start, band.stop)), residual[:, band], colour.dtype)
+    rows, width = residual.shape[1:]
+    pixels = np.empty((rows, width, colour.shape[2] + 1), colour.dtype)
+    for band in _bands(rows, width):
+        begin, end = top + band.start, top + band.stop
+        # Two LR rows more on either side, which is as far as the bicubic kernel reaches.
+        first, last = max(begin // scale - 2, 0), (end - 1) // scale + 3
+        planes = _premultiply(colour[first:last], alpha[first:last])
+        large = bicubic(planes, (begin - scale * first, end - scale * first))
+        pixels[band] = _merge(large, residual[:, band], colour.dtype)
     return pixels
 
 
-def _bands(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, _BAND_PIXELS // width)
+def _bands(height: int, width: int, multiple: int = 1) -> Iterator[slice]:
+    rows = max(1, _BAND_PIXELS // (width * multiple)) * multiple
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
+
+
+def _visible(alpha: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(alpha > np.iinfo(alpha.dtype).max // 32)
 
 
 def _premultiply(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.uint16]:
@@ -79,14 +108,16 @@ def _merge(planes: NDArray[np.uint16], residual: NDArray[np.float32], dtype: np.
     return pixels
 
 
-def _fill(premultiplied: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weighted means of the smallest block around each pixel that has any weight."""
-    mean: NDArray[Any] = premultiplied / np.maximum(weight, 1e-6)
+def _fill(weighted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[H, W, C + 1], colours times weights and weights -> means of the smallest block around each that has a weight."""
+    weight = weighted[..., -1:]
+    mean: NDArray[Any] = weighted[..., :-1] / np.maximum(weight, 1e-6)
     if max(weight.shape[:2]) == 1 or weight.all():
         return mean
-    coarse = _fill(_halve(premultiplied), _halve(weight))
     height, width = weight.shape[:2]
-    return np.where(weight > 0, mean, coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width])
+    coarse = _double(_fill(_halve(weighted)))[:height, :width]
+    np.copyto(mean, coarse, where=weight == 0)
+    return mean
 
 
 def _halve(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -94,3 +125,7 @@ def _halve(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = planes.shape[:2]
     padded = np.pad(planes, ((0, height % 2), (0, width % 2), (0, 0)))
     return (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) * np.float32(0.25)
+
+
+def _double(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    return planes.repeat(2, axis=0).repeat(2, axis=1)

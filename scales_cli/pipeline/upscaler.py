@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.config import SCALES
-from scales_cli.engine.base import Engine, load_engine
+from scales_cli.engine.base import Engine, Planes, load_engine
 from scales_cli.engine.composition import compose, luma, upscale_bicubic
 from scales_cli.engine.threads import JobPool, usable_cores
+from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
@@ -21,6 +22,22 @@ from scales_cli.pipeline import alpha as transparency
 from scales_cli.weights.store import find_model
 
 Progress = Callable[[float], None]
+Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
+
+
+class PicturePlanes:
+    """The planes a network sees of a picture [H, W, 1 or 3]: luma, or RGB."""
+
+    def __init__(self, height: int, width: int, colors: int, read: Read) -> None:
+        self.height, self.width = height, width
+        self._colors, self._read = colors, read
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> Planes:
+        pixels = np.ascontiguousarray(self._read(top, bottom, left, right))
+        if self._colors == 1:
+            return luma(pixels)[None]
+        rgb = np.moveaxis(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 2, 0)
+        return np.ascontiguousarray(rgb / np.float32(np.iinfo(pixels.dtype).max), np.float32)
 
 
 class Upscaler:
@@ -30,7 +47,7 @@ class Upscaler:
         self.engine = engine
         self.scale = engine.spec.scale
         self.name = name  # of the model
-        self._jobs = JobPool(threads or usable_cores())
+        self.jobs = JobPool(threads or usable_cores())
 
     def __call__(self, image: Pixels) -> Pixels:
         return self.upscale(image)
@@ -38,40 +55,55 @@ class Upscaler:
     def upscale(self, image: Pixels, *, progress: Progress | None = None) -> Pixels:
         """[H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA -> the same of scale times the size."""
         pixels = _checked(image)
-        if pixels.shape[2] in (1, 3):
-            result = self._upscale_opaque(pixels, progress)
-        else:
-            result = self._upscale_transparent(pixels[..., :-1], pixels[..., -1:], progress)
+        height, width, channels = pixels.shape
+        result = np.empty((height * self.scale, width * self.scale, channels), pixels.dtype)
+        done = 0
+        for rows in self.upscale_rows(pixels, progress=progress):
+            result[done : done + len(rows)] = rows
+            done += len(rows)
         return result[..., 0] if image.ndim == 2 else result
 
-    def _upscale_opaque(self, colour: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
-        return compose(colour, self._residual(colour, progress), self.scale, jobs=self._jobs)
+    def upscale_rows(
+        self, image: Pixels, *, tiling: Tiling | None = None, progress: Progress | None = None
+    ) -> Iterator[Pixels]:
+        """The rows of `upscale` from the top down, some at a time [rows, sW, C]; `tiling` as the engine's."""
+        pixels = _checked(image)
+        height, width, channels = pixels.shape
+        colour, alpha = (pixels, None) if channels in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
+        read: Read = lambda top, bottom, left, right: colour[top:bottom, left:right]  # noqa: E731
+        finish = self._finish_opaque
+        if alpha is not None and (alpha == alpha[0, 0]).all():
+            finish = self._finish_constant_alpha
+        elif alpha is not None:
+            read = transparency.VisibleColours(colour, alpha).read
+            finish = self._finish_transparent
+        source = PicturePlanes(height, width, self.engine.spec.colors, read)
+        row = 0
+        for residual in self.engine.residual_rows(source, tiling=tiling, progress=progress):
+            if residual.shape[0] > colour.shape[2]:  # one plane for grey pictures, whatever the network sees
+                residual = residual.mean(axis=0, keepdims=True)
+            if not np.isfinite(residual).all():
+                raise WeightsError(
+                    "the network gave values that are not numbers", "the model is unusable; choose another"
+                )
+            yield finish(pixels, residual, row)
+            row += residual.shape[1]
 
-    def _upscale_transparent(
-        self, colour: NDArray[Any], alpha: NDArray[Any], progress: Progress | None
-    ) -> NDArray[Any]:
-        if (alpha == alpha[0, 0]).all():
-            result = self._upscale_opaque(colour, progress)
-            return np.concatenate([result, np.full_like(result[..., :1], alpha[0, 0, 0])], axis=2)
-        residual = self._residual(transparency.visible_colours(colour, alpha), progress)
-        return transparency.enlarge(colour, alpha, residual, self._bicubic)
+    def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
+        """Output rows from `row` on, as many as the residual has."""
+        return compose(pixels, residual, self.scale, rows=(row, row + residual.shape[1]), jobs=self.jobs)
 
-    def _bicubic(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
-        return upscale_bicubic(planes, self.scale, rows=rows, jobs=self._jobs)
+    def _finish_constant_alpha(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
+        result = self._finish_opaque(pixels[..., :-1], residual, row)
+        return np.concatenate([result, np.full_like(result[..., :1], pixels[0, 0, -1])], axis=2)
 
-    def _residual(self, colour: NDArray[Any], progress: Progress | None) -> NDArray[np.float32]:
-        """The network's residual for [H, W, 1 or 3], one plane for grey pictures whatever the network sees."""
-        if self.engine.spec.colors == 1:
-            planes: NDArray[Any] = luma(colour)[None]
-        else:
-            maximum = np.float32(np.iinfo(colour.dtype).max)
-            planes = np.moveaxis(np.broadcast_to(colour, (*colour.shape[:2], 3)), 2, 0) / maximum
-        residual = self.engine.residual(np.ascontiguousarray(planes, np.float32), progress=progress)
-        if residual.shape[0] > colour.shape[2]:
-            residual = residual.mean(axis=0, keepdims=True)
-        if not np.isfinite(residual).all():
-            raise WeightsError("the network gave values that are not numbers", "the model is unusable; choose another")
-        return residual
+    def _finish_transparent(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
+        return transparency.enlarge(
+            pixels[..., :-1], pixels[..., -1:], residual, self.scale, row, self._enlarge_bicubically
+        )
+
+    def _enlarge_bicubically(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
+        return upscale_bicubic(planes, self.scale, rows=rows, jobs=self.jobs)
 
 
 def load_upscaler(scale: int = 4, model: str | os.PathLike[str] | None = None, threads: int | None = None) -> Upscaler:

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scales_cli.engine import load_engine
+from scales_cli.engine.base import ArrayPlanes
 from scales_cli.engine.native_engine import NativeEngine, window_origins
+from scales_cli.engine.tiling import Tiling
+from scales_cli.engine.tiling import halo as tiling_halo
 from scales_cli.errors import UsageError
 from scales_cli.weights.packed import PackedWeights
 
@@ -59,29 +63,43 @@ def test_every_isa_gives_the_same_bytes(rng: np.random.Generator, random_weights
         assert len(results) == 1
 
 
+TILINGS = [
+    Tiling(41, 37, 4),
+    Tiling(41, 10, 1),
+    Tiling(41, 5, 41),
+    Tiling(7, 37, 3),
+    Tiling(16, 16, 16),
+    Tiling(1, 1, 1),
+]
+
+
+def stream_with_gates_of_the_whole(engine: NativeEngine, planes: np.ndarray, tiling: Tiling) -> np.ndarray:
+    """The streaming executor's output with the gates of the gate pass over the whole picture."""
+    source = ArrayPlanes(planes)
+    gates = engine._gate_pass([planes], lambda fraction: None).gates()
+    return np.concatenate(list(engine.stream(source, gates, tiling)), axis=1)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("band_rows", [1, 7, 64])
+@pytest.mark.parametrize("tiling", TILINGS, ids=str)
 def test_streaming_equals_the_gate_pass(
-    threads: int, band_rows: int, rng: np.random.Generator, random_weights: Maker
+    threads: int, tiling: Tiling, rng: np.random.Generator, random_weights: Maker
 ) -> None:
-    weights = random_weights(scale=3, n_blocks=2)
+    engine = NativeEngine(random_weights(scale=3, n_blocks=2), threads)
     planes = random_planes(rng, 1, 41, 37)
-    whole = NativeEngine(weights, threads).residual(planes)
-    engine = NativeEngine(weights, threads, band_rows=band_rows)
-    gates = engine.fix_gates([planes])
-    bands = [engine.band(planes, gates, y, min(y + band_rows, 41)) for y in range(0, 41, band_rows)]
-    np.testing.assert_array_equal(np.concatenate(bands, axis=1), whole)
+    whole = engine.residual(planes)
+    np.testing.assert_array_equal(stream_with_gates_of_the_whole(engine, planes, tiling), whole)
 
 
-@pytest.mark.parametrize("shape", [(1, 90), (90, 1), (5, 3), (75, 70)])
-def test_large_pictures_do_not_depend_on_threads_or_bands(
+@pytest.mark.parametrize("shape", [(1, 90), (90, 1), (1, 1), (5, 3), (75, 70)])
+def test_large_pictures_do_not_depend_on_threads_or_tiling(
     shape: tuple[int, int], rng: np.random.Generator, random_weights: Maker
 ) -> None:
     weights = random_weights(scale=2, colors=3, n_blocks=2)
     planes = random_planes(rng, 3, *shape)
     results = {
-        NativeEngine(weights, threads, band_rows=band_rows, whole_image_pixels=0).residual(planes).tobytes()
-        for threads, band_rows in [(1, None), (1, 5), (2, 11), (4, 1), (2, None)]
+        NativeEngine(weights, threads, whole_image_pixels=0).residual(planes, tiling=tiling).tobytes()
+        for threads, tiling in [(1, None), (1, TILINGS[0]), (2, TILINGS[2]), (4, TILINGS[4]), (2, None)]
     }
     assert len(results) == 1
 
@@ -93,17 +111,21 @@ def test_threads_share_a_layer_without_changing_it(rng: np.random.Generator, ran
     assert len(results) == 1
 
 
-def test_band_needs_only_its_halo(rng: np.random.Generator, random_weights: Maker) -> None:
+def test_a_tile_reads_only_its_halo(rng: np.random.Generator, random_weights: Maker) -> None:
     engine = NativeEngine(random_weights(n_blocks=2), 1)
-    planes = random_planes(rng, 1, 50, 20)
-    gates = engine.fix_gates([planes])
-    whole = engine.band(planes, gates, 0, 50)
-    begin, end = 20, 30
-    crop = np.ascontiguousarray(planes[:, begin - engine.halo : end + engine.halo])
-    part = engine.band(crop, gates, begin, end, first_row=begin - engine.halo, height=50)
-    np.testing.assert_array_equal(part, whole[:, 4 * begin : 4 * end])
-    with pytest.raises(ValueError, match="halo"):
-        engine.band(crop, gates, begin - 1, end, first_row=begin - engine.halo, height=50)
+    planes = random_planes(rng, 1, 50, 40)
+    gates = engine.fix_gates(ArrayPlanes(planes))
+    stream = native.RowStream(engine._network, gates, 50, 40, 20, 30, 15, 25)
+    halo = tiling_halo(engine.spec)
+    assert (stream.first_row, stream.first_column, stream.columns) == (20 - halo, 15 - halo, 10 + 2 * halo)
+    out = np.empty((1, 40, 40), np.float32)
+    for rows in (1, 4, 5):
+        first, left = stream.first_row, stream.first_column
+        crop = planes[:, first : first + stream.rows_needed(rows), left : left + stream.columns].copy()
+        stream.advance(rows, crop, out, 10 - stream.rows_left, 0)
+    assert (stream.first_row, stream.rows_left) == (30 + halo, 0)
+    whole = np.concatenate(list(engine.stream(ArrayPlanes(planes), gates, Tiling(50, 40, 8))), axis=1)
+    np.testing.assert_array_equal(out, whole[:, 80:120, 60:100])
 
 
 def test_window_origins_depend_on_the_length_alone() -> None:
@@ -115,14 +137,14 @@ def test_window_origins_depend_on_the_length_alone() -> None:
 def test_progress_ends_at_one(rng: np.random.Generator, random_weights: Maker) -> None:
     for limit in (2**18, 0):
         fractions: list[float] = []
-        engine = NativeEngine(random_weights(), 2, whole_image_pixels=limit, band_rows=8)
-        engine.residual(random_planes(rng, 1, 40, 40), progress=fractions.append)
+        engine = NativeEngine(random_weights(), 2, whole_image_pixels=limit)
+        engine.residual(random_planes(rng, 1, 40, 40), tiling=Tiling(16, 40, 4), progress=fractions.append)
         assert fractions == sorted(fractions)
         assert fractions[-1] == 1.0
 
 
 def test_an_error_in_progress_stops_the_work(rng: np.random.Generator, random_weights: Maker) -> None:
-    engine = NativeEngine(random_weights(), 2, whole_image_pixels=0, band_rows=4)
+    engine = NativeEngine(random_weights(), 2, whole_image_pixels=0)
 
     def interrupt(fraction: float) -> None:
         raise KeyboardInterrupt
@@ -187,6 +209,7 @@ def test_native_calls_refuse_rows_and_layers_outside(rng: np.random.Generator, r
     planes = random_planes(rng, 1, 8, 8)
     gate_pass = native.GatePass(network, [planes])
     out = np.zeros((1, 32, 32), np.float32)
+    stream = partial(native.RowStream, network, gate_pass.gates(), 8, 8)
     for call in [
         lambda: gate_pass.head(0, 9),
         lambda: gate_pass.head(-1, 3),
@@ -200,12 +223,22 @@ def test_native_calls_refuse_rows_and_layers_outside(rng: np.random.Generator, r
         lambda: native.GatePass(network, []),
         lambda: native.GatePass(network, [planes, np.zeros((1, 8, 9), np.float32)]),
         lambda: native.GatePass(network, [np.zeros((3, 8, 8), np.float32)]),
-        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 4, 9),
-        lambda: native.RowStream(network, gate_pass.gates(), planes, 1, 9, 0, 9),
-        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 9, 0, 9),
-        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 0, 8).advance(1, out[:, :28].copy(), 0),
-        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 0, 8).advance(0, out, 0),
-        lambda: native.RowStream(network, gate_pass.gates(), planes, 0, 8, 0, 8).advance(1, out, 1),
+        lambda: stream(4, 9, 0, 8),
+        lambda: stream(4, 4, 0, 8),
+        lambda: stream(0, 8, -1, 8),
+        lambda: stream(0, 8, 0, 9),
+        lambda: stream(0, 8, 3, 3),
+        lambda: native.RowStream(network, gate_pass.gates(), 8, 2**20 + 1, 0, 8, 0, 8),
+        lambda: native.RowStream(
+            network, NativeEngine(random_weights(n_blocks=2))._gate_pass([planes], print).gates(), 8, 8, 0, 8, 0, 8
+        ),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out[:, :28].copy(), 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes[:, :7].copy(), out, 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out, 1, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out, 0, 1),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out, -1, 0),
+        lambda: stream(0, 8, 0, 8).advance(9, planes, out, 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(0, planes, out, 0, 0),
     ]:
         with pytest.raises(ValueError, match=r"."):
             call()

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from scales_cli.pipeline import alpha as alpha_module
-from scales_cli.pipeline.alpha import visible_colours
+from scales_cli.pipeline.alpha import VisibleColours
+
+
+def visible_colours(colour, alpha):
+    return VisibleColours(colour, alpha).read(0, colour.shape[0], 0, colour.shape[1])
 
 
 def test_visible_colours_fills_from_the_surroundings():
@@ -32,6 +36,15 @@ def test_visible_colours_keeps_visible_pixels(rng):
     kept = alpha[..., 0] > 65535 // 32
     assert np.array_equal(filled[kept], colour[kept])
     assert filled.dtype == np.uint16
+
+
+def test_visible_colours_of_a_part_are_those_of_the_whole(rng, monkeypatch):
+    monkeypatch.setattr(alpha_module, "_BAND_PIXELS", 30)
+    colour = rng.integers(0, 256, (13, 9, 3), dtype=np.uint8)
+    alpha = rng.choice(np.array([0, 255], np.uint8), (13, 9, 1), p=[0.8, 0.2])
+    filled, part = visible_colours(colour, alpha), VisibleColours(colour, alpha)
+    for top, bottom, left, right in [(0, 13, 0, 9), (1, 2, 3, 4), (5, 12, 1, 8), (4, 5, 0, 9), (12, 13, 8, 9)]:
+        assert np.array_equal(part.read(top, bottom, left, right), filled[top:bottom, left:right])
 
 
 def test_visible_colours_of_almost_nothing():

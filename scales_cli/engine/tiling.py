@@ -1,0 +1,112 @@
+"""How a large picture is cut into tiles. Nothing here changes the result, only time and memory.
+
+A tile is computed with a halo of one pixel a layer around it. To its left and right the halo is work done twice. A
+tile that runs from the top of the picture to its bottom has no halo there, and a band of such tiles side by side gives
+its rows a few at a time, in memory that grows with the picture's width only. Where even that is too much, bands of
+fewer rows are done tile after tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scales_cli.config import NetworkSpec
+from scales_cli.errors import MemoryLimitError
+
+_MAX_COLUMNS = 2048
+_STEPS = (32, 16, 8, 4)  # rows that come out at a time
+_BAND_ROWS = (512, 256, 128, 64, 32, 16)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Bands of `rows` LR rows in tiles at most `columns` LR pixels wide, which give `step` rows at a time.
+
+    With `step` < `rows` the tiles of a band are alive together; otherwise a thread makes one after the other.
+    """
+
+    rows: int
+    columns: int
+    step: int
+
+    @property
+    def side_by_side(self) -> bool:
+        return self.step < self.rows
+
+    def tiles(self, width: int) -> list[tuple[int, int]]:
+        """Column ranges of about the same width."""
+        count = -(-width // self.columns)
+        return [(width * i // count, width * (i + 1) // count) for i in range(count)]
+
+    def nbytes(self, spec: NetworkSpec, width: int, threads: int, pixel_bytes: int) -> int:
+        """Working memory; `pixel_bytes` is what an output pixel takes between the network and the file."""
+        count = -(-width // self.columns)
+        alive = count if self.side_by_side else min(count, threads)
+        widest = min(-(-width // count) + 2 * halo(spec), width)
+        return alive * stream_bytes(spec, widest) + spec.scale**2 * width * self.step * pixel_bytes
+
+
+def halo(spec: NetworkSpec) -> int:
+    """LR pixels of context around a tile: one each for head, body layers and tail."""
+    return spec.n_convs + 2
+
+
+def stream_bytes(spec: NetworkSpec, columns: int) -> int:
+    """Memory of a `RowStream` of so many columns, halo included (row_stream.h)."""
+    padded = -(-columns // 32) * 32 + 32
+    rows = spec.n_convs + 1
+    body = rows * (4 * spec.n_feats + 4 + 4 * spec.n_feats // 8)  # residual, spatial gates, a ring of four packed rows
+    planes = 4 * spec.colors * (rows + 2 + 3 + 3)
+    tail = 4 * 4 * spec.n_feats * 34 // 32 + 4 * spec.colors * spec.scale**2
+    return padded * (body + planes + tail) + 2**16
+
+
+def whole_image_bytes(spec: NetworkSpec, pixels: int) -> int:
+    """Memory of a `GatePass` over so many pixels (gate_pass.h), and of its output."""
+    state = 4 * spec.n_feats + 4 + 2 * spec.n_feats // 8 + 8 * spec.colors
+    return pixels * (state + 4 * spec.colors * spec.scale**2) + 2**20
+
+
+def choose_tiling(spec: NetworkSpec, height: int, width: int, *, threads: int, budget: int, pixel_bytes: int) -> Tiling:
+    """The fastest tiling whose working memory stays within `budget` bytes; `MemoryLimitError` where none does."""
+    smallest, best, best_cost = None, None, 0.0
+    for tiling in _candidates(height, width, threads):
+        need = tiling.nbytes(spec, width, threads, pixel_bytes)
+        smallest = need if smallest is None else min(need, smallest)
+        cost = _cost(tiling, spec, height, width, threads)
+        if need <= budget and (best is None or cost < best_cost):
+            best, best_cost = tiling, cost
+    if best is None:
+        raise MemoryLimitError(
+            f"{width} x {height} pixels need {(smallest or 0) / 2**20:.0f} MiB of working memory, "
+            f"{max(budget, 0) / 2**20:.0f} are left",
+            "raise --max-memory, or use fewer --threads",
+        )
+    return best
+
+
+def _candidates(height: int, width: int, threads: int) -> Iterator[Tiling]:
+    counts = {count << i for count in (1, threads) for i in range(16)}
+    least = -(-width // _MAX_COLUMNS)
+    counts |= {-(-least // threads) * threads, least}
+    for count in sorted(counts):
+        if not least <= count <= max(width // 32, least):
+            continue
+        columns = -(-width // count)
+        for step in _STEPS:
+            if step < height:
+                yield Tiling(height, columns, step)
+        for rows in _BAND_ROWS:
+            yield Tiling(min(rows, height), columns, min(rows, height))
+
+
+def _cost(tiling: Tiling, spec: NetworkSpec, height: int, width: int, threads: int) -> float:
+    """Time relative to that of the bare picture on all threads."""
+    count = -(-width // tiling.columns)
+    waves = -(-count // threads)
+    columns = min(-(-width // count) + 2 * halo(spec), width)
+    cost = columns * waves * threads / width
+    if tiling.rows < height:
+        cost *= 1 + spec.n_convs / tiling.rows  # the halo above and below shrinks by a row a layer
+    return cost * (1 + 0.2 / tiling.step)  # starting a job
