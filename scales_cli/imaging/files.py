@@ -15,7 +15,7 @@ from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging.decoding import Header, decode_image, read_header
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
-from scales_cli.imaging.picture import Picture
+from scales_cli.imaging.picture import Layout, Picture
 
 MAX_FILE_BYTES = 2 * 2**30
 _CHUNK_BYTES = 16 * 2**20  # a stream may allocate as much as it is asked for
@@ -26,25 +26,19 @@ Source = str | os.PathLike[str] | bytes
 def read_image(source: Source | BinaryIO, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
     """Decodes a file, given by its path, its bytes or an open stream."""
     if isinstance(source, bytes):
-        _check_not_empty(source)
-        return decode_image(source, max_pixels)
+        return _decode(io.BytesIO(source), max_pixels)
     if not isinstance(source, (str, os.PathLike)):
         return read_image(read_stream(source), max_pixels=max_pixels)
-    with naming(source):
-        with opened(source) as stream:
-            data = read_stream(stream)
-        return read_image(data, max_pixels=max_pixels)
+    with naming(source), opened(source) as stream:
+        return _decode(stream, max_pixels)
 
 
 def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     """Reads a file's header only."""
     if isinstance(source, bytes):
-        _check_not_empty(source)
-        return read_header(io.BytesIO(source), max_pixels)
+        return _probe(io.BytesIO(source), max_pixels)
     with naming(source), opened(source) as stream:
-        _check_not_empty(stream.read(1))
-        stream.seek(0)
-        return read_header(stream, max_pixels)
+        return _probe(stream, max_pixels)
 
 
 def write_image(
@@ -53,14 +47,13 @@ def write_image(
     *,
     image_format: ImageFormat | None = None,
     overwrite: bool = False,
-) -> Picture:
-    """Writes a file whole or not at all, in the format of its extension; returns the picture as it was written."""
+) -> Layout:
+    """Writes a file whole or not at all, in the format of its extension; returns the layout that was written."""
     target = Path(path)
     image_format = image_format or format_for(target)
-    fitted = fit_to_format(picture, image_format)
+    fit_to_format(picture.layout, image_format)  # before a file is made that cannot be written
     with replacing(target, overwrite=overwrite) as stream:
-        encode_image(fitted, image_format, stream)
-    return fitted
+        return encode_image(picture, image_format, stream)
 
 
 @contextmanager
@@ -138,10 +131,28 @@ def read_stream(stream: BinaryIO) -> bytes:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", "check the file") from error
     if size > MAX_FILE_BYTES:
-        raise InputError(f"the file has more than {MAX_FILE_BYTES} bytes", "use a smaller picture")
+        raise _too_large()
     return b"".join(chunks)
 
 
-def _check_not_empty(data: bytes) -> None:
-    if not data:
+def _decode(stream: BinaryIO, max_pixels: int) -> Picture:
+    _check_size(stream)
+    return decode_image(stream, max_pixels)
+
+
+def _probe(stream: BinaryIO, max_pixels: int) -> Header:
+    _check_size(stream)
+    return read_header(stream, max_pixels)
+
+
+def _check_size(stream: BinaryIO) -> None:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    if not size:
         raise InputError("the file is empty", "check how it was made")
+    if size > MAX_FILE_BYTES:
+        raise _too_large()
+
+
+def _too_large() -> InputError:
+    return InputError(f"the file has more than {MAX_FILE_BYTES} bytes", "use a smaller picture")

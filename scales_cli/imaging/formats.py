@@ -12,6 +12,7 @@ from pathlib import PurePath
 from scales_cli.errors import OutputError
 
 MAX_OUTPUT_PIXELS = 2**30
+BMP_HEADER_BYTES = 54
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,30 @@ class ImageFormat:
     name: str
     extensions: tuple[str, ...]
     max_side: int = 2**31 - 1
+    max_bytes: int | None = None  # of samples, for formats that do not compress
     alpha: bool = False
     sixteen_bit: bool = False
 
-    def check_size(self, width: int, height: int) -> None:
+    def check_size(self, width: int, height: int, channels: int = 3) -> None:
         """Raises `OutputError` where a picture of this size cannot be held."""
+        hint = "choose another format, e.g. PNG"
         if max(width, height) > self.max_side:
             raise OutputError(
-                f"{self.name} holds at most {self.max_side} pixels a side, the result has {width} x {height}",
-                "choose another format, e.g. PNG",
+                f"{self.name} holds at most {self.max_side} pixels a side, the result has {width} x {height}", hint
             )
+        if self.max_bytes is not None:
+            colours = channels if self.alpha else channels - (channels + 1) % 2
+            padded = -(-width * colours // 4) * 4
+            if padded * height > self.max_bytes:
+                raise OutputError(f"{self.name} holds less than 4 GiB, the result has {width} x {height} pixels", hint)
+
+    def can_hold(self, width: int, height: int, channels: int = 3) -> bool:
+        """Whether `check_size` accepts a picture."""
+        try:
+            self.check_size(width, height, channels)
+        except OutputError:
+            return False
+        return True
 
 
 PNG = ImageFormat("PNG", (".png",), alpha=True, sixteen_bit=True)
@@ -39,7 +54,7 @@ JPEG = ImageFormat(
 )  # libjpeg's limit, not the format's 65535
 WEBP = ImageFormat("WEBP", (".webp",), max_side=16383, alpha=True)
 TIFF = ImageFormat("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bit=True)
-BMP = ImageFormat("BMP", (".bmp", ".dib"))
+BMP = ImageFormat("BMP", (".bmp", ".dib"), max_bytes=2**32 - 1 - BMP_HEADER_BYTES - 1024)  # with a grey palette
 PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), sixteen_bit=True)
 
 FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, PPM)

@@ -48,7 +48,7 @@ _KEPT_OF_EXPOSURE = (
 def read_orientation(image: Image.Image) -> int:
     """EXIF orientation 1..8; 1 where there is none or a meaningless one."""
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        value = Image.Image.getexif(image).get(_ORIENTATION, 1)  # that of PNG would load the picture
     except Exception:  # broken metadata does not make a picture unreadable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -98,6 +98,14 @@ def without_exposure(exif: bytes) -> bytes | None:
     kept.load(exif)
     kept.pop(ExifTags.IFD.Exif, None)
     return kept.tobytes() if len(kept) else None
+
+
+def native_tags(exif: bytes) -> dict[int, bytes]:
+    """The tags of an EXIF block that TIFF holds as texts of its own."""
+    block = Image.Exif()
+    block.load(exif)
+    texts = {tag: value for tag, value in _chosen(block, _KEPT).items() if isinstance(value, str)}
+    return {tag: text.encode("latin-1", "replace") for tag, text in texts.items()}  # as Pillow reads them
 
 
 def _chosen(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:

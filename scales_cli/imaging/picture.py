@@ -1,10 +1,12 @@
-"""A decoded picture and what has to outlive the upscaling."""
+"""A decoded picture, what has to outlive the upscaling of its pixels, and the description of one without them."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.imaging.formats import PNG, ImageFormat
@@ -14,20 +16,49 @@ Pixels = NDArray[Any]  # uint8 or uint16
 KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Pixels [H, W, C], upright, uint8 or uint16; `KINDS` names the channels. Alpha is not premultiplied.
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """What a file says beside its pixels.
 
-    `exif` holds harmless tags only, `notes` what a user should know about conversions that were made.
+    `format` and `lossless` are the input's, `exif` holds harmless tags only, `notes` what a user should know about
+    conversions that were made.
     """
 
-    pixels: Pixels
     format: ImageFormat = PNG
     lossless: bool = True
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout(Details):
+    """A picture without its pixels: rows of [W, C], uint8 or uint16; `KINDS` names the channels."""
+
+    width: int
+    height: int
+    channels: int
+    dtype: np.dtype[Any]
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.channels]
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.channels in (2, 4)
+
+    @property
+    def row_bytes(self) -> int:
+        return self.width * self.channels * self.dtype.itemsize
+
+
+@dataclass(frozen=True, eq=False)
+class Picture(Details):
+    """Pixels [H, W, C], upright, uint8 or uint16. Alpha is not premultiplied."""
+
+    pixels: Pixels
 
     @property
     def height(self) -> int:
@@ -42,5 +73,6 @@ class Picture:
         return KINDS[self.pixels.shape[2]]
 
     @property
-    def has_alpha(self) -> bool:
-        return self.pixels.shape[2] in (2, 4)
+    def layout(self) -> Layout:
+        details = {field.name: getattr(self, field.name) for field in dataclasses.fields(Details)}
+        return Layout(self.width, self.height, self.pixels.shape[2], self.pixels.dtype, **details)

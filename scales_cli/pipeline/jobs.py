@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from scales_cli.errors import MemoryLimitError, OutputError, ScalesError
-from scales_cli.imaging.encoding import encode_image, fit_to_format
+from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import naming, read_image, write_image
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
-from scales_cli.imaging.picture import Picture
+from scales_cli.imaging.picture import Layout, Picture
 from scales_cli.pipeline.plan import Failure, Job, Plan
 from scales_cli.pipeline.upscaler import Progress, Upscaler
 
@@ -74,8 +74,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
     pixels = upscaler.upscale(picture.pixels, progress=lambda fraction: report(_NETWORK_SHARE * fraction))
     large = dataclasses.replace(picture, pixels=pixels)
     if job.target is None:
-        written = fit_to_format(large, job.format)
-        _write_to_stdout(written, job)
+        written = _write_to_stdout(large, job)
     else:
         with _folder_for(job.target):
             written = write_image(large, job.target, image_format=job.format, overwrite=job.overwrite)
@@ -94,11 +93,11 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
     )
 
 
-def _write_to_stdout(picture: Picture, job: Job) -> None:
+def _write_to_stdout(picture: Picture, job: Job) -> Layout:
     if sys.stdout is None:
         raise OutputError("standard output is closed", "give a file to -o")
     stream = io.BytesIO()
-    encode_image(picture, job.format, stream)
+    written = encode_image(picture, job.format, stream)
     try:
         _write_all(sys.stdout.buffer, stream.getbuffer())
         sys.stdout.buffer.flush()
@@ -106,6 +105,7 @@ def _write_to_stdout(picture: Picture, job: Job) -> None:
         raise
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
+    return written
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:

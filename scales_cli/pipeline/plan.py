@@ -98,7 +98,7 @@ def _target(source: Path, header: Header, output: str | None, scale: int, *, sev
     if output is not None and not several and not _is_folder(output):
         target = Path(output)
         image_format = format_for(target)
-        image_format.check_size(width, height)
+        image_format.check_size(width, height, header.layout.channels)
         if target.suffix.lower() == ".pgm" and not header.is_grey:
             raise OutputError(f"{target}: PGM holds no colour", "choose .ppm or .png")
         return target, image_format
@@ -114,8 +114,8 @@ def _target(source: Path, header: Header, output: str | None, scale: int, *, sev
 
 def _automatic_format(header: Header, scale: int) -> ImageFormat:
     """The input's format where it can hold the result, else PNG."""
-    too_large = max(header.width, header.height) * scale > header.format.max_side
-    return PNG if too_large or (header.has_alpha and not header.format.alpha) else header.format
+    fits = header.format.can_hold(header.width * scale, header.height * scale, header.layout.channels)
+    return PNG if not fits or (header.has_alpha and not header.format.alpha) else header.format
 
 
 def _shortened(stem: str, room: int) -> str:

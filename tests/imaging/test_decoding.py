@@ -9,11 +9,10 @@ from PIL import Image, ImageCms
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import read_header
+from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP
 from scales_cli.imaging.picture import Picture
-from scales_cli.imaging.writers.png import write_png16
-from scales_cli.imaging.writers.tiff import write_tiff16
 
 
 def orientation_exif(value):
@@ -359,7 +358,7 @@ def test_read_image_refuses_truncated_files(saved, rng, name):
 
 def test_read_image_refuses_bombs_by_their_header(png_with):
     for width, height in ((2**31 - 1, 2**31 - 1), (60000, 60000), (20000, 8000)):
-        with pytest.raises(InputError, match=r"large|allowed"):
+        with pytest.raises(InputError, match=r"side|allowed"):
             read_image(png_with(width, height), max_pixels=2**26)
 
 
@@ -405,7 +404,7 @@ def test_read_image_inverts_white_is_zero(saved, rng, dtype, compression):
 
 def test_read_header_knows_16_bit_grey_with_alpha():
     stream = io.BytesIO()
-    write_png16(Picture(np.full((3, 4, 2), 700, np.uint16)), stream, 1)
+    encode_image(Picture(np.full((3, 4, 2), 700, np.uint16)), PNG, stream)
     header = read_header(io.BytesIO(stream.getvalue()))
     assert (header.is_grey, header.has_alpha) == (True, True)
 
@@ -413,7 +412,7 @@ def test_read_header_knows_16_bit_grey_with_alpha():
 def test_read_image_lets_no_library_speak(rng, capfd):
     pixels = rng.integers(0, 65536, (4, 5, 3), dtype=np.uint16)
     stream = io.BytesIO()
-    write_tiff16(Picture(pixels, dpi=(300, 300)), stream, 1)
+    encode_image(Picture(pixels, dpi=(300, 300)), TIFF, stream)
     unknown = stream.getvalue().replace(struct.pack("<HHI", 296, 3, 1), struct.pack("<HHI", 300, 3, 1))
     assert np.array_equal(read_image(unknown).pixels, pixels)
     many = stream.getvalue().replace(struct.pack("<HHI", 277, 3, 1) + b"\3", struct.pack("<HHI", 277, 3, 1) + b"\x63")

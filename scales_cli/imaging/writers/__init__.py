@@ -1,1 +1,1 @@
-"""Writers for pictures that Pillow cannot write: 16 bits a channel."""
+"""One file for each format: strips of rows in, bytes out."""

@@ -1,4 +1,7 @@
-"""TIFF 6.0 of 16 bits a channel, deflated strips with horizontal differences: grey, grey+alpha, RGB, RGBA."""
+"""TIFF 6.0 of 8 or 16 bits a channel, deflated strips of horizontal differences: grey, grey+alpha, RGB, RGBA.
+
+Pictures that could take more than the 4 GiB which its offsets reach are written as BigTIFF.
+"""
 
 from __future__ import annotations
 
@@ -6,71 +9,93 @@ import struct
 import zlib
 from typing import BinaryIO
 
-import numpy as np
+from scales_cli.imaging.metadata import native_tags, profile_fits
+from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.writers.strips import rows_of_strip
 
-from scales_cli.errors import OutputError
-from scales_cli.imaging.picture import Picture
+_ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED, _LONG8 = 2, 3, 4, 5, 7, 16
+_TYPE_CODES = {_ASCII: "B", _SHORT: "H", _LONG: "I", _UNDEFINED: "B", _LONG8: "Q"}
+_CLASSIC_BYTES = 2**32 - 2**26  # of samples; the rest is for what deflate may add, the directory and the profile
+_LEVEL = 1  # as large as level 4 but for 3 % on enlarged photographs, in 60 % of its time
 
-_SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
-_TYPE_CODES = {_SHORT: "H", _LONG: "I", _UNDEFINED: "B"}
-_ROWS = 64  # rows of a strip
+_Tags = dict[int, tuple[int, tuple[int, ...] | bytes]]
 
 
-def write_tiff16(picture: Picture, stream: BinaryIO, level: int) -> None:
+class TiffWriter:
     """Header, strips, then the directory that points back at them; little endian."""
-    height, width, channels = picture.pixels.shape
-    start = stream.tell()
-    stream.write(b"II*\0" + bytes(4))
-    offsets, lengths = [], []
-    for top in range(0, height, _ROWS):
-        samples = picture.pixels[top : top + _ROWS].astype("<u2")
-        samples[:, 1:] -= samples[:, :-1].copy()
-        strip = zlib.compress(samples.tobytes(), level)
-        offsets.append(stream.tell() - start)
-        lengths.append(len(strip))
-        stream.write(strip + bytes(len(strip) % 2))
-    tags: dict[int, tuple[int, tuple[int, ...] | bytes]] = {
-        256: (_LONG, (width,)),
-        257: (_LONG, (height,)),
-        258: (_SHORT, (16,) * channels),
-        259: (_SHORT, (8,)),  # deflate
-        262: (_SHORT, (2 if channels >= 3 else 1,)),  # RGB, or black is zero
-        273: (_LONG, tuple(offsets)),
-        277: (_SHORT, (channels,)),
-        278: (_LONG, (_ROWS,)),
-        279: (_LONG, tuple(lengths)),
-        317: (_SHORT, (2,)),  # horizontal differences
-    }
-    if picture.dpi is not None:
-        for tag, value in zip((282, 283), picture.dpi, strict=True):
-            tags[tag] = (_RATIONAL, (round(value * 1000), 1000))
-        tags[296] = (_SHORT, (2,))  # per inch
-    if picture.has_alpha:
-        tags[338] = (_SHORT, (2,))  # not premultiplied
-    if picture.icc_profile is not None:
-        tags[34675] = (_UNDEFINED, picture.icc_profile)
-    directory = stream.tell() - start
-    if directory > 2**32 - 2**25:
-        raise OutputError("the result is too large for a TIFF file", "choose PNG")
-    stream.write(_directory(tags, directory))
-    stream.seek(start + 4)
-    stream.write(struct.pack("<I", directory))
-    stream.seek(0, 2)
+
+    def __init__(self, layout: Layout, stream: BinaryIO) -> None:
+        self.strip_rows = rows_of_strip(layout)
+        self._layout = layout
+        self._stream = stream
+        self._start = stream.tell()
+        self._big = layout.row_bytes * layout.height > _CLASSIC_BYTES
+        self._offsets: list[int] = []
+        self._lengths: list[int] = []
+        stream.write(b"II" + struct.pack("<HHHQ", 43, 8, 0, 0) if self._big else b"II" + struct.pack("<HI", 42, 0))
+
+    def encode(self, rows: Pixels, above: Pixels | None) -> bytes:
+        samples = rows.astype(rows.dtype.newbyteorder("<"))
+        samples[:, 1:] -= rows[:, :-1]
+        return zlib.compress(samples.data, _LEVEL)
+
+    def append(self, strip: bytes) -> None:
+        self._offsets.append(self._position())
+        self._lengths.append(len(strip))
+        self._stream.write(strip + bytes(len(strip) % 2))
+
+    def finish(self) -> None:
+        directory = self._position()
+        self._stream.write(_directory(self._tags(), directory, self._big))
+        self._stream.seek(self._start + (8 if self._big else 4))
+        self._stream.write(struct.pack("<Q" if self._big else "<I", directory))
+        self._stream.seek(0, 2)
+
+    def _position(self) -> int:
+        return self._stream.tell() - self._start
+
+    def _tags(self) -> _Tags:
+        layout = self._layout
+        tags: _Tags = {
+            256: (_LONG, (layout.width,)),
+            257: (_LONG, (layout.height,)),
+            258: (_SHORT, (8 * layout.dtype.itemsize,) * layout.channels),
+            259: (_SHORT, (8,)),  # deflate
+            262: (_SHORT, (2 if layout.channels >= 3 else 1,)),  # RGB, or black is zero
+            273: (_LONG8 if self._big else _LONG, tuple(self._offsets)),
+            277: (_SHORT, (layout.channels,)),
+            278: (_LONG, (self.strip_rows,)),
+            279: (_LONG, tuple(self._lengths)),
+            317: (_SHORT, (2,)),  # horizontal differences
+        }
+        if layout.dpi is not None:
+            for tag, value in zip((282, 283), layout.dpi, strict=True):
+                tags[tag] = (_RATIONAL, (round(value * 1000), 1000))
+            tags[296] = (_SHORT, (2,))  # per inch
+        if layout.has_alpha:
+            tags[338] = (_SHORT, (2,))  # not premultiplied
+        if layout.exif is not None:
+            tags |= {tag: (_ASCII, text + b"\0") for tag, text in native_tags(layout.exif).items()}
+        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+            tags[34675] = (_UNDEFINED, layout.icc_profile)
+        return tags
 
 
-def _directory(tags: dict[int, tuple[int, tuple[int, ...] | bytes]], position: int) -> bytes:
-    """One image file directory; values of more than four bytes follow it."""
+def _directory(tags: _Tags, position: int, big: bool) -> bytes:
+    """One image file directory; values that are longer than an offset follow it."""
+    count_code, offset_code = ("Q", "Q") if big else ("H", "I")
+    room = struct.calcsize(offset_code)
     entries, values = b"", b""
-    after = position + 2 + 12 * len(tags) + 4
+    after = position + struct.calcsize(count_code) + (4 + 2 * room) * len(tags) + room
     for tag, (kind, value) in sorted(tags.items()):
         if kind == _RATIONAL:
-            count, packed = 1, np.array(value, "<u4").tobytes()
+            count, packed = 1, struct.pack("<II", *value)
         else:
             count, packed = len(value), struct.pack(f"<{len(value)}{_TYPE_CODES[kind]}", *value)
-        entries += struct.pack("<HHI", tag, kind, count)
-        if len(packed) <= 4:
-            entries += packed.ljust(4, b"\0")
+        entries += struct.pack(f"<HH{offset_code}", tag, kind, count)
+        if len(packed) <= room:
+            entries += packed.ljust(room, b"\0")
         else:
-            entries += struct.pack("<I", after + len(values))
+            entries += struct.pack(f"<{offset_code}", after + len(values))
             values += packed + bytes(len(packed) % 2)
-    return struct.pack("<H", len(tags)) + entries + bytes(4) + values
+    return struct.pack(f"<{count_code}", len(tags)) + entries + bytes(room) + values

@@ -1,0 +1,68 @@
+"""Baseline JPEG (ITU-T T.81) of quality 95 with full chroma: grey or RGB, streamed.
+
+Pillow encodes each strip as a picture of its own in which every row of blocks begins anew (restart markers). Eight
+rows of blocks use the markers RST0 to RST6; joined by RST7, the strips are the one scan of the whole picture.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from scales_cli.imaging.metadata import profile_fits
+from scales_cli.imaging.picture import Layout, Pixels
+
+QUALITY = 95
+
+_SOF0, _SOS = 0xC0, 0xDA
+_RST7, _EOI = b"\xff\xd7", b"\xff\xd9"
+
+
+class JpegWriter:
+    strip_rows = 64  # eight blocks: as many as there are restart markers
+
+    def __init__(self, layout: Layout, stream: BinaryIO) -> None:
+        self._height = layout.height
+        self._stream = stream
+        self._metadata: dict[str, Any] = {}
+        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+            self._metadata["icc_profile"] = layout.icc_profile
+        if layout.exif is not None:
+            self._metadata["exif"] = layout.exif
+        if layout.dpi is not None:
+            self._metadata["dpi"] = layout.dpi
+
+    def encode(self, rows: Pixels, above: Pixels | None) -> bytes:
+        """What stands in the file from the strip's first byte on: the header, or the marker that parts it."""
+        first = above is None
+        stream = io.BytesIO()
+        image = Image.fromarray(np.ascontiguousarray(rows[..., 0] if rows.shape[2] == 1 else rows))
+        image.save(
+            stream, "JPEG", quality=QUALITY, subsampling=0, restart_marker_rows=1, **self._metadata if first else {}
+        )
+        data = stream.getvalue()
+        header, frame = _header(data)
+        start = data[: frame + 5] + struct.pack(">H", self._height) + data[frame + 7 : header] if first else _RST7
+        return start + data[header : -len(_EOI)]
+
+    def append(self, strip: bytes) -> None:
+        self._stream.write(strip)
+
+    def finish(self) -> None:
+        self._stream.write(_EOI)
+
+
+def _header(data: bytes) -> tuple[int, int]:
+    """Where the header of a JPEG ends, and where in it the frame's segment begins, which holds the height."""
+    position, frame = 2, 0
+    while True:
+        marker, size = struct.unpack_from(">xBH", data, position)
+        if marker == _SOF0:
+            frame = position
+        position += 2 + size
+        if marker == _SOS:
+            return position, frame

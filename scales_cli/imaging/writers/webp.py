@@ -1,0 +1,48 @@
+"""WebP, which knows no strips: the picture is collected and encoded at the end.
+
+It is written without loss unless the input was a WebP with loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from scales_cli.imaging.formats import WEBP
+from scales_cli.imaging.metadata import profile_fits
+from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.writers.strips import rows_of_strip
+
+QUALITY = 95
+
+
+class WebpWriter:
+    def __init__(self, layout: Layout, stream: BinaryIO) -> None:
+        self.strip_rows = rows_of_strip(layout)
+        self._stream = stream
+        self._top = 0
+        self._options: dict[str, Any] = {"quality": QUALITY, "exact": True}
+        if is_lossless(layout):
+            self._options |= {"lossless": True, "quality": 50}  # here: the effort
+        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+            self._options["icc_profile"] = layout.icc_profile
+        if layout.exif is not None:
+            self._options["exif"] = layout.exif
+        self._image = Image.new("RGBA" if layout.has_alpha else "RGB", (layout.width, layout.height))
+
+    def encode(self, rows: Pixels, above: Pixels | None) -> Image.Image:
+        image = Image.fromarray(np.ascontiguousarray(rows[..., 0] if rows.shape[2] == 1 else rows))
+        return image.convert(self._image.mode)
+
+    def append(self, strip: Image.Image) -> None:
+        self._image.paste(strip, (0, self._top))
+        self._top += strip.height
+
+    def finish(self) -> None:
+        self._image.save(self._stream, "WEBP", **self._options)
+
+
+def is_lossless(layout: Layout) -> bool:
+    return layout.format is not WEBP or layout.lossless
