@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -12,6 +13,14 @@ def parse_scale(text: str | int) -> int:
     if str(text) not in ("2", "3", "4"):
         raise typer.BadParameter(f"{text!r} is not 2, 3 or 4")
     return int(text)
+
+
+def parse_count(text: str | int) -> int:
+    """A number that may end in K, M or G, which are powers of 1024."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
+    if match is None or not (count := int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))):
+        raise typer.BadParameter(f"{text!r} is not a number such as 500M or 2G")
+    return count
 
 
 ScaleOpt = Annotated[
@@ -37,6 +46,30 @@ ThreadsOpt = Annotated[
         envvar="SCALES_THREADS",
         show_default="usable cores",
         help="Threads to compute with.",
+    ),
+]
+MaxMemoryOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--max-memory",
+        parser=parse_count,
+        metavar="SIZE",
+        envvar="SCALES_MAX_MEMORY",
+        show_default="half of what is free, at most 2G",
+        help="Memory to stay within, as 500M or 2G; never changes the result.",
+    ),
+]
+MaxPixelsOpt = Annotated[
+    int, typer.Option("--max-pixels", parser=parse_count, metavar="N", help="Refuse results of more pixels than this.")
+]
+TileOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        min=16,
+        metavar="N",
+        show_default="automatic",
+        help="Side of the tiles of large pictures, in input pixels; never changes the result.",
     ),
 ]
 QuietOpt = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors (and --json).")]

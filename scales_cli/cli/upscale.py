@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.options import JsonOpt, ModelOpt, QuietOpt, ScaleOpt, ThreadsOpt
+from scales_cli.cli.options import (
+    JsonOpt,
+    MaxMemoryOpt,
+    MaxPixelsOpt,
+    ModelOpt,
+    QuietOpt,
+    ScaleOpt,
+    ThreadsOpt,
+    TileOpt,
+)
 
 if TYPE_CHECKING:
     from scales_cli.pipeline.plan import Plan
@@ -32,6 +41,9 @@ def upscale(
     model: ModelOpt = "tiny",
     output: OutputOpt = None,
     threads: ThreadsOpt = None,
+    max_memory: MaxMemoryOpt = None,
+    max_pixels: MaxPixelsOpt = "1G",  # type: ignore[assignment]
+    tile: TileOpt = None,
     overwrite: OverwriteOpt = False,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
@@ -43,11 +55,13 @@ def upscale(
     from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError
     from scales_cli.pipeline.jobs import run_jobs
+    from scales_cli.pipeline.memory import fit_memory
     from scales_cli.pipeline.plan import Failure, plan_jobs
     from scales_cli.pipeline.upscaler import load_upscaler
 
     upscaler = load_upscaler(scale, model, threads)
-    plan = plan_jobs(inputs, output, scale, overwrite=overwrite)
+    plan = plan_jobs(inputs, output, scale, overwrite=overwrite, max_pixels=max_pixels)
+    plan = fit_memory(plan, upscaler, max_memory, tile)
     check_stdout(plan, as_json)
     failed = 0
     for outcome in run_jobs(upscaler, plan, lambda name: progress_bar(name, quiet=quiet)):

@@ -51,13 +51,23 @@ class Engine(Protocol):
     @property
     def spec(self) -> NetworkSpec: ...
 
+    def plan(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling | None, int]:
+        """The tiling that suits a picture and `budget` bytes of working memory best, and what it takes.
+
+        That may be more than the budget; then it is the least. None stands for pictures that are passed as a whole.
+        `pixel_bytes` is what an output pixel takes between the network and the file, `tile` a side that is asked for.
+        """
+        ...
+
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
     ) -> Iterator[Planes]:
         """What the network adds to the bicubically upscaled planes, in pieces from the top down.
 
-        Pieces are float32 [colors, scale * rows, scale * W] in units of the full range. `tiling` is of interest to large
-        pictures only and changes nothing but time and memory. `progress` receives fractions up to 1.
+        Pieces are float32 [colors, scale * rows, scale * W] in units of the full range. `tiling` concerns large
+        pictures only, and nothing but time and memory. `progress` receives fractions up to 1.
         """
         ...
 

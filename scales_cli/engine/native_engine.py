@@ -20,7 +20,7 @@ import numpy as np
 
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
 from scales_cli.engine.threads import JobPool, usable_cores
-from scales_cli.engine.tiling import Tiling, choose_tiling
+from scales_cli.engine.tiling import Tiling, choose_tiling, whole_image_bytes
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import PackedWeights
 
@@ -106,6 +106,21 @@ class NativeEngine:
         """Whether a picture is too large to be passed as a whole."""
         return height * width > self.whole_image_pixels
 
+    def plan(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling | None, int]:
+        out_pixels = height * width * self.spec.scale**2
+        if not self.streams(height, width):
+            return None, whole_image_bytes(self.spec, height * width) + out_pixels * pixel_bytes
+        windows = whole_image_bytes(self.spec, (WINDOWS_PER_AXIS * WINDOW_SIDE) ** 2)
+        if tile is None:
+            tiling = choose_tiling(
+                self.spec, height, width, threads=self.threads, budget=budget, pixel_bytes=pixel_bytes
+            )
+        else:
+            tiling = Tiling(tile, tile, tile)
+        return tiling, max(windows, tiling.nbytes(self.spec, height, width, self.threads, pixel_bytes))
+
     def residual(self, planes: Planes, *, tiling: Tiling | None = None, progress: Progress | None = None) -> Planes:
         """`residual_rows` of planes [colors, H, W] in one array."""
         if planes.dtype != np.float32 or planes.ndim != 3 or planes.shape[0] != self.spec.colors or 0 in planes.shape:
@@ -124,8 +139,8 @@ class NativeEngine:
             yield self._whole_image(source.read(0, height, 0, width), report)
             return
         if tiling is None:
-            options = {"threads": self.threads, "budget": _UNLIMITED, "pixel_bytes": 4 * self.spec.colors}
-            tiling = choose_tiling(self.spec, height, width, **options)
+            tiling, _ = self.plan(height, width, budget=_UNLIMITED, pixel_bytes=0)
+            assert tiling is not None
         done = 0
         for piece in self.stream(source, self.fix_gates(source), tiling):
             done += piece.shape[1]

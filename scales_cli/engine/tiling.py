@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scales_cli.config import NetworkSpec
-from scales_cli.errors import MemoryLimitError
 
 _MAX_COLUMNS = 2048
 _STEPS = (32, 16, 8, 4)  # rows that come out at a time
@@ -39,12 +38,13 @@ class Tiling:
         count = -(-width // self.columns)
         return [(width * i // count, width * (i + 1) // count) for i in range(count)]
 
-    def nbytes(self, spec: NetworkSpec, width: int, threads: int, pixel_bytes: int) -> int:
+    def nbytes(self, spec: NetworkSpec, height: int, width: int, threads: int, pixel_bytes: int) -> int:
         """Working memory; `pixel_bytes` is what an output pixel takes between the network and the file."""
         count = -(-width // self.columns)
         alive = count if self.side_by_side else min(count, threads)
         widest = min(-(-width // count) + 2 * halo(spec), width)
-        return alive * stream_bytes(spec, widest) + spec.scale**2 * width * self.step * pixel_bytes
+        out_pixels = spec.scale**2 * width * min(self.step, height)
+        return alive * stream_bytes(spec, widest) + out_pixels * (4 * spec.colors + pixel_bytes)
 
 
 def halo(spec: NetworkSpec) -> int:
@@ -69,21 +69,13 @@ def whole_image_bytes(spec: NetworkSpec, pixels: int) -> int:
 
 
 def choose_tiling(spec: NetworkSpec, height: int, width: int, *, threads: int, budget: int, pixel_bytes: int) -> Tiling:
-    """The fastest tiling whose working memory stays within `budget` bytes; `MemoryLimitError` where none does."""
-    smallest, best, best_cost = None, None, 0.0
-    for tiling in _candidates(height, width, threads):
-        need = tiling.nbytes(spec, width, threads, pixel_bytes)
-        smallest = need if smallest is None else min(need, smallest)
-        cost = _cost(tiling, spec, height, width, threads)
-        if need <= budget and (best is None or cost < best_cost):
-            best, best_cost = tiling, cost
-    if best is None:
-        raise MemoryLimitError(
-            f"{width} x {height} pixels need {(smallest or 0) / 2**20:.0f} MiB of working memory, "
-            f"{max(budget, 0) / 2**20:.0f} are left",
-            "raise --max-memory, or use fewer --threads",
-        )
-    return best
+    """The fastest tiling whose working memory stays within `budget` bytes, or where none does the smallest."""
+
+    def rank(tiling: Tiling) -> tuple[int, float]:
+        excess = max(tiling.nbytes(spec, height, width, threads, pixel_bytes) - budget, 0)
+        return excess, _cost(tiling, spec, height, width, threads)
+
+    return min(_candidates(height, width, threads), key=rank)
 
 
 def _candidates(height: int, width: int, threads: int) -> Iterator[Tiling]:

@@ -26,6 +26,12 @@ class TorchEngine:
         self.network = unpack(weights).requires_grad_(False).eval()
         self.network.to(self.device, memory_format=torch.channels_last)
 
+    def plan(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling | None, int]:
+        """Pictures are passed as a whole, in whatever memory torch takes."""
+        return None, 0
+
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
     ) -> Iterator[Planes]:

@@ -53,6 +53,10 @@ class Layout(Details):
     def row_bytes(self) -> int:
         return self.width * self.channels * self.dtype.itemsize
 
+    def enlarged(self, scale: int) -> Layout:
+        """The layout of the picture `scale` times the size."""
+        return dataclasses.replace(self, width=self.width * scale, height=self.height * scale)
+
 
 @dataclass(frozen=True, eq=False)
 class Picture(Details):

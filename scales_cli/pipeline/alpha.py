@@ -53,6 +53,12 @@ class VisibleColours:
         return np.asarray(np.where(_visible(alpha), colour, np.rint(filled).astype(colour.dtype)))
 
 
+def visible_colours_bytes(height: int, width: int, channels: int) -> int:
+    """What `VisibleColours` takes at most, of so many channels with alpha."""
+    coarse = -(-height // 2) * -(-width // 2)
+    return 4 * coarse * (4 * channels + 2) * 4 // 3 + WORK_BYTES
+
+
 def enlarge(
     colour: NDArray[Any],
     alpha: NDArray[Any],

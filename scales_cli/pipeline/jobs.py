@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scales_cli.errors import MemoryLimitError, OutputError, ScalesError
-from scales_cli.imaging.encoding import encode_image
-from scales_cli.imaging.files import naming, read_image, write_image
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
-from scales_cli.imaging.picture import Layout, Picture
-from scales_cli.pipeline.plan import Failure, Job, Plan
+from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesError
+from scales_cli.imaging.encoding import open_writer
+from scales_cli.imaging.files import naming, read_image, replacing
+from scales_cli.imaging.picture import Picture
+from scales_cli.pipeline.plan import STREAM, Failure, Job, Plan
 from scales_cli.pipeline.upscaler import Progress, Upscaler
 
-_NETWORK_SHARE = 0.8  # of a picture's time; the rest is spent on writing it
+_NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
+_CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -64,48 +65,61 @@ def run_jobs(
 def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> JobResult:
     """Reads, enlarges and writes one picture; nothing is left behind where one of them fails."""
     started = time.perf_counter()
-    max_pixels = MAX_OUTPUT_PIXELS // upscaler.scale**2
-    if isinstance(job.source, bytes):
-        with naming("standard input"):
-            picture = read_image(job.source, max_pixels=max_pixels)
-    else:
-        picture = read_image(job.source, max_pixels=max_pixels)
+    picture = _read(job)
     report = progress or (lambda fraction: None)
-    pixels = upscaler.upscale(picture.pixels, progress=lambda fraction: report(_NETWORK_SHARE * fraction))
-    large = dataclasses.replace(picture, pixels=pixels)
-    if job.target is None:
-        written = _write_to_stdout(large, job)
-    else:
-        with _folder_for(job.target):
-            written = write_image(large, job.target, image_format=job.format, overwrite=job.overwrite)
+    share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
+    with _destination(job) as stream:
+        writer = open_writer(picture.layout.enlarged(upscaler.scale), job.format, stream, upscaler.jobs.map)
+        network = upscaler.upscale_rows(
+            picture.pixels, tiling=job.tiling, progress=lambda fraction: report(share * fraction)
+        )
+        for rows in network:
+            writer.write(rows)
+        writer.close()
     report(1.0)
-    output = "-" if job.target is None else os.fspath(job.target)
-    seconds = time.perf_counter() - started
     return JobResult(
         input=job.name,
-        output=output,
-        width=written.width,
-        height=written.height,
-        seconds=seconds,
+        output=STREAM if job.target is None else os.fspath(job.target),
+        width=writer.layout.width,
+        height=writer.layout.height,
+        seconds=time.perf_counter() - started,
         scale=upscaler.scale,
         model=upscaler.name,
-        notes=written.notes,
+        notes=writer.layout.notes,
     )
 
 
-def _write_to_stdout(picture: Picture, job: Job) -> Layout:
+def _read(job: Job) -> Picture:
+    """The picture that was planned for."""
+    name, planned = ("standard input" if job.name == STREAM else job.name), job.header.layout
+    with naming(name):
+        source: Any = io.BytesIO(job.source) if isinstance(job.source, bytes) else job.source
+        picture = read_image(source, max_pixels=planned.width * planned.height)
+        if (picture.layout.width, picture.layout.height) != (planned.width, planned.height):
+            raise InputError("it has changed since it was looked at", "run again")
+    return picture
+
+
+@contextmanager
+def _destination(job: Job) -> Iterator[BinaryIO]:
+    """A seekable stream whose content reaches the job's target once it is complete."""
+    if job.target is not None:
+        with _folder_for(job.target), replacing(job.target, overwrite=job.overwrite) as stream:
+            yield stream
+        return
     if sys.stdout is None:
         raise OutputError("standard output is closed", "give a file to -o")
-    stream = io.BytesIO()
-    written = encode_image(picture, job.format, stream)
     try:
-        _write_all(sys.stdout.buffer, stream.getbuffer())
+        with tempfile.TemporaryFile() as stream:
+            yield stream
+            stream.seek(0)
+            while chunk := stream.read(_CHUNK_BYTES):
+                _write_all(sys.stdout.buffer, memoryview(chunk))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
-    return written
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import InputError, OutputError, ScalesError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, read_stream
@@ -23,9 +24,11 @@ class Job:
 
     name: str
     source: Path | bytes
+    header: Header
     target: Path | None
     format: ImageFormat
     overwrite: bool = False
+    tiling: Tiling | None = None  # None leaves it to the engine
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,24 @@ class Plan:
     failures: tuple[Failure, ...]
 
 
-def plan_jobs(inputs: Sequence[str], output: str | None, scale: int, *, overwrite: bool = False) -> Plan:
-    """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run."""
+def plan_jobs(
+    inputs: Sequence[str],
+    output: str | None,
+    scale: int,
+    *,
+    overwrite: bool = False,
+    max_pixels: int = MAX_OUTPUT_PIXELS,
+) -> Plan:
+    """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run.
+
+    `max_pixels` limits the outputs.
+    """
     _check_arguments(inputs, output)
     jobs, failures = [], []
     for name in inputs:
         try:
-            jobs.append(_plan_job(name, output, scale, several=len(inputs) > 1, overwrite=overwrite))
+            source = _open_source(name, max_pixels // scale**2)
+            jobs.append(_plan_job(*source, output, scale, several=len(inputs) > 1, overwrite=overwrite))
         except InputError as error:
             failures.append(Failure(name, error))
     _check_targets(jobs, inputs, overwrite)
@@ -70,26 +84,31 @@ def _check_arguments(inputs: Sequence[str], output: str | None) -> None:
         raise UsageError(f"several pictures cannot go to the one file {output}", "give a folder to -o")
 
 
-def _plan_job(name: str, output: str | None, scale: int, *, several: bool, overwrite: bool) -> Job:
-    if name == STREAM:
-        return _plan_stream(output, scale, several=several, overwrite=overwrite)
-    path = Path(name)
-    header = probe_image(path, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
-    if output == STREAM:
-        return Job(name, path, None, _automatic_format(header, scale))
-    return Job(name, path, *_target(path, header, output, scale, several=several), overwrite)
-
-
-def _plan_stream(output: str | None, scale: int, *, several: bool, overwrite: bool) -> Job:
-    """Standard input is read here: its header decides the output's name and format."""
+def _open_source(name: str, max_pixels: int) -> tuple[str, Path | bytes, Header]:
+    """An input and its header. Standard input is read here: the header decides the output's name and format."""
+    if name != STREAM:
+        return name, Path(name), probe_image(Path(name), max_pixels=max_pixels)
     with naming("standard input"):
         if sys.stdin is None:
             raise InputError("it is closed", "pipe a picture into it")
         data = read_stream(sys.stdin.buffer)
-        header = probe_image(data, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
-    if output in (None, STREAM) and not several:
-        return Job(STREAM, data, None, _automatic_format(header, scale))
-    return Job(STREAM, data, *_target(Path("stdin"), header, output, scale, several=several), overwrite)
+        return name, data, probe_image(data, max_pixels=max_pixels)
+
+
+def _plan_job(
+    name: str,
+    source: Path | bytes,
+    header: Header,
+    output: str | None,
+    scale: int,
+    *,
+    several: bool,
+    overwrite: bool,
+) -> Job:
+    if output == STREAM or (output is None and name == STREAM and not several):
+        return Job(name, source, header, None, _automatic_format(header, scale))
+    path = Path("stdin") if isinstance(source, bytes) else source
+    return Job(name, source, header, *_target(path, header, output, scale, several=several), overwrite)
 
 
 def _target(source: Path, header: Header, output: str | None, scale: int, *, several: bool) -> tuple[Path, ImageFormat]:

@@ -83,7 +83,7 @@ def test_main_turns_errors_into_exit_codes(upscale, monkeypatch, error, code):
 
 
 def test_main_of_a_lower_library_memory_error(upscale, monkeypatch):
-    monkeypatch.setattr(upscaler.Upscaler, "upscale", raising(MemoryError()))
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_rows", raising(MemoryError()))
     assert upscale("a.png")[0] == 6
 
 
@@ -152,11 +152,12 @@ def test_main_without_standard_streams(folder, model):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_main_ends_on_signals(folder, model, number, code):
-    """Shortly after the start and while the network runs; no file is left behind and nothing is said but one line."""
+    """While the network runs; no file is left behind and nothing is said but one line."""
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), dtype=np.uint8)).save("big.png")
     command = [sys.executable, "-m", "scales_cli", "upscale", "big.png", "-s", "2", "-m", model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(1.2)
+        while process.poll() is None and not any(folder.glob(".scales-*.tmp")):
+            time.sleep(0.01)
         process.send_signal(number)
         started = time.perf_counter()
         out, err = process.communicate(timeout=30)

@@ -138,7 +138,7 @@ def test_run_job_removes_the_folders_it_made_in_vain(upscaler, photo, monkeypatc
     def fail(*arguments, **options):
         raise OutputError("text")
 
-    monkeypatch.setattr(jobs, "write_image", fail)
+    monkeypatch.setattr(jobs, "open_writer", fail)
     (photo.parent / "kept").mkdir()
     (job,) = plan_jobs([str(photo)], str(photo.parent / "kept" / "new" / "newer") + "/", 2).jobs
     with pytest.raises(OutputError):
