@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small tensors, torch's threads cost more than they bring
@@ -32,12 +33,18 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20231270)
 
 
-@pytest.fixture
-def random_weights(rng: np.random.Generator) -> Callable[..., PackedWeights]:
+@pytest.fixture(scope="session")
+def draw_weights() -> Callable[..., PackedWeights]:
     """Makes packed weights of trained magnitudes for a spec's dimensions; slopes are negative now and then."""
 
     def make(
-        *, scale: int = 4, colors: int = 1, n_feats: int = 64, n_blocks: int = 1, gate_taps: int = 5
+        rng: np.random.Generator,
+        *,
+        scale: int = 4,
+        colors: int = 1,
+        n_feats: int = 64,
+        n_blocks: int = 1,
+        gate_taps: int = 5,
     ) -> PackedWeights:
         spec = NetworkSpec(scale=scale, colors=colors, n_feats=n_feats, n_blocks=n_blocks)
         layers, outputs = spec.n_convs, colors * scale**2
@@ -63,6 +70,13 @@ def random_weights(rng: np.random.Generator) -> Callable[..., PackedWeights]:
         )
 
     return make
+
+
+@pytest.fixture
+def random_weights(
+    rng: np.random.Generator, draw_weights: Callable[..., PackedWeights]
+) -> Callable[..., PackedWeights]:
+    return partial(draw_weights, rng)
 
 
 @pytest.fixture

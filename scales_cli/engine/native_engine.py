@@ -236,6 +236,8 @@ class NativeEngine:
 
 def _advance(source: PlaneSource, stream: RowStream, rows: int, out: Planes, row: int, column: int) -> None:
     """`rows` more rows of a tile, to LR row `row` and column `column` of `out`."""
-    first, left = stream.first_row, stream.first_column
-    planes = source.read(first, first + stream.rows_needed(rows), left, left + stream.columns)
+    first, left, columns = stream.first_row, stream.first_column, stream.columns
+    planes = np.empty((out.shape[0], 0, columns), np.float32)  # at the bottom, when all that there is was read
+    if needed := stream.rows_needed(rows):
+        planes = source.read(first, first + needed, left, left + columns)
     stream.advance(rows, planes, out, row, column)
