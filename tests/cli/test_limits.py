@@ -1,0 +1,125 @@
+"""--max-memory, --max-pixels and --tile: promises that are kept, refusals before any work, and never another result."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PROC = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no process's own memory")
+
+
+def peak_of(*arguments: str) -> tuple[int, float]:
+    """Exit code and peak of anonymous memory in MiB of `scales` with these arguments."""
+    with subprocess.Popen([sys.executable, "-m", "scales_cli", *arguments]) as process:
+        status, peak = Path(f"/proc/{process.pid}/status"), 0
+        while process.poll() is None:
+            match = re.search(r"RssAnon:\s+(\d+)", status.read_text())
+            peak = max(peak, int(match[1]) if match else 0)
+            time.sleep(0.002)
+    return process.returncode, peak / 1024
+
+
+@pytest.fixture
+def photo(folder):
+    """A picture that is streamed, with detail everywhere."""
+    pixels = np.random.default_rng(3).integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((1600, 1200), Image.Resampling.BICUBIC).save("photo.jpg", quality=90)
+    return "photo.jpg"
+
+
+@PROC
+@pytest.mark.parametrize("target", ["out.jpg", "out.png", "out.tif", "out.ppm", "out.bmp"])
+def test_upscale_keeps_within_max_memory(photo, target):
+    code, peak = peak_of("upscale", photo, "-o", target, "-m", "tiny", "--max-memory", "96M")
+    assert code == 0
+    assert peak <= 96
+    with Image.open(target) as large:
+        assert large.size == (6400, 4800)
+
+
+@PROC
+@pytest.mark.slow
+def test_upscale_of_a_huge_picture_keeps_within_max_memory(folder):
+    """A quarter of 12 000 x 9 000 in a quarter of 1 GiB."""
+    pixels = np.random.default_rng(3).integers(0, 256, (450, 600, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((6000, 4500), Image.Resampling.BICUBIC).save("huge.jpg", quality=90)
+    code, peak = peak_of("upscale", "huge.jpg", "-m", "tiny", "--max-memory", "256M")
+    assert code == 0
+    assert peak <= 256
+
+
+@pytest.fixture
+def upscale_alone(spawn, model):
+    """`upscale` in a process of its own, whose memory is not that of these tests."""
+
+    def run(*arguments):
+        result = spawn("upscale", "-s", "2", "-m", model, *arguments)
+        return result.returncode, result.stdout, result.stderr.decode()
+
+    return run
+
+
+def test_limits_do_not_change_the_file(photo, upscale_alone):
+    for extension in ("jpg", "png", "tif"):
+        files = set()
+        for number, options in enumerate(
+            [[], ["--max-memory", "100M"], ["--tile", "100"], ["-t", "3", "--tile", "640"]]
+        ):
+            code, _, err = upscale_alone(photo, "-o", f"{number}.{extension}", *options)
+            assert (code, err) == (0, "")
+            files.add(Path(f"{number}.{extension}").read_bytes())
+        assert len(files) == 1
+
+
+@pytest.mark.parametrize("target", ["out.png", "out.webp"])
+def test_too_little_memory_is_refused_before_work(upscale_alone, photo, target):
+    code, out, err = upscale_alone(photo, "-o", target, "--max-memory", "60M")
+    assert (code, out) == (6, b"")
+    assert re.search(r"photo.jpg: 1600 x 1200 pixels need \d+ MiB.*60 MiB are allowed \(raise --max-memory\)", err)
+    assert err.count("\n") == 1
+    assert not Path(target).exists()
+
+
+def test_memory_that_does_not_suffice_for_one_of_several_pictures(upscale_alone, photo):
+    code, out, err = upscale_alone(photo, "a.png", "-o", "out/", "--max-memory", "60M")
+    assert (code, out) == (1, b"out/a_x2.png\n")
+    assert "photo.jpg" in err
+
+
+def test_a_rotated_picture_takes_what_it_takes(upscale_alone, photo):
+    """Its orientation is known before it is decoded, and so are its memory and the size of the result."""
+    with Image.open(photo) as image:
+        exif = image.getexif()
+        exif[274] = 6
+        image.save("turned.jpg", exif=exif, quality=90)
+    assert upscale_alone("turned.jpg", "-o", "turned.png", "--max-memory", "100M")[0] == 0
+    with Image.open("turned.png") as large:
+        assert large.size == (2400, 3200)
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"), [("108", 0), ("107", 3), ("1K", 0), ("1.5k", 0), ("1G", 0), ("2GiB", 0), ("1MB", 0)]
+)
+def test_max_pixels_limits_the_result(upscale, limit, code):
+    """The sample has 12 x 9 pixels; the result 4 times as many."""
+    limit = str(4 * int(limit)) if limit.isdigit() else limit
+    assert upscale("a.png", "--max-pixels", limit)[0] == code
+
+
+@pytest.mark.parametrize("option", ["--max-memory", "--max-pixels"])
+@pytest.mark.parametrize("value", ["", "0", "-1", "2T", "G", "1e9", "12x"])
+def test_sizes_that_are_none_are_refused(upscale, option, value):
+    code, _, err = upscale("a.png", f"{option}={value}")
+    assert code == 2
+    assert "500M or 2G" in err
+
+
+def test_tiles_too_small_to_be_meant_are_refused(upscale):
+    assert upscale("a.png", "--tile", "15")[0] == 2
