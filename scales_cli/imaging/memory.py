@@ -18,7 +18,7 @@ from scales_cli.imaging.writers.jpeg import JpegWriter
 from scales_cli.imaging.writers.strips import rows_of_strip
 from scales_cli.imaging.writers.webp import is_lossless
 
-_SMALL = 2**20  # buffers that do not grow with the picture
+_SMALL = 2**22  # libraries loaded on demand, and buffers that do not grow with the picture
 _CONVERTED_BYTES = 16  # of a pixel on its way from one array to another
 
 
@@ -45,7 +45,7 @@ def encoding_bytes(layout: Layout, image_format: ImageFormat, slices: int = 1) -
     rows = min(rows, layout.height)
     factor = 3 if image_format is JPEG else 12
     factor += (fitted.channels, fitted.dtype) != (layout.channels, layout.dtype)
-    return rows * layout.row_bytes + slices * (factor * rows * fitted.row_bytes + _SMALL)
+    return rows * layout.row_bytes + slices * factor * rows * fitted.row_bytes + _SMALL
 
 
 def _pillow_bytes(mode: str) -> int:
@@ -55,8 +55,8 @@ def _pillow_bytes(mode: str) -> int:
 
 def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int:
     """What a decoder holds beside Pillow's image."""
-    if image.format == "WEBP":  # two canvases, a copy of one, and the file
-        return 12 * pixels + stream.seek(0, os.SEEK_END)
+    if image.format == "WEBP":  # two canvases, a copy of one, and copies of the file
+        return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "TIFF":
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))
@@ -99,4 +99,4 @@ def _webp_bytes(layout: Layout) -> int:
     """Of a pixel: Pillow's image and the encoder, for the worst of pictures (noise)."""
     if is_lossless(layout):
         return 44
-    return 46 if layout.has_alpha else 34
+    return 46 if layout.has_alpha else 36
