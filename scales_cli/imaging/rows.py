@@ -195,7 +195,7 @@ def _deep_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
             pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
         if transparent is not None:
             pixels = np.dstack([pixels[..., :3], _opaque_unless(pixels[..., :3], transparent)])
-        return _stretch(pixels, samples)
+        return pixels
 
     expected_rows = _pillow_rows(image, samples)
     for top, bottom in strips_of(*decoded.shape[:2]):
@@ -214,11 +214,11 @@ def _opaque_unless(pixels: NDArray[np.uint16], transparent: Any) -> NDArray[np.u
     return np.where((pixels == transparent).all(axis=2, keepdims=True), 0, 65535).astype(np.uint16)
 
 
-def _whole(stream: BinaryIO) -> memoryview:
-    """All bytes of a file; those of an open one are mapped and take no memory of our own."""
+def _whole(stream: BinaryIO) -> bytes | mmap.mmap:
+    """All bytes of a file, which are not copied: those of an open one are mapped."""
     if isinstance(stream, io.BytesIO):
-        return stream.getbuffer()
-    return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        return stream.getvalue()
+    return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _mapped_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
