@@ -36,6 +36,8 @@ _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
     PPM: NetpbmWriter,
 }
 
+_FITTED_PIXELS = 2**16
+
 
 class Map(Protocol):
     """Applies a function to slices of work, on whatever threads, and gives the results in order."""
@@ -135,9 +137,18 @@ class RowWriter:
         return self._writer.encode(self._fitted(strip), None if above is None else self._fitted(above))
 
     def _fitted(self, rows: Pixels) -> Pixels:
-        if rows.shape[2] != self.layout.channels:
-            rows = _flatten(rows)
-        return to_8_bit(rows) if rows.dtype != self.layout.dtype else rows
+        """Rows as the format can hold them, converted few at a time: the values between take up to eight times that."""
+        layout = self.layout
+        flattened, rounded = rows.shape[2] != layout.channels, rows.dtype != layout.dtype
+        if not (flattened or rounded):
+            return rows
+        fitted = np.empty((len(rows), layout.width, layout.channels), layout.dtype)
+        step = max(1, _FITTED_PIXELS // layout.width)
+        for top in range(0, len(rows), step):
+            part = rows[top : top + step]
+            part = _flatten(part) if flattened else part
+            fitted[top : top + step] = to_8_bit(part) if rounded else part
+        return fitted
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -105,7 +105,7 @@ def native_tags(exif: bytes) -> dict[int, bytes]:
     block = Image.Exif()
     block.load(exif)
     texts = {tag: value for tag, value in _chosen(block, _KEPT).items() if isinstance(value, str)}
-    return {tag: text.encode("latin-1", "replace") for tag, text in texts.items()}  # as Pillow reads them
+    return {tag: text.encode("ascii", "replace") for tag, text in texts.items()}
 
 
 def _chosen(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:

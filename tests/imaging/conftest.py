@@ -7,7 +7,12 @@ import pytest
 from PIL import Image
 
 
-def png_chunk(name, data):
+@pytest.fixture
+def png_chunk():
+    return make_chunk
+
+
+def make_chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
@@ -17,7 +22,7 @@ def png_with():
 
     def make(width, height, *, depth=8, colour=2, chunks=()):
         header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-        parts = [png_chunk(b"IHDR", header), *(png_chunk(*chunk) for chunk in chunks), png_chunk(b"IEND", b"")]
+        parts = [make_chunk(b"IHDR", header), *(make_chunk(*chunk) for chunk in chunks), make_chunk(b"IEND", b"")]
         return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
     return make

@@ -1,6 +1,7 @@
 import io
 import logging
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -69,14 +70,109 @@ def test_read_image_applies_orientation(saved, photo, name, orientation):
     picture = read_image(data)
     assert np.array_equal(picture.pixels, turn(stored))
     header = read_header(io.BytesIO(data))
-    assert {header.width, header.height} == {picture.width, picture.height}
+    assert (header.width, header.height) == (picture.width, picture.height)
+    assert header.orientation == orientation
     assert picture.exif is None or 0x0112 not in Image.Exif() | _exif(picture.exif)
+
+
+def behind_the_pixels(data, chunk):
+    """A PNG with one more chunk at its end."""
+    return data[:-12] + chunk + data[-12:]
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize("name", ["eXIf", "iTXt"])
+def test_read_header_finds_the_orientation_wherever_it_stands(saved, photo, png_chunk, name, place):
+    xmp = b"XML:com.adobe.xmp" + bytes(5) + b'<x tiff:Orientation="6"/>'
+    body = orientation_exif(6).removeprefix(b"Exif\0\0") if name == "eXIf" else xmp
+    chunk, data = png_chunk(name.encode(), body), saved(photo)
+    data = data[:33] + chunk + data[33:] if place == "before" else behind_the_pixels(data, chunk)
+    header, picture = read_header(io.BytesIO(data)), read_image(data)
+    assert np.array_equal(picture.pixels, np.rot90(photo, -1))
+    assert (header.width, header.height, header.orientation) == (picture.width, picture.height, 6)
 
 
 def _exif(block):
     exif = Image.Exif()
     exif.load(block)
     return dict(exif)
+
+
+KINDS = {
+    "rgb.jpg": lambda image: (image, "JPEG", {}),
+    "grey.jpg": lambda image: (image.convert("L"), "JPEG", {}),
+    "cmyk.jpg": lambda image: (image.convert("CMYK"), "JPEG", {}),
+    "bit.png": lambda image: (image.convert("1"), "PNG", {}),
+    "grey.png": lambda image: (image.convert("L"), "PNG", {}),
+    "grey-alpha.png": lambda image: (image.convert("LA"), "PNG", {}),
+    "grey-transparent.png": lambda image: (image.convert("L"), "PNG", {"transparency": 3}),
+    "grey16.png": lambda image: (image.convert("I;16"), "PNG", {}),
+    "rgb-transparent.png": lambda image: (image, "PNG", {"transparency": (1, 2, 3)}),
+    "palette.png": lambda image: (image.quantize(7), "PNG", {}),
+    "palette-transparent.png": lambda image: (image.quantize(7), "PNG", {"transparency": 2}),
+    "rgba.png": lambda image: (image.convert("RGBA"), "PNG", {}),
+    "rgba.webp": lambda image: (image.convert("RGBA"), "WEBP", {}),
+    "rgb.webp": lambda image: (image, "WEBP", {"lossless": True}),
+    "cmyk.tif": lambda image: (image.convert("CMYK"), "TIFF", {}),
+    "grey16.tif": lambda image: (image.convert("I;16"), "TIFF", {}),
+    "palette.tif": lambda image: (image.quantize(7), "TIFF", {}),
+    "bit.bmp": lambda image: (image.convert("1"), "BMP", {}),
+    "rgb.bmp": lambda image: (image, "BMP", {}),
+    "grey.ppm": lambda image: (image.convert("L"), "PPM", {}),
+    "bit.ppm": lambda image: (image.convert("1"), "PPM", {}),
+}
+
+
+def assert_header_foretells(data):
+    header, layout = read_header(io.BytesIO(data)), read_image(data).layout
+    expected = (layout.width, layout.height, layout.channels, layout.dtype, layout.format, layout.lossless)
+    found = header.layout
+    assert (found.width, found.height, found.channels, found.dtype, found.format, found.lossless) == expected
+    assert header.decoding_bytes > layout.row_bytes * layout.height
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_read_header_foretells_the_layout(saved, photo, name):
+    image, image_format, options = KINDS[name](Image.fromarray(photo))
+    assert_header_foretells(saved(image, image_format, **options))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("image_format", [PNG, TIFF, PPM], ids=lambda item: item.name)
+def test_read_header_foretells_the_layout_of_16_bits(rng, image_format, channels):
+    if (image_format, channels) == (TIFF, 2):
+        pytest.skip("which Pillow does not read")
+    stream = io.BytesIO()
+    encode_image(Picture(rng.integers(0, 65536, (5, 6, channels), dtype=np.uint16)), image_format, stream)
+    assert_header_foretells(stream.getvalue())
+
+
+def test_read_header_foretells_the_layout_of_transparent_16_bits(png_with):
+    chunks = [(b"tRNS", struct.pack(">HHH", 1, 2, 3)), (b"IDAT", zlib.compress(b"\0" + bytes(12)))]
+    assert_header_foretells(png_with(2, 1, depth=16, chunks=chunks))
+
+
+@pytest.mark.parametrize("magic", ["P2", "P3", "P5", "P6"])
+@pytest.mark.parametrize("maximum", [1, 100, 255, 300, 65535])
+def test_read_image_takes_netpbm_of_any_range(rng, magic, maximum):
+    shape = (4, 5, 1 if magic in ("P2", "P5") else 3)
+    samples = rng.integers(0, maximum + 1, shape, dtype=np.uint16)
+    if magic in ("P2", "P3"):
+        body = " ".join(str(value) for value in samples.reshape(-1)).encode()
+    else:
+        body = samples.astype(">u2" if maximum > 255 else np.uint8).tobytes()
+    data = f"{magic}\n5 4\n{maximum}\n".encode() + body
+    full = 65535 if maximum > 255 else 255
+    if magic == "P3" and maximum > 255:
+        with pytest.raises(InputError, match="16-bit"):
+            read_image(data)
+        return
+    picture = read_image(data)
+    assert picture.pixels.dtype == (np.uint16 if maximum > 255 else np.uint8)
+    assert np.abs(picture.pixels - samples * (full / maximum)).max() < 0.501
+    assert_header_foretells(data)
+    with pytest.raises(InputError):
+        read_image(data[: -len(body) // 2])
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
@@ -164,8 +260,6 @@ def test_read_image_reads_transparent_colours(saved):
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_read_image_reads_transparent_grey_of_few_bits(png_with, depth):
     """The transparent value is in the file's own depth."""
-    import zlib
-
     top = 2**depth - 1
     row = int(f"{top:0{depth}b}".ljust(8, "0"), 2)  # one white pixel, then black
     data = png_with(
@@ -179,8 +273,6 @@ def test_read_image_reads_transparent_grey_of_few_bits(png_with, depth):
 
 
 def test_read_image_reads_transparent_16_bit_colour(png_with):
-    import zlib
-
     row = struct.pack(">6H", 1, 2, 3, 1, 2, 4)
     chunks = [(b"tRNS", struct.pack(">HHH", 1, 2, 3)), (b"IDAT", zlib.compress(b"\0" + row))]
     assert read_image(png_with(2, 1, depth=16, chunks=chunks)).pixels.tolist() == [[[1, 2, 3, 0], [1, 2, 4, 65535]]]
@@ -189,8 +281,6 @@ def test_read_image_reads_transparent_16_bit_colour(png_with):
 
 
 def test_read_image_keeps_16_bit_grey_with_alpha(png_with):
-    import zlib
-
     row = struct.pack(">4H", 1000, 2000, 3000, 65535)
     data = png_with(2, 1, depth=16, colour=4, chunks=[(b"IDAT", zlib.compress(b"\0" + row))])
     assert read_image(data).pixels.tolist() == [[[1000, 2000], [3000, 65535]]]

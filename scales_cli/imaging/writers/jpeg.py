@@ -36,28 +36,29 @@ class JpegWriter:
         if layout.dpi is not None:
             self._metadata["dpi"] = layout.dpi
 
-    def encode(self, rows: Pixels, above: Pixels | None) -> bytes:
-        """What stands in the file from the strip's first byte on: the header, or the marker that parts it."""
+    def encode(self, rows: Pixels, above: Pixels | None) -> tuple[bytes, memoryview]:
+        """The header before the first strip, the marker between two, and what is coded of these rows."""
         first = above is None
         stream = io.BytesIO()
         image = Image.fromarray(np.ascontiguousarray(rows[..., 0] if rows.shape[2] == 1 else rows))
-        image.save(
-            stream, "JPEG", quality=QUALITY, subsampling=0, restart_marker_rows=1, **self._metadata if first else {}
-        )
-        data = stream.getvalue()
-        header, frame = _header(data)
-        start = data[: frame + 5] + struct.pack(">H", self._height) + data[frame + 7 : header] if first else _RST7
-        return start + data[header : -len(_EOI)]
+        metadata = self._metadata if first else {}
+        image.save(stream, "JPEG", quality=QUALITY, subsampling=0, restart_marker_rows=1, **metadata)
+        data = stream.getbuffer()
+        scan, frame = _positions(data)
+        header = bytearray(data[:scan])
+        header[frame + 5 : frame + 7] = struct.pack(">H", self._height)
+        return bytes(header) if first else _RST7, data[scan : -len(_EOI)]
 
-    def append(self, strip: bytes) -> None:
-        self._stream.write(strip)
+    def append(self, strip: tuple[bytes, memoryview]) -> None:
+        for part in strip:
+            self._stream.write(part)
 
     def finish(self) -> None:
         self._stream.write(_EOI)
 
 
-def _header(data: bytes) -> tuple[int, int]:
-    """Where the header of a JPEG ends, and where in it the frame's segment begins, which holds the height."""
+def _positions(data: memoryview) -> tuple[int, int]:
+    """Where the scan of a JPEG begins, and in the header before it the frame's segment, which holds the height."""
     position, frame = 2, 0
     while True:
         marker, size = struct.unpack_from(">xBH", data, position)

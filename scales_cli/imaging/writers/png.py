@@ -23,6 +23,8 @@ _ZLIB_HEADER = b"\x78\x01"
 _LAST_BLOCK = b"\x03\x00"  # of no bytes
 _ADLER_BASE = 65521
 
+Bytes = NDArray[np.uint8]
+
 
 class PngWriter:
     """Every row has the Paeth filter, and only runs of a byte are looked for (Z_RLE).
@@ -77,11 +79,11 @@ def _joined_adler(first: int, second: int, size: int) -> int:
     return high % _ADLER_BASE << 16 | low % _ADLER_BASE
 
 
-def _paeth(rows: Pixels, above: Pixels | None) -> NDArray[np.uint8]:
+def _paeth(rows: Pixels, above: Pixels | None) -> Bytes:
     """Bytes of the filtered rows. Paeth predicts a byte by the one of left, up and corner nearest to l + u - c.
 
-    In bytes without overflow: the distances are a = |u - c|, b = |l - c| and, where c lies between l and u, |a - b|;
-    elsewhere it is a + b, and the corner is never the nearest.
+    In bytes without overflow: the distances are |u - c|, |l - c| and, where c lies between l and u, the difference of
+    the two; elsewhere it is their sum, and the corner is never the nearest.
     """
     step = rows.shape[2] * rows.dtype.itemsize
     height, size = len(rows), rows.shape[1] * step
@@ -90,18 +92,36 @@ def _paeth(rows: Pixels, above: Pixels | None) -> NDArray[np.uint8]:
     if above is not None:
         padded[:1, step:] = _big_endian(above)
     here, left, up, corner = padded[1:, step:], padded[1:, :-step], padded[:-1, step:], padded[:-1, :-step]
-    low, high = np.minimum(left, up), np.maximum(left, up)
-    by_left = np.maximum(up, corner) - np.minimum(up, corner)
-    by_up = np.maximum(left, corner) - np.minimum(left, corner)
-    by_corner = np.maximum(by_left, by_up) - np.minimum(by_left, by_up)
-    at_corner = (low < corner) & (corner < high) & (by_corner < np.minimum(by_left, by_up))
-    nearest = np.where(at_corner, corner, np.where(by_left <= by_up, left, up))
+    by_left, by_up, low, high = np.empty((4, height, size), np.uint8)  # new arrays would cost more than the arithmetic
+    _distance(up, corner, by_left, scratch=low)
+    _distance(left, corner, by_up, scratch=low)
+    np.subtract(np.maximum(by_left, by_up, out=high), np.minimum(by_left, by_up, out=low), out=high)
+    at_corner = high < low
+    at_corner &= np.minimum(left, up, out=low) < corner
+    at_corner &= corner < np.maximum(left, up, out=high)
+    at_left = by_left <= by_up
+    nearest = _select(
+        at_corner, corner, _select(at_left, left, up, out=low, scratch=by_left), out=high, scratch=by_left
+    )
     filtered = np.empty((height, 1 + size), np.uint8)
     filtered[:, 0] = _PAETH
     np.subtract(here, nearest, out=filtered[:, 1:])
     return filtered
 
 
-def _big_endian(rows: Pixels) -> NDArray[np.uint8]:
+def _distance(first: Bytes, second: Bytes, out: Bytes, scratch: Bytes) -> None:
+    np.subtract(np.maximum(first, second, out=out), np.minimum(first, second, out=scratch), out=out)
+
+
+def _select(mask: NDArray[np.bool_], first: Bytes, second: Bytes, out: Bytes, scratch: Bytes) -> Bytes:
+    """`np.where` in vector instructions."""
+    np.negative(mask.view(np.uint8), out=scratch)
+    np.bitwise_xor(first, second, out=out)
+    out &= scratch
+    out ^= second
+    return out
+
+
+def _big_endian(rows: Pixels) -> Bytes:
     ordered = np.ascontiguousarray(rows, rows.dtype.newbyteorder(">"))
     return ordered.view(np.uint8).reshape(len(rows), -1)

@@ -9,6 +9,8 @@ import struct
 import zlib
 from typing import BinaryIO
 
+import numpy as np
+
 from scales_cli.imaging.metadata import native_tags, profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
@@ -35,7 +37,7 @@ class TiffWriter:
         stream.write(b"II" + struct.pack("<HHHQ", 43, 8, 0, 0) if self._big else b"II" + struct.pack("<HI", 42, 0))
 
     def encode(self, rows: Pixels, above: Pixels | None) -> bytes:
-        samples = rows.astype(rows.dtype.newbyteorder("<"))
+        samples = np.array(rows, rows.dtype.newbyteorder("<"), order="C")
         samples[:, 1:] -= rows[:, :-1]
         return zlib.compress(samples.data, _LEVEL)
 
