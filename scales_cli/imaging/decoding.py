@@ -33,6 +33,7 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.rows import Decoder, Rows, cmyk_rows, open_rows, read_samples, strips_of
 
 MAX_SIDE = 2**20
+
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
 
@@ -168,11 +169,12 @@ def _format(image: Image.Image) -> ImageFormat:
 def _with_late_chunks(stream: BinaryIO, image: Image.Image) -> Image.Image:
     """A PNG of this one's texts and EXIF, which may stand behind the pixels, without the pixels."""
     stream.seek(0)
-    kept = [stream.read(33)]  # signature and IHDR
+    kept, room = [stream.read(33)], MAX_PROFILE_BYTES  # signature and IHDR
     while len(start := stream.read(8)) == 8:
         size, name = int.from_bytes(start[:4], "big"), start[4:]
-        if name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt") and size <= MAX_PROFILE_BYTES:
+        if name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt") and size <= room:
             kept.append(start + stream.read(size + 4))
+            room -= size
         else:
             stream.seek(size + 4, os.SEEK_CUR)
     try:

