@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
-from scales_cli.engine.threads import JobPool, usable_cores
+from scales_cli.engine.resources import usable_cores
+from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling, choose_tiling, whole_image_bytes
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import PackedWeights

@@ -1,36 +1,13 @@
-"""The cores this process may use, and the pool that shares jobs out among them."""
+"""The pool that shares jobs out among threads."""
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def usable_cores() -> int:
-    """Cores by affinity, cut down by the cgroup's CPU quota (v2 `cpu.max`, v1 `cfs_quota_us`)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_quota(Path("/sys/fs/cgroup"))
-    return cores if quota == math.inf else max(1, min(cores, math.ceil(quota)))
-
-
-def _cgroup_quota(root: Path) -> float:
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-        return math.inf if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        pass
-    try:
-        quota_us = int((root / "cpu/cpu.cfs_quota_us").read_text())
-        return quota_us / int((root / "cpu/cpu.cfs_period_us").read_text()) if quota_us > 0 else math.inf
-    except (OSError, ValueError, ZeroDivisionError):
-        return math.inf
 
 
 class JobPool:

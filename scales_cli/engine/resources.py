@@ -1,0 +1,101 @@
+"""The cores and the memory this process may use, by the system, its affinity and its cgroups."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_UNKNOWN_AVAILABLE = 4 * 2**30
+_UNKNOWN_ANONYMOUS = 96 * 2**20
+
+
+def usable_cores() -> int:
+    """Cores by affinity, cut down by the cgroup's CPU quota (v2 `cpu.max`, v1 `cfs_quota_us`)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota(Path("/sys/fs/cgroup"))
+    return cores if quota == math.inf else max(1, min(cores, math.ceil(quota)))
+
+
+def _cgroup_quota(root: Path) -> float:
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+        return math.inf if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        pass
+    try:
+        quota_us = int((root / "cpu/cpu.cfs_quota_us").read_text())
+        return quota_us / int((root / "cpu/cpu.cfs_period_us").read_text()) if quota_us > 0 else math.inf
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
+
+
+def available_bytes() -> int:
+    """Memory that can be had without swapping, by the system and by every cgroup this process is in."""
+    free = _system_available()
+    return min([free, *_cgroup_available(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))])
+
+
+def anonymous_bytes() -> int:
+    """This process's own memory; a guess where the system does not tell."""
+    return _read_field(Path("/proc/self/status"), "RssAnon:") or _UNKNOWN_ANONYMOUS
+
+
+def _system_available() -> int:
+    if sys.platform == "win32":
+        return _windows_available()
+    if (available := _read_field(Path("/proc/meminfo"), "MemAvailable:")) is not None:
+        return available
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (ValueError, OSError, AttributeError):
+        return _UNKNOWN_AVAILABLE
+
+
+def _read_field(path: Path, name: str) -> int | None:
+    """Bytes of a line such as `MemAvailable:  123 kB`."""
+    try:
+        for line in path.read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def _cgroup_available(root: Path, membership: Path) -> Iterator[int]:
+    """Room left under the limits of the process's cgroup and those above it (v2 `memory.max`, v1 `limit_in_bytes`)."""
+    names = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        lines = []
+    paths = {"/"} | {line.split(":", 2)[2] for line in lines if line.count(":") >= 2}
+    for base in (root, root / "memory"):
+        for path in paths:
+            folder = base / path.lstrip("/")
+            for level in (folder, *(item for item in folder.parents if item.is_relative_to(base))):
+                for limit, usage in names:
+                    try:
+                        yield max(int((level / limit).read_text()) - int((level / usage).read_text()), 0)
+                    except (OSError, ValueError):
+                        continue
+
+
+def _windows_available() -> int:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "available", "a", "b", "c", "d", "e")),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    windows = getattr(ctypes, "windll", None)
+    if windows is None or not windows.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return _UNKNOWN_AVAILABLE
+    return int(status.available)

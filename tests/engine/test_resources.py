@@ -1,0 +1,57 @@
+"""Usable cores and memory, as cgroups and the system limit them."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from scales_cli.engine import resources
+from scales_cli.engine.resources import anonymous_bytes, available_bytes, usable_cores
+
+
+@pytest.mark.parametrize(("content", "quota"), [("max 100000", math.inf), ("150000 100000", 1.5), ("", math.inf)])
+def test_cgroup_quota_is_read(content: str, quota: float, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(content)
+    assert resources._cgroup_quota(tmp_path) == quota
+
+
+def test_usable_cores_respects_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "_cgroup_quota", lambda root: 0.5)
+    assert usable_cores() == 1
+    monkeypatch.setattr(resources, "_cgroup_quota", lambda root: math.inf)
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_cgroups_above_limit_memory_too(tmp_path: Path) -> None:
+    inner = tmp_path / "user" / "job"
+    inner.mkdir(parents=True)
+    (tmp_path / "membership").write_text("0::/user/job\n")
+    assert list(resources._cgroup_available(tmp_path, tmp_path / "membership")) == []
+    for folder, limit, usage in [(inner, "max", "10"), (inner.parent, "1000", "400")]:
+        (folder / "memory.max").write_text(limit)
+        (folder / "memory.current").write_text(usage)
+    assert list(resources._cgroup_available(tmp_path, tmp_path / "membership")) == [600]
+
+
+def test_cgroups_of_the_first_version_limit_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "memory" / "job"
+    folder.mkdir(parents=True)
+    (tmp_path / "membership").write_text("4:memory:/job\n2:cpu:/other\n")
+    (folder / "memory.limit_in_bytes").write_text("5000")
+    (folder / "memory.usage_in_bytes").write_text("6000")
+    assert list(resources._cgroup_available(tmp_path, tmp_path / "membership")) == [0]
+
+
+def test_available_bytes_is_the_tightest_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "_cgroup_available", lambda root, membership: iter([2**40, 12345]))
+    assert available_bytes() == 12345
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no process's own memory")
+def test_anonymous_bytes_grows_with_what_is_allocated() -> None:
+    before = anonymous_bytes()
+    held = bytearray(os.urandom(2**20)) * 64
+    assert anonymous_bytes() - before == pytest.approx(len(held), rel=0.1)
