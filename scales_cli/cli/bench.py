@@ -5,7 +5,8 @@ the extremes; null stands for what could not be measured.
 
     version     1
     scale       of the models
-    machine     cpu, cores, system, isa (of scales' kernels), versions (of installed runtimes)
+    machine     cpu, cores, system, isa (of scales' kernels), limits (environment variables that narrow
+                instruction sets), versions (of installed runtimes)
     skipped     contender -> why it did not take part
     contests    one for each model, size and number of threads, all of whose rows were timed in turn:
       model, trained (false: seeded random weights), width, height (of the LR picture), threads, rounds
@@ -37,6 +38,11 @@ import typer
 from scales_cli.cli.options import JsonOpt, QuietOpt, ScaleOpt
 
 MAX_SIDE = 2**15
+AGAINST = (
+    "The same network in full precision: torch-fp32, torch-bf16, openvino-fp32, openvino-bf16, openvino-int8, "
+    "onnxruntime. The same binary network: openvino-binary. Smaller ones: fsrcnn, espcn. Interpolation: bicubic, "
+    "lanczos. The whole program: upscale."
+)
 
 
 def parse_sizes(text: str) -> tuple[tuple[int, int], ...]:
@@ -67,15 +73,7 @@ def bench(
     threads: Annotated[
         Any, typer.Option("-t", "--threads", parser=parse_threads, metavar="N,...", help="Numbers of threads.")
     ] = "1",
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="Contenders: the same network in full precision in other runtimes, "
-            "smaller networks, interpolations, and the whole program.",
-            show_default="all",
-        ),
-    ] = None,
+    against: Annotated[str | None, typer.Option(metavar="NAME,...", help=AGAINST, show_default="all")] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="HR pictures to score, and to calibrate int8 on.")
     ] = None,

@@ -4,7 +4,7 @@
     parameters = full-precision parameters + binary parameters / 32
 
 Convolutions only: weights, and the biases of full-precision ones. Scales, thresholds, gates and activations are left
-out, as in the published tables.
+out, as in the published tables. 8 and 16 bits count as full precision.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def test_bench_prints_json(folder, model, capsys):
     assert err == ""
     report = json.loads(out)
     assert (report["scale"], report["skipped"]) == (2, {})
-    assert {"cpu", "cores", "isa", "system", "versions"} == set(report["machine"])
+    assert {"cpu", "cores", "isa", "limits", "system", "versions"} == set(report["machine"])
     contests = report["contests"]
     assert [(item["width"], item["height"], item["threads"]) for item in contests] == [(16, 12, 1), (16, 12, 2)]
     assert all(item["trained"] and item["rounds"] == 2 for item in contests)
@@ -116,4 +116,18 @@ def test_bench_ends_on_ctrl_c(folder, tmp_path):
         assert time.perf_counter() - started < 2
     assert (process.returncode, out, err) == (130, b"", b"scales: interrupted\n")
     assert list(scratch.iterdir()) == []
-    assert str(scratch) not in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
+    assert not [path for path in Path("/proc").glob("[0-9]*/environ") if str(scratch) in environment_of(path)]
+
+
+def environment_of(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def test_bench_help_names_every_contender(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["bench", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert not [name for name in registry.CONTENDERS if name not in out]

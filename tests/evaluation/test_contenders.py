@@ -129,9 +129,9 @@ def test_choose_names_what_is_missing(monkeypatch, lacking):
     names = [contender.name for contender in chosen]
     assert names.count("bicubic") == 1
     assert {
-        "nothing": ["openvino-fp32", "fsrcnn openvino", "fsrcnn onnxruntime", "bicubic"],
-        "openvino": ["fsrcnn onnxruntime", "bicubic"],
-        "onnx": ["fsrcnn torch", "bicubic"],
+        "nothing": ["openvino-fp32", "fsrcnn (openvino)", "fsrcnn (onnxruntime)", "bicubic"],
+        "openvino": ["fsrcnn (onnxruntime)", "bicubic"],
+        "onnx": ["fsrcnn (torch)", "bicubic"],
         "torch": ["bicubic"],
     }[lacking] == names
     assert ("openvino-fp32" in missing) == (lacking != "nothing")

@@ -46,9 +46,9 @@ def _twin(name: str, build: Callable[[Task], Runner], requires: tuple[str, ...],
 def _small(name: NetworkName, step: Step, convs: Callable[[NetworkSpec], list[Conv]]) -> tuple[Contender, ...]:
     """In both fast runtimes: now one, now the other is the faster."""
     return (
-        Contender(f"{name} openvino", partial(OpenVinoNetwork, name=name), ("openvino", *EXPORT), (step,), convs),
-        Contender(f"{name} onnxruntime", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), (step,), convs),
-        Contender(f"{name} torch", partial(TorchNetwork, name=name), ("torch",), (), convs, fallback=True),
+        Contender(f"{name} (openvino)", partial(OpenVinoNetwork, name=name), ("openvino", *EXPORT), (step,), convs),
+        Contender(f"{name} (onnxruntime)", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), (step,), convs),
+        Contender(f"{name} (torch)", partial(TorchNetwork, name=name), ("torch",), (), convs, fallback=True),
     )
 
 
