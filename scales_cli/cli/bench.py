@@ -92,13 +92,13 @@ def bench(
     """Time models against other runtimes and networks, each in a process of its own, in turn."""
     from scales_cli.cli.console import print_json, progress_bar, say
     from scales_cli.evaluation.bench import Settings, run_bench
-    from scales_cli.evaluation.contenders.registry import CONTENDERS, QUICK
+    from scales_cli.evaluation.contenders.registry import CONTENDERS, quick_names
 
     if plot is not None:
         from scales_cli.evaluation.plot import check_plot
 
         check_plot(plot)
-    names = QUICK if quick else tuple(CONTENDERS)
+    names = quick_names() if quick else tuple(CONTENDERS)
     settings = Settings(
         models=tuple(dict.fromkeys(model or ["tiny"])),
         scale=scale,

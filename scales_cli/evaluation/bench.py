@@ -123,15 +123,14 @@ class Report:
         for contest in self.contests:
             groups[contest.model, contest.threads].append(contest)
         for (model, threads), contests in groups.items():
-            first, *_, last = sorted([*contests, contests[0]], key=lambda contest: contest.pixels)
-            if first.pixels == last.pixels:
+            small, large = (pick(contests, key=lambda contest: contest.pixels) for pick in (min, max))
+            if small.pixels == large.pixels:
                 continue
-            small = {row.contender: row for row in first.rows}
-            for row in last.rows:
-                if row.contender in small:
-                    before, after = small[row.contender].ns_per_pixel.median, row.ns_per_pixel.median
-                    total = after * last.pixels - before * first.pixels
-                    yield Marginal(model, threads, row.contender, total / (last.pixels - first.pixels))
+            before = {row.contender: row.ns_per_pixel.median for row in small.rows}
+            for row in large.rows:
+                if row.contender in before:
+                    total = row.ns_per_pixel.median * large.pixels - before[row.contender] * small.pixels
+                    yield Marginal(model, threads, row.contender, total / (large.pixels - small.pixels))
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def run_bench(
                 )
                 for name, reason in failed.items():
                     skip(name, reason)
-                report.contests.append(contest(model, size, threads, measurements, psnr))
+                report.contests.append(summarize(model, size, threads, measurements, psnr))
     return report
 
 
@@ -233,7 +232,7 @@ class _Prepared:
         return self._failures
 
 
-def contest(
+def summarize(
     model: Model, size: tuple[int, int], threads: int, measurements: list[Measurement], psnr: dict[str, float]
 ) -> Contest:
     baseline = next((item for item in measurements if item.contender is SCALES), None)

@@ -48,6 +48,14 @@ def test_bench_prints_tables(folder, capsys, monkeypatch):
     assert "scales-base-x4" in out
 
 
+def test_bench_quick_needs_no_runtime(folder, capsys, monkeypatch):
+    monkeypatch.setattr(registry, "find_spec", lambda module: None)
+    assert main(["bench", "--quick", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["contender"] for row in report["contests"][0]["rows"]] == ["scales", "bicubic"]
+    assert {"openvino-fp32", "onnxruntime", "torch-fp32"} < set(report["skipped"])
+
+
 def test_bench_says_what_is_missing(folder, capsys, monkeypatch):
     monkeypatch.setattr(registry, "find_spec", lambda module: None)
     assert main([*SMALL, "--against", "torch-fp32,openvino-binary"]) == 0

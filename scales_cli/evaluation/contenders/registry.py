@@ -72,7 +72,13 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "lanczos": (Contender("lanczos", Lanczos),),
     "upscale": (Contender(PROGRAM, Upscale),),
 }
-QUICK = ("openvino-fp32", "openvino-bf16", "onnxruntime", "fsrcnn", "bicubic")
+
+
+def quick_names() -> tuple[str, ...]:
+    """What is fast to set up and to run: torch only where no other runtime is installed."""
+    fast = ("openvino-fp32", "openvino-bf16", "onnxruntime")
+    slow = () if find_spec("openvino") or find_spec("onnxruntime") else ("torch-fp32",)
+    return (*fast, *slow, "fsrcnn", "bicubic")
 
 
 def choose(names: Iterable[str]) -> tuple[list[Contender], dict[str, str]]:
