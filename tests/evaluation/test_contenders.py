@@ -40,6 +40,20 @@ def test_openvino_computes_what_torch_does(exported, name):
     np.testing.assert_allclose(OpenVinoNetwork(exported, name).run(), expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("name", ["twin", "fsrcnn"])
+def test_openvino_fuses_activations(exported, name):
+    """As a rival it gets the form that it runs fastest."""
+    openvino = pytest.importorskip("openvino")
+    from scales_cli.evaluation.contenders.openvino_runtime import read_model
+
+    model = read_model(exported.exports / f"{name}.onnx")
+    model.reshape([1, 1, exported.height, exported.width])
+    compiled = openvino.Core().compile_model(model, "CPU").get_runtime_model()
+    layers = {node.get_rt_info()["layerType"].value for node in compiled.get_ordered_ops()}
+    assert "Convolution" in layers
+    assert "PRelu" not in layers
+
+
 @pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn"])
 def test_onnxruntime_computes_what_torch_does(exported, name):
     pytest.importorskip("onnxruntime")

@@ -44,11 +44,9 @@ class OpenVinoNetwork(OpenVinoModel):
     """An exported network: `twin`, `fsrcnn`, `espcn` (ONNX), or `twin-int8` (IR)."""
 
     def __init__(self, task: Task, name: NetworkName | Literal["twin-int8"], precision: str | None = "f32") -> None:
-        import openvino
-
         files = [path for path in task.exports.glob(f"{name}.*") if path.suffix in (".onnx", ".xml", ".bin")]
         model = next(path for path in files if path.suffix in (".onnx", ".xml"))
-        super().__init__(task, openvino.Core().read_model(model), precision)
+        super().__init__(task, read_model(model), precision)
         self.model_bytes = sum(path.stat().st_size for path in files)
 
 
@@ -58,6 +56,19 @@ class OpenVinoBinary(OpenVinoModel):
     def __init__(self, task: Task) -> None:
         super().__init__(task, binary_model(PackedWeights.load(task.model)), "f32")
         self.model_bytes = task.model.stat().st_size
+
+
+def read_model(path: Path) -> Any:
+    """An exported model with the slopes of each PReLU as a vector: only so is it fused into the convolution before."""
+    import openvino
+    from openvino import opset13
+
+    model = openvino.Core().read_model(path)
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "PRelu" and node.input_value(1).get_node().get_type_name() == "Constant":
+            slopes = np.ascontiguousarray(node.input_value(1).get_node().get_data().reshape(-1))
+            node.input(1).replace_source_output(opset13.constant(slopes).output(0))
+    return model
 
 
 def binary_model(weights: PackedWeights) -> Any:
@@ -121,6 +132,5 @@ def quantize(source: Path, target: Path, crops: NDArray[np.float32]) -> None:
     import openvino
 
     nncf.set_log_level(logging.ERROR)
-    model = openvino.Core().read_model(source)
-    quantized = nncf.quantize(model, nncf.Dataset(list(crops)), subset_size=len(crops))
+    quantized = nncf.quantize(read_model(source), nncf.Dataset(list(crops)), subset_size=len(crops))
     openvino.save_model(quantized, target, compress_to_fp16=False)
