@@ -15,7 +15,12 @@ PACKAGE = Path(scales_cli.__file__).parent
 # A package may import those to its right and what everything may use.
 CHAIN = ("cli", "training", "evaluation", "pipeline", "engine", "weights")
 FOR_ALL = ("imaging", "config", "errors")
-BESIDE = {"training": ("networks", "layers"), "engine": ("networks", "layers"), "networks": ("layers",)}
+BESIDE = {
+    "training": ("networks", "layers"),
+    "evaluation": ("networks",),  # the bench's rivals
+    "engine": ("networks", "layers"),
+    "networks": ("layers",),
+}
 ALLOWED = {
     **{name: set(CHAIN[i:]) | set(BESIDE.get(name, ())) | set(FOR_ALL) for i, name in enumerate(CHAIN)},
     "networks": {"networks", "layers", *FOR_ALL},
@@ -78,7 +83,11 @@ def test_torch_is_imported_where_it_is_needed(path):
     parts = path.relative_to(PACKAGE).parts
     if parts[0] in TORCH or "/".join(parts) in TORCH_FILES:
         return
-    heavy = {name for name in imports(path, on_import_only=True) if name.split(".")[0] in ("torch", "cv2")}
+    heavy = {
+        name
+        for name in imports(path, on_import_only=True)
+        if name.split(".")[0] in ("torch", "cv2", "openvino", "onnxruntime", "nncf")
+    }
     assert not heavy
 
 
@@ -114,7 +123,9 @@ def test_import_of_the_package_costs_nothing():
     assert not loaded_by("import scales_cli") & {"torch", "cv2", "PIL", "numpy", "typer", "rich", "safetensors"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["upscale", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["upscale", "--help"], ["train", "--help"], ["bench", "--help"]]
+)
 def test_help_imports_no_libraries(arguments):
     loaded = loaded_by(f"from scales_cli.cli.app import main\nmain({arguments})")
     assert not loaded & {"torch", "cv2", "PIL", "numpy", "safetensors"}

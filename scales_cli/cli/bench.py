@@ -1,0 +1,128 @@
+"""`scales bench`.
+
+With `--json`, one object on standard output. A spread is {"median", "low", "high"} over the rounds, low and high being
+the extremes; null stands for what could not be measured.
+
+    version     1
+    scale       of the models
+    machine     cpu, cores, system, isa (of scales' kernels), limits (environment variables that narrow
+                instruction sets), versions (of installed runtimes)
+    skipped     contender -> why it did not take part
+    contests    one for each model, size and number of threads, all of whose rows were timed in turn:
+      model, trained (false: seeded random weights), width, height (of the LR picture), threads, rounds
+      rows
+        contender
+        ns_per_pixel                  spread; nanoseconds for each LR pixel
+        times_scales                  spread; its time over that of scales in the same round
+        output_megapixels_per_second  from the median
+        busy_cores                    processor time over time
+        peak_memory                   bytes; largest resident set of its process, libraries included
+        model_bytes                   what it loads
+        cost                          parameters, and operations for 320 x 180 LR pixels; see `evaluation/cost.py`
+        psnr                          dB on the luma of --data; null without it, and for networks that are not trained
+      layer     one fused binary layer on one thread (null for more threads):
+        ns_per_pixel, macs_per_second       spreads
+        peak_macs_per_second                spread; xor, popcount and add on registers, measured before each run
+        fraction                            spread; of the peak
+    marginals   model, threads, contender, ns_per_pixel: (time of the largest - time of the smallest picture) / pixels
+                between them, from medians
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scales_cli.cli.options import JsonOpt, QuietOpt, ScaleOpt
+
+MAX_SIDE = 2**15
+AGAINST = (
+    "The same network in full precision: torch-fp32, torch-bf16, openvino-fp32, openvino-bf16, openvino-int8, "
+    "onnxruntime. The same binary network: openvino-binary. Smaller ones: fsrcnn, espcn. Interpolation: bicubic, "
+    "lanczos. The whole program: upscale."
+)
+
+
+def parse_sizes(text: str) -> tuple[tuple[int, int], ...]:
+    sizes = []
+    for part in text.split(","):
+        width, _, height = part.partition("x")
+        if not (width.isdecimal() and height.isdecimal() and all(2 <= int(n) <= MAX_SIDE for n in (width, height))):
+            raise typer.BadParameter(f"{part!r} is not a size like 480x270")
+        sizes.append((int(width), int(height)))
+    return tuple(dict.fromkeys(sizes))
+
+
+def parse_threads(text: str) -> tuple[int, ...]:
+    if not all(part.isdecimal() and 1 <= int(part) <= 1024 for part in text.split(",")):
+        raise typer.BadParameter(f"{text!r} is not a list like 1,2")
+    return tuple(dict.fromkeys(map(int, text.split(","))))
+
+
+def bench(
+    model: Annotated[
+        list[str] | None,
+        typer.Option("-m", "--model", metavar="NAME|FILE", help="A model; may be repeated.", show_default="tiny"),
+    ] = None,
+    scale: ScaleOpt = 4,
+    size: Annotated[
+        Any, typer.Option("--size", parser=parse_sizes, metavar="WxH,...", help="LR sizes.", show_default="480x270")
+    ] = None,
+    threads: Annotated[
+        Any, typer.Option("-t", "--threads", parser=parse_threads, metavar="N,...", help="Numbers of threads.")
+    ] = "1",
+    against: Annotated[str | None, typer.Option(metavar="NAME,...", help=AGAINST, show_default="all")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="HR pictures to score, and to calibrate int8 on.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=1000, metavar="N", help="Runs of each.", show_default="5")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png|svg", help="Draw time and memory against size.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Done in 20 seconds: a small picture, few contenders.")
+    ] = False,
+    quiet: QuietOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Time models against other runtimes and networks, each in a process of its own, in turn."""
+    from scales_cli.cli.console import print_json, progress_bar, say
+    from scales_cli.evaluation.bench import Settings, run_bench
+    from scales_cli.evaluation.contenders.registry import CONTENDERS, quick_names
+
+    if plot is not None:
+        from scales_cli.evaluation.plot import check_plot
+
+        check_plot(plot)
+    names = quick_names() if quick else tuple(CONTENDERS)
+    settings = Settings(
+        models=tuple(dict.fromkeys(model or ["tiny"])),
+        scale=scale,
+        sizes=size or ((240, 136) if quick else (480, 270),),
+        threads=threads,
+        against=names if against is None else tuple(filter(None, against.split(","))),
+        data=data,
+        rounds=rounds or (3 if quick else 5),
+        seconds=12 if quick else float("inf"),
+    )
+
+    def skipping(contender: str, reason: str) -> None:
+        if not quiet:
+            say(f"scales: skipped {contender}: {reason}")
+
+    with progress_bar("timing", quiet=quiet) as progress:
+        report = run_bench(settings, progress=progress or (lambda fraction: None), skipping=skipping)
+    if plot is not None:
+        from scales_cli.evaluation.plot import plot as draw
+
+        draw(report, plot)
+    if as_json:
+        print_json(report.to_dict())
+    elif not quiet:
+        from scales_cli.cli.bench_tables import print_report
+
+        print_report(report)

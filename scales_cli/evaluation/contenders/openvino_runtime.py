@@ -1,0 +1,136 @@
+"""Networks in OpenVINO: full precision, quantized to 8 bits, and with its own binary convolution."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.errors import ScalesError
+from scales_cli.evaluation.contenders.base import Runner, Task
+from scales_cli.evaluation.contenders.torch_runtime import NetworkName
+from scales_cli.weights.packed import PackedWeights
+
+
+class OpenVinoModel(Runner):
+    """A model compiled for pictures of the task's size. `precision` is f32, bf16, or None for OpenVINO's own choice."""
+
+    def __init__(self, task: Task, model: Any, precision: str | None) -> None:
+        import openvino
+
+        core = openvino.Core()
+        if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise ScalesError("this CPU computes nothing in bfloat16")
+        model.reshape([1, 1, task.height, task.width])
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": task.threads,
+            "NUM_STREAMS": 1,
+        }
+        if precision:
+            options["INFERENCE_PRECISION_HINT"] = precision
+        self._request = core.compile_model(model, "CPU", options).create_infer_request()
+        self._planes = task.planes()[None]
+
+    def run(self) -> Any:
+        outputs = self._request.infer([self._planes], share_inputs=True, share_outputs=True)
+        return outputs[0][0]
+
+
+class OpenVinoNetwork(OpenVinoModel):
+    """An exported network: `twin`, `fsrcnn`, `espcn` (ONNX), or `twin-int8` (IR)."""
+
+    def __init__(self, task: Task, name: NetworkName | Literal["twin-int8"], precision: str | None = "f32") -> None:
+        files = [path for path in task.exports.glob(f"{name}.*") if path.suffix in (".onnx", ".xml", ".bin")]
+        model = next(path for path in files if path.suffix in (".onnx", ".xml"))
+        super().__init__(task, read_model(model), precision)
+        self.model_bytes = sum(path.stat().st_size for path in files)
+
+
+class OpenVinoBinary(OpenVinoModel):
+    """The packed network itself, its binary layers as FakeQuantize (the thresholds) and BinaryConvolution."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, binary_model(PackedWeights.load(task.model)), "f32")
+        self.model_bytes = task.model.stat().st_size
+
+
+def read_model(path: Path) -> Any:
+    """An exported model with the slopes of each PReLU as a vector: only so is it fused into the convolution before."""
+    import openvino
+    from openvino import opset13
+
+    model = openvino.Core().read_model(path)
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "PRelu" and node.input_value(1).get_node().get_type_name() == "Constant":
+            slopes = np.ascontiguousarray(node.input_value(1).get_node().get_data().reshape(-1))
+            node.input(1).replace_source_output(opset13.constant(slopes).output(0))
+    return model
+
+
+def binary_model(weights: PackedWeights) -> Any:
+    """Packed weights as an OpenVINO model, [1, 1, H, W] -> [1, 1, sH, sW]: the equations of `weights.packed`."""
+    import openvino
+    from openvino import opset1, opset13
+
+    def per_channel(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values.reshape(1, -1, 1, 1)
+
+    def conv(x: Any, weight: NDArray[np.float32], pad: int) -> Any:
+        return opset13.convolution(x, weight, [1, 1], [pad, pad], [pad, pad], [1, 1])
+
+    def layer(x: Any, index: int) -> Any:
+        threshold = per_channel(weights.threshold[index])
+        bits = opset13.fake_quantize(x, threshold, threshold, np.float32(0), np.float32(1), 2)
+        pads = [1, 1]
+        branch = opset1.binary_convolution(
+            bits, binary_filters(weights.bits[index]), pads, pads, pads, pads, "xnor-popcount", 0.0
+        )
+        spatial = conv(x, weights.spatial[index].reshape(1, -1, 1, 1), 0)
+        spatial = opset13.sigmoid(opset13.add(spatial, weights.spatial_bias[index].reshape(1, 1, 1, 1)))
+        taps = weights.channel[index].reshape(1, 1, 1, -1)
+        means = opset13.reshape(opset13.reduce_mean(x, [2, 3], True), [1, 1, 1, -1], False)
+        reach = taps.shape[-1] // 2
+        gate = opset13.sigmoid(opset13.convolution(means, taps, [1, 1], [0, reach], [0, reach], [1, 1]))
+        gate = opset13.multiply(opset13.reshape(gate, [1, -1, 1, 1], False), per_channel(weights.scale[index]))
+        branch = opset13.multiply(opset13.multiply(branch, spatial), gate)
+        branch = opset13.subtract(branch, per_channel(weights.shift_in[index]))
+        branch = opset13.prelu(branch, weights.slope[index])
+        return opset13.add(x, opset13.add(branch, per_channel(weights.shift_out[index])))
+
+    luma = opset13.parameter([1, 1, -1, -1], np.float32)
+    scaled = opset13.subtract(opset13.multiply(luma, np.float32(4)), np.float32(2))
+    head = opset13.add(conv(scaled, weights.head_weight, 1), per_channel(weights.head_bias))
+    x = head
+    for index in range(weights.spec.n_convs):
+        x = layer(x, index)
+    out = opset13.add(conv(opset13.add(x, head), weights.tail_weight, 1), per_channel(weights.tail_bias))
+    out = opset13.depth_to_space(out, "depth_first", weights.spec.scale)
+    return openvino.Model([opset13.result(out)], [luma])
+
+
+def binary_filters(words: NDArray[np.uint64]) -> Any:
+    """Words [Co, 3, 3, Ci / 64] as a u1 constant [Co, Ci, 3, 3].
+
+    The CPU plugin reads the lowest bit of a byte first, but constants are made with the highest first.
+    """
+    import openvino
+    from openvino import opset13
+
+    bits = np.unpackbits(words.astype("<u8").view(np.uint8), axis=-1, bitorder="little")
+    bits = np.moveaxis(bits, -1, 1)
+    swapped = np.ascontiguousarray(bits).reshape(-1, 8)[:, ::-1].reshape(bits.shape)
+    return opset13.constant(np.ascontiguousarray(swapped), dtype=openvino.Type.u1)
+
+
+def quantize(source: Path, target: Path, crops: NDArray[np.float32]) -> None:
+    """Post-training quantization to 8 bits by NNCF; `crops` are luma [N, 1, 1, h, w] to calibrate on."""
+    import nncf
+    import openvino
+
+    nncf.set_log_level(logging.ERROR)
+    quantized = nncf.quantize(read_model(source), nncf.Dataset(list(crops)), subset_size=len(crops))
+    openvino.save_model(quantized, target, compress_to_fp16=False)

@@ -1,0 +1,96 @@
+"""All contenders by the names that `scales bench --against` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+
+from scales_cli.config import NetworkSpec
+from scales_cli.errors import UsageError
+from scales_cli.evaluation.contenders.base import Runner, Task
+from scales_cli.evaluation.contenders.native import Bicubic, BinaryLayer, Lanczos, NativeNetwork, Upscale
+from scales_cli.evaluation.contenders.onnx_runtime import OnnxNetwork
+from scales_cli.evaluation.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
+from scales_cli.evaluation.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
+from scales_cli.evaluation.contenders.torch_runtime import NetworkName, TorchNetwork
+from scales_cli.evaluation.cost import Conv, espcn, fsrcnn, srresnet
+
+INSTALL = 'pip install "scales-cli[bench]"'
+EXPORT = ("torch", "onnx")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`build` and `steps` run in other processes; without the modules it `requires` they cannot.
+
+    A `fallback` takes part only where all others of its name are missing.
+    """
+
+    name: str
+    build: Callable[[Task], Runner]
+    requires: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    convs: Callable[[NetworkSpec], list[Conv]] | None = None
+    fallback: bool = False
+
+    def missing(self) -> list[str]:
+        return [module for module in self.requires if find_spec(module) is None]
+
+
+def _twin(name: str, build: Callable[[Task], Runner], requires: tuple[str, ...], *steps: Step) -> tuple[Contender, ...]:
+    return (Contender(name, build, requires, steps, lambda spec: srresnet(replace(spec, conv="float"))),)
+
+
+def _small(name: NetworkName, step: Step, convs: Callable[[NetworkSpec], list[Conv]]) -> tuple[Contender, ...]:
+    """In both fast runtimes: now one, now the other is the faster."""
+    return (
+        Contender(f"{name} (openvino)", partial(OpenVinoNetwork, name=name), ("openvino", *EXPORT), (step,), convs),
+        Contender(f"{name} (onnxruntime)", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), (step,), convs),
+        Contender(f"{name} (torch)", partial(TorchNetwork, name=name), ("torch",), (), convs, fallback=True),
+    )
+
+
+_openvino, _torch = partial(OpenVinoNetwork, name="twin"), partial(TorchNetwork, name="twin")
+_int8 = partial(OpenVinoNetwork, name="twin-int8", precision=None)
+
+PROGRAM = "scales upscale"
+SCALES = Contender("scales", NativeNetwork, convs=srresnet)
+LAYER = Contender("binary layer", BinaryLayer)
+CONTENDERS: dict[str, tuple[Contender, ...]] = {
+    "torch-fp32": _twin("torch-fp32", _torch, ("torch",)),
+    "torch-bf16": _twin("torch-bf16", partial(_torch, dtype="bfloat16"), ("torch",)),
+    "openvino-fp32": _twin("openvino-fp32", _openvino, ("openvino", *EXPORT), export_twin),
+    "openvino-bf16": _twin("openvino-bf16", partial(_openvino, precision="bf16"), ("openvino", *EXPORT), export_twin),
+    "openvino-int8": _twin("openvino-int8", _int8, ("openvino", "nncf", *EXPORT), export_twin, quantize_twin),
+    "openvino-binary": (Contender("openvino-binary", OpenVinoBinary, ("openvino",), convs=srresnet),),
+    "onnxruntime": _twin("onnxruntime", partial(OnnxNetwork, name="twin"), ("onnxruntime", *EXPORT), export_twin),
+    "fsrcnn": _small("fsrcnn", export_fsrcnn, lambda spec: fsrcnn()),
+    "espcn": _small("espcn", export_espcn, lambda spec: espcn(spec.scale)),
+    "bicubic": (Contender("bicubic", Bicubic),),
+    "lanczos": (Contender("lanczos", Lanczos),),
+    "upscale": (Contender(PROGRAM, Upscale),),
+}
+
+
+def quick_names() -> tuple[str, ...]:
+    """What is fast to set up and to run: torch only where no other runtime is installed."""
+    fast = ("openvino-fp32", "openvino-bf16", "onnxruntime")
+    slow = () if find_spec("openvino") or find_spec("onnxruntime") else ("torch-fp32",)
+    return (*fast, *slow, "fsrcnn", "bicubic")
+
+
+def choose(names: Iterable[str]) -> tuple[list[Contender], dict[str, str]]:
+    """The contenders of these names that can run here, and why the others cannot, by contender."""
+    chosen: list[Contender] = []
+    missing: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        if name not in CONTENDERS:
+            raise UsageError(f"no contender {name!r}", f"known are {', '.join(CONTENDERS)}")
+        able = [item for item in CONTENDERS[name] if not item.missing()]
+        chosen += [item for item in able if not item.fallback] or able
+        for item in CONTENDERS[name]:
+            if item.missing() and not item.fallback:
+                missing[item.name] = f"{', '.join(item.missing())} not installed: {INSTALL}"
+    return chosen, missing

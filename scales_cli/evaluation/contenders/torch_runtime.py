@@ -1,0 +1,69 @@
+"""Full-precision networks in torch, and their export for the other runtimes."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+from scales_cli.config import NetworkSpec
+from scales_cli.evaluation.contenders.base import Runner, Task
+
+NetworkName = Literal["twin", "fsrcnn", "espcn"]
+
+
+def build(name: NetworkName, spec: NetworkSpec) -> Any:
+    """A module with seeded random weights, [1, 1, H, W] -> [1, 1, sH, sW].
+
+    The twin is the network of `spec` with every binary layer in full precision: 3x3 convolution, PReLU and skip.
+    """
+    import torch
+
+    from scales_cli.networks.build import build_network
+    from scales_cli.networks.espcn import ESPCN
+    from scales_cli.networks.fsrcnn import FSRCNN
+
+    torch.manual_seed(0)
+    if name == "twin":
+        network: Any = build_network(dataclasses.replace(spec, conv="float", conv_options={}))
+        network.forward = network.residual
+    else:
+        network = {"fsrcnn": FSRCNN, "espcn": ESPCN}[name](spec.scale)
+    return network.eval().requires_grad_(False)
+
+
+def export(name: NetworkName, spec: NetworkSpec, path: Path) -> None:
+    """Writes the network as ONNX, for pictures of any size."""
+    import torch
+
+    with warnings.catch_warnings():  # the exporter that needs no further package is deprecated
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            build(name, spec),
+            (torch.rand(1, 1, 16, 16),),
+            path,
+            dynamo=False,
+            input_names=["luma"],
+            output_names=["out"],
+            dynamic_axes={"luma": {2: "h", 3: "w"}, "out": {2: "sh", 3: "sw"}},
+        )
+
+
+class TorchNetwork(Runner):
+    """Eager, channels last, which is the faster layout."""
+
+    def __init__(self, task: Task, name: NetworkName, dtype: str = "float32") -> None:
+        import torch
+
+        torch.set_num_threads(task.threads)
+        layout = {"dtype": getattr(torch, dtype), "memory_format": torch.channels_last}
+        self._network = build(name, task.spec).to(**layout)
+        self._planes = torch.from_numpy(task.planes()[None]).to(**layout)
+        self.model_bytes = sum(item.numel() * item.element_size() for item in self._network.parameters())
+
+    def run(self) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self._network(self._planes)[0].float().numpy()

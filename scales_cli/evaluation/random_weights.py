@@ -1,0 +1,35 @@
+"""Packed weights without a training, for timing sizes that have none yet."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.config import NetworkSpec
+from scales_cli.weights.packed import PackedWeights
+
+
+def random_weights(spec: NetworkSpec, seed: int = 0) -> PackedWeights:
+    """Of trained magnitudes, so that features stay finite and every activation and gate does its work."""
+    rng = np.random.default_rng(seed)
+    layers, feats, outputs = spec.n_convs, spec.n_feats, spec.colors * spec.scale**2
+
+    def normal(*shape: int, std: float, mean: float = 0.0) -> NDArray[np.float32]:
+        return rng.normal(mean, std, shape).astype(np.float32)
+
+    return PackedWeights(
+        spec=spec,
+        head_weight=normal(feats, spec.colors, 3, 3, std=0.2),
+        head_bias=normal(feats, std=0.1),
+        bits=rng.integers(0, 2**64, (layers, feats, 3, 3, feats // 64), dtype=np.uint64),
+        threshold=normal(layers, feats, std=0.2),
+        scale=np.abs(normal(layers, feats, std=0.02)),
+        spatial=normal(layers, feats, std=0.2),
+        spatial_bias=normal(layers, std=0.5),
+        channel=normal(layers, 5, std=0.5),
+        shift_in=normal(layers, feats, std=0.1),
+        slope=normal(layers, feats, std=0.4, mean=0.25),
+        shift_out=normal(layers, feats, std=0.1),
+        tail_weight=normal(outputs, feats, 3, 3, std=0.02),
+        tail_bias=normal(outputs, std=0.02),
+    )

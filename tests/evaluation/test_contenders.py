@@ -1,0 +1,166 @@
+"""What is timed is the same network: every runtime gives what torch, or the native engine, gives."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from scales_cli.errors import UsageError
+from scales_cli.evaluation.contenders import prepare, registry
+from scales_cli.evaluation.contenders.base import Runner, Task, peak_resident_set
+from scales_cli.evaluation.contenders.native import Bicubic, BinaryLayer, Lanczos, NativeNetwork, Upscale
+from scales_cli.evaluation.contenders.prepare import Preparation
+from scales_cli.evaluation.contenders.torch_runtime import TorchNetwork
+
+pytest.importorskip("scales_cli.engine._native")
+
+
+@pytest.fixture
+def task(random_weights, tmp_path):
+    weights = random_weights(scale=3, n_blocks=2)
+    weights.save(tmp_path / "model.safetensors")
+    return Task(weights.spec, tmp_path / "model.safetensors", tmp_path, width=21, height=18, threads=1)
+
+
+@pytest.fixture
+def exported(task):
+    """The task after every preparation that works without a quantizer."""
+    pytest.importorskip("onnx")
+    steps = (prepare.export_twin, prepare.export_fsrcnn, prepare.export_espcn)
+    assert prepare.prepare(Preparation(task.spec, task.exports, None), steps) == {}
+    return task
+
+
+@pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn"])
+def test_openvino_computes_what_torch_does(exported, name):
+    pytest.importorskip("openvino")
+    from scales_cli.evaluation.contenders.openvino_runtime import OpenVinoNetwork
+
+    expected = TorchNetwork(exported, name).run()
+    np.testing.assert_allclose(OpenVinoNetwork(exported, name).run(), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["twin", "fsrcnn"])
+def test_openvino_fuses_activations(exported, name):
+    """As a rival it gets the form that it runs fastest."""
+    openvino = pytest.importorskip("openvino")
+    from scales_cli.evaluation.contenders.openvino_runtime import read_model
+
+    model = read_model(exported.exports / f"{name}.onnx")
+    model.reshape([1, 1, exported.height, exported.width])
+    compiled = openvino.Core().compile_model(model, "CPU").get_runtime_model()
+    layers = {node.get_rt_info()["layerType"].value for node in compiled.get_ordered_ops()}
+    assert "Convolution" in layers
+    assert "PRelu" not in layers
+
+
+@pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn"])
+def test_onnxruntime_computes_what_torch_does(exported, name):
+    pytest.importorskip("onnxruntime")
+    from scales_cli.evaluation.contenders.onnx_runtime import OnnxNetwork
+
+    expected = TorchNetwork(exported, name).run()
+    np.testing.assert_allclose(OnnxNetwork(exported, name).run(), expected, atol=2e-5)
+
+
+def test_bfloat16_is_near_float32(task):
+    reduced, full = TorchNetwork(task, "twin", "bfloat16").run(), TorchNetwork(task, "twin").run()
+    assert 0 < np.abs(reduced - full).max() < 0.05
+
+
+def test_openvino_binary_computes_what_the_native_engine_does(task):
+    """Its BinaryConvolution reads bits in its own order and pads with true zeros."""
+    pytest.importorskip("openvino")
+    from scales_cli.evaluation.contenders.openvino_runtime import OpenVinoBinary
+
+    ours, theirs = NativeNetwork(task).run(), OpenVinoBinary(task).run()
+    assert np.median(np.abs(ours - theirs)) < 1e-5  # a bit at its threshold may turn
+
+
+def test_quantized_twin_is_near_the_twin(exported):
+    pytest.importorskip("nncf")
+    from scales_cli.evaluation.contenders.openvino_runtime import OpenVinoNetwork
+
+    assert prepare.prepare(Preparation(exported.spec, exported.exports, None), (prepare.quantize_twin,)) == {}
+    quantized, full = OpenVinoNetwork(exported, "twin-int8", None), OpenVinoNetwork(exported, "twin")
+    assert quantized.model_bytes < full.model_bytes / 2
+    assert 0 < np.abs(quantized.run() - full.run()).max() < 0.2 * np.abs(full.run()).max()
+
+
+def test_native_contenders_enlarge(task):
+    assert Bicubic(task).run().shape == (54, 63, 1)
+    assert Lanczos(task).run().shape == (54, 63)
+    assert NativeNetwork(task).run().shape == (1, 54, 63)
+
+
+def test_upscale_writes_the_whole_picture(task):
+    upscale = Upscale(task)
+    assert upscale.run().read_bytes().startswith(b"P6")
+    assert upscale.run().stat().st_size > 54 * 63 * 3
+    assert upscale.sample().cpu_seconds > 0
+
+
+def test_binary_layer_measures_the_peak_where_it_can(task, monkeypatch):
+    from scales_cli.engine import _native
+
+    monkeypatch.setattr(_native, "xor_popcount_rate", lambda seconds: 1e12, raising=False)
+    assert BinaryLayer(task).sample().peak_rate == 1e12
+    monkeypatch.delattr(_native, "xor_popcount_rate")
+    assert BinaryLayer(task).sample().peak_rate is None
+
+
+def test_peak_resident_set_grows_with_what_is_held():
+    before = peak_resident_set()
+    held = np.ones(2**25, np.uint8)
+    assert peak_resident_set() >= before
+    assert peak_resident_set() >= held.nbytes
+
+
+def test_prepare_goes_on_after_a_failure(tmp_path, task):
+    def fail(job):
+        raise RuntimeError("no\nway")
+
+    done = []
+    assert prepare.prepare(Preparation(task.spec, tmp_path, None), (fail, done.append)) == {
+        fail: "RuntimeError: no\nway"
+    }
+    assert len(done) == 1
+
+
+def test_crops_are_luma_in_range(benchmarks):
+    for crops in (prepare.synthetic_crops(), prepare.benchmark_crops(benchmarks / "Set5", 4)):
+        assert crops.dtype == np.float32
+        assert crops.shape[1:] == (1, 1, 64, 64)
+        assert crops.min() >= 0
+        assert crops.max() <= 1
+        assert crops.std() > 0.05
+
+
+@pytest.mark.parametrize("lacking", ["openvino", "onnx", "torch", "nothing"])
+def test_choose_names_what_is_missing(monkeypatch, lacking):
+    monkeypatch.setattr(registry, "find_spec", lambda module: None if module == lacking else object())
+    chosen, missing = registry.choose(["openvino-fp32", "fsrcnn", "bicubic", "bicubic"])
+    names = [contender.name for contender in chosen]
+    assert names.count("bicubic") == 1
+    assert {
+        "nothing": ["openvino-fp32", "fsrcnn (openvino)", "fsrcnn (onnxruntime)", "bicubic"],
+        "openvino": ["fsrcnn (onnxruntime)", "bicubic"],
+        "onnx": ["fsrcnn (torch)", "bicubic"],
+        "torch": ["bicubic"],
+    }[lacking] == names
+    assert ("openvino-fp32" in missing) == (lacking != "nothing")
+    for reason in missing.values():
+        assert reason == f'{lacking} not installed: pip install "scales-cli[bench]"'
+
+
+def test_choose_refuses_unknown_names():
+    with pytest.raises(UsageError, match="tensorflow"):
+        registry.choose(["tensorflow"])
+
+
+def test_runners_say_how_they_are_set_up(task):
+    single = NativeNetwork(task)
+    double = NativeNetwork(dataclasses.replace(task, threads=2))
+    np.testing.assert_array_equal(single.run(), double.run())
+    assert single.model_bytes == task.model.stat().st_size
+    assert Runner.model_bytes is None

@@ -1,0 +1,109 @@
+"""Builtins serve as what workers make: they can be imported in any process."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scales_cli.evaluation.worker import Worker, WorkerError
+
+
+def alive(pid):
+    """Whether a process still runs; one that ended but was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def ended(pids, seconds=5.0):
+    end = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not any(map(alive, pids))
+
+
+@pytest.fixture
+def start():
+    workers = []
+
+    def run(*arguments, **environment):
+        workers.append(Worker(*arguments, **environment))
+        return workers[-1]
+
+    yield run
+    for worker in workers:
+        worker.kill()
+
+
+def test_worker_calls_methods(start):
+    worker = start(str, "text")
+    assert worker.wait() is None
+    assert [worker.call("upper"), worker.call("lower")] == ["TEXT", "text"]
+
+
+def test_worker_tells_what_was_raised(start):
+    with pytest.raises(WorkerError, match="ValueError: invalid literal"):
+        start(int, "x").wait()
+    worker = start(dict)
+    worker.wait()
+    with pytest.raises(WorkerError, match="KeyError"):
+        worker.call("popitem")
+
+
+def test_worker_that_dies_is_an_error(start):
+    with pytest.raises(WorkerError, match="ended with code 7"):
+        start(os._exit, 7).wait()
+
+
+def test_worker_sets_the_environment(start):
+    worker = start(os.getenv, "OMP_NUM_THREADS", OMP_NUM_THREADS="3")
+    worker.wait()
+    assert worker.call("strip") == "3"
+
+
+def test_worker_is_quiet(start, capfd):
+    worker = start(print, "noise")
+    worker.wait()
+    assert capfd.readouterr() == ("", "")
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@needs_proc
+def test_kill_ends_what_a_worker_started(start):
+    worker = start(subprocess.Popen, SLEEP)
+    worker.wait()
+    worker.ask("wait")
+    pids = [worker._process.pid, *children(worker._process.pid)]
+    assert len(pids) == 2
+    worker.kill()
+    assert ended(pids)
+
+
+@needs_proc
+def test_workers_end_with_a_parent_that_is_killed():
+    script = f"""if __name__ == "__main__":
+        import subprocess, sys, time
+        from scales_cli.evaluation.worker import Worker
+        worker = Worker(subprocess.Popen, {SLEEP!r})
+        worker.wait()
+        worker.ask("wait")
+        print(worker._process.pid, flush=True)
+        time.sleep(60)"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        pids = [pid, *children(pid)]
+        parent.kill()
+    assert len(pids) == 2
+    assert ended(pids)
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
