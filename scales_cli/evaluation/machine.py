@@ -10,7 +10,7 @@ from typing import Any
 
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.engine.threads import usable_cores
+from scales_cli.engine.resources import usable_cores
 from scales_cli.evaluation.random_weights import random_weights
 
 _LIMITS = ("SCALES_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # environment that narrows instruction sets
