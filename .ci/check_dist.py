@@ -35,7 +35,12 @@ with tarfile.open(sdist) as tar:
 check(sdist, in_sdist, SDIST, {name for name in in_sdist if name.startswith((".ci", ".github", "build"))})
 with zipfile.ZipFile(wheel) as archive:
     in_wheel = {name for name in archive.namelist() if not name.endswith("/")}
-outside = {name for name in in_wheel if not name.startswith(("scales_cli/", "scales_cli-"))}
-sources = {name for name in in_wheel if name.startswith("scales_cli/native/") or name.endswith((".cpp", ".h", ".a"))}
-extension = [name for name in in_wheel if name.startswith("scales_cli/engine/_native.") and name.endswith((".so", ".pyd"))]
-check(wheel, in_wheel, [*WHEEL, *extension] if extension else ["an extension module"], outside | sources)
+stray = {
+    name
+    for name in in_wheel
+    if not name.startswith(("scales_cli/", "scales_cli-"))
+    or name.startswith("scales_cli/native/")
+    or name.endswith((".cpp", ".h", ".a"))
+}
+modules = {name for name in in_wheel if name.startswith("scales_cli/engine/_native.") and not name.endswith(".pyi")}
+check(wheel, in_wheel, [*WHEEL, *(modules or ["scales_cli/engine/_native.*"])], stray)

@@ -40,7 +40,8 @@ class AlignedBuffer {
 #endif
 #ifdef __SANITIZE_ADDRESS__
     // What alignment adds on either side is as much out of bounds as what lies beyond.
-    const std::size_t before = static_cast<unsigned char*>(aligned) - static_cast<unsigned char*>(storage_.get());
+    const std::size_t before =
+        static_cast<unsigned char*>(aligned) - static_cast<unsigned char*>(storage_.get());
     __asan_poison_memory_region(storage_.get(), before);
     __asan_poison_memory_region(static_cast<unsigned char*>(aligned) + bytes, alignment - before);
 #endif

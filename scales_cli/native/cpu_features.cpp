@@ -55,7 +55,7 @@ CpuFeatures CpuFeatures::detect() {
   const bool ymm = has(state, {1, 2});
   // macOS turns these on at a thread's first AVX-512 instruction only: Intel Macs run AVX2.
   const bool zmm = ymm && has(state, {5, 6, 7});
-  features.avx2_fma = ymm && has(basic.ecx, {12, 28}) && has(extended.ebx, {5});  // FMA, AVX; AVX2
+  features.avx2_fma = ymm && has(basic.ecx, {12, 28}) && has(extended.ebx, {5});           // FMA, AVX; AVX2
   features.avx512_base = features.avx2_fma && zmm && has(extended.ebx, {16, 17, 30, 31});  // F, DQ, BW, VL
   features.avx512_bits = features.avx512_base && has(extended.ecx, {1, 8, 14});  // VBMI, GFNI, VPOPCNTDQ
   return features;

@@ -130,8 +130,8 @@ class Grid {
       BodyRow expected(width, channels), found(width, channels);
       for (BodyRow* row : {&expected, &found}) {
         const KernelTable& kernels = row == &found ? kernels_ : kReferenceKernels;
-        kernels.head_row(head, rows.data(), width, row->residual.data(), row->next(binarizations_.data(), pool),
-                         row->scratch.rows());
+        kernels.head_row(head, rows.data(), width, row->residual.data(),
+                         row->next(binarizations_.data(), pool), row->scratch.rows());
       }
       expected.compare(found, comparison("head_row", width, channels));
     }
@@ -171,14 +171,16 @@ class Grid {
       for (int x = 0; x < width; ++x) {
         std::uint64_t& bits = row[packed_stride(width) * word + kMargin + x];
         bits = static_cast<std::uint64_t>(generator()) << 32 | generator();
-        if (channels % kWordBits != 0 && word == channels / kWordBits) bits &= (1ULL << channels % kWordBits) - 1;
+        if (channels % kWordBits != 0 && word == channels / kWordBits)
+          bits &= (1ULL << channels % kWordBits) - 1;
       }
     }
     return row;
   }
 
   void bconv2d(int width, int channels, int border) {
-    const auto weights = random_buffer<std::uint64_t>(static_cast<std::size_t>(channels) * kTaps * word_count(channels));
+    const auto weights =
+        random_buffer<std::uint64_t>(static_cast<std::size_t>(channels) * kTaps * word_count(channels));
     const BConv2DFilter filter(weights.data(), channels, channels);
     AlignedBuffer<OutputTransform> transforms(channels);
     for (int c = 0; c < channels; ++c) transforms[c] = {normal() / 16, normal(), normal(), normal()};
