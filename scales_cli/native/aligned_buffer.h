@@ -12,6 +12,9 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace scales {
 
@@ -23,7 +26,7 @@ class AlignedBuffer {
 
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t count) : count_(count) {
-    if (count > (std::numeric_limits<std::size_t>::max() - kHugePage) / sizeof(T)) throw std::bad_alloc();
+    if (count > (std::numeric_limits<std::ptrdiff_t>::max() - kHugePage) / sizeof(T)) throw std::bad_alloc();
     const std::size_t bytes = count * sizeof(T);
     const std::size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
     // calloc: the pages of a large buffer come zeroed from the system, without another pass over them.
@@ -34,6 +37,13 @@ class AlignedBuffer {
         static_cast<unsigned char*>(storage_.get()) + (alignment - address % alignment) % alignment;
 #ifdef __linux__
     if (alignment == kHugePage) madvise(aligned, bytes, MADV_HUGEPAGE);
+#endif
+#ifdef __SANITIZE_ADDRESS__
+    // What alignment adds on either side is as much out of bounds as what lies beyond.
+    const std::size_t before =
+        static_cast<unsigned char*>(aligned) - static_cast<unsigned char*>(storage_.get());
+    __asan_poison_memory_region(storage_.get(), before);
+    __asan_poison_memory_region(static_cast<unsigned char*>(aligned) + bytes, alignment - before);
 #endif
     data_ = static_cast<T*>(aligned);
   }

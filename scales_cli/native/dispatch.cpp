@@ -21,22 +21,6 @@ std::vector<const KernelTable*> executable_tables(const CpuFeatures& features) {
 
 }  // namespace
 
-CpuFeatures CpuFeatures::detect() {
-  CpuFeatures features;
-#ifdef SCALES_X86
-  __builtin_cpu_init();
-  features.avx2_fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  features.avx512_bits = features.avx2_fma && __builtin_cpu_supports("avx512f") &&
-                         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-                         __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vpopcntdq");
-#endif
-#ifdef SCALES_NEON
-  features.neon = true;  // part of the AArch64 baseline
-#endif
-  return features;
-}
-
 const KernelTable& select_kernels(const CpuFeatures& features, const std::string& isa) {
   const std::vector<const KernelTable*> tables = executable_tables(features);
   if (isa.empty()) return *tables.front();

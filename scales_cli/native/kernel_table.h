@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bconv2d.h"
+#include "cpu_features.h"
 #include "output_transform.h"
 
 namespace scales {
@@ -106,14 +107,6 @@ struct KernelTable {
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
   void (*compose_row8)(const ComposeRow8&);
   void (*compose_row16)(const ComposeRow16&);
-};
-
-struct CpuFeatures {
-  bool avx2_fma = false;
-  bool avx512_bits = false;  // F, BW, DQ, VL, VBMI, GFNI, VPOPCNTDQ
-  bool neon = false;
-
-  static CpuFeatures detect();
 };
 
 // The fastest table the CPU can execute, or the one that `isa` names; throws std::invalid_argument with the

@@ -126,6 +126,7 @@ def test_main_prints_the_version(capsys, flag):
     assert capsys.readouterr().out == f"scales {scales_cli.__version__}\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_main_on_a_full_standard_output(spawn, folder, model):
     with Path("/dev/full").open("wb") as full:
         for arguments in (["upscale", "a.png", "-s", "2", "-m", model, "-o", "-"], ["--version"]):

@@ -19,6 +19,8 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.weights.packed import PackedWeights
 
+pytest.importorskip("torch")
+
 ROOT = Path(__file__).parents[2]
 # Only torch, numpy, pillow, safetensors, typer and rich are needed to train; everything else is out of reach here.
 BARE = """

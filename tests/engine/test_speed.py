@@ -7,11 +7,12 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.engine.torch_engine import TorchEngine
-from scales_cli.layers.binary_conv import BinaryConv2d
+
+torch = pytest.importorskip("torch")
+torch_engine = pytest.importorskip("scales_cli.engine.torch_engine")
+binary_conv = pytest.importorskip("scales_cli.layers.binary_conv")
 
 
 def seconds(function):
@@ -28,9 +29,13 @@ def test_native_is_five_times_as_fast_as_torch(n_blocks, random_weights, rng):
     native = NativeEngine(weights, threads=1)
     if native.isa != "avx512":
         pytest.skip("stated for machines with AVX-512 VPOPCNTDQ")
-    engines = {"native": native, "torch float32": TorchEngine(weights), "torch bfloat16": TorchEngine(weights)}
+    engines = {
+        "native": native,
+        "torch float32": torch_engine.TorchEngine(weights),
+        "torch bfloat16": torch_engine.TorchEngine(weights),
+    }
     for module in engines["torch bfloat16"].network.modules():
-        if isinstance(module, BinaryConv2d):
+        if isinstance(module, binary_conv.BinaryConv2d):
             module.compute_dtype = torch.bfloat16
     planes = rng.random((1, 270, 480), dtype=np.float32)
     threads = torch.get_num_threads()

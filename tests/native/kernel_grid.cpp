@@ -1,0 +1,255 @@
+// Every row kernel of every table that this CPU can execute, byte for byte against the reference one. It needs
+// nothing but the kernels, so that it runs cross-compiled under an emulator and under the sanitizers.
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include "composition.h"
+#include "kernel_table.h"
+#include "network.h"
+
+namespace {
+
+using namespace scales;
+
+std::mt19937 generator(20231270);
+
+template <class T>
+void fill(AlignedBuffer<T>& buffer) {
+  for (std::size_t i = 0; i < buffer.size(); ++i) {
+    if constexpr (std::is_floating_point_v<T>) {
+      buffer[i] = std::normal_distribution<float>(0, 0.5F)(generator);
+    } else {
+      buffer[i] = static_cast<T>(static_cast<std::uint64_t>(generator()) << 32 | generator());
+    }
+  }
+}
+
+template <class T>
+AlignedBuffer<T> random_buffer(std::size_t count) {
+  AlignedBuffer<T> buffer(count);
+  fill(buffer);
+  return buffer;
+}
+
+// What is compared, and whose it is.
+struct Comparison {
+  const KernelTable& kernels;
+  const char* kernel;
+  int width, channels;
+  int& failures;
+
+  template <class T>
+  void operator()(const char* what, const AlignedBuffer<T>& expected, const AlignedBuffer<T>& found) const {
+    if (std::memcmp(expected.data(), found.data(), sizeof(T) * expected.size()) == 0) return;
+    ++failures;
+    std::printf("%s %s: other %s at width %d, %d channels\n", kernels.name, kernel, what, width, channels);
+  }
+};
+
+// All that a row of the body leaves behind; lanes beyond the width are cleared, since they may hold anything.
+struct BodyRow {
+  BodyRow(int row_width, int row_channels)
+      : width(row_width),
+        channels(row_channels),
+        residual(residual_row_size(width, channels)),
+        spatial(residual_row_size(width, 1)),
+        bits(packed_stride(width) * word_count(channels)),
+        row_sums(channels),
+        scratch(channels) {}
+
+  NextLayer next(const Binarization* binarization, bool pool) {
+    return {binarization, 0.25F, spatial.data(), bits.data(), pool ? row_sums.data() : nullptr};
+  }
+
+  void clear_lanes_outside() {
+    for (int x = width; x < kLanes * block_count(width); ++x) {
+      const std::size_t block = x / kLanes, lane = lane_of(x % kLanes);
+      spatial[block * kLanes + lane] = 0;
+      for (int c = 0; c < channels; ++c) residual[(block * channels + c) * kLanes + lane] = 0;
+    }
+  }
+
+  void compare(BodyRow& found, const Comparison& compare) {
+    clear_lanes_outside();
+    found.clear_lanes_outside();
+    compare("residual", residual, found.residual);
+    compare("spatial gates", spatial, found.spatial);
+    compare("bits", bits, found.bits);
+    compare("row sums", row_sums, found.row_sums);
+  }
+
+  int width, channels;
+  AlignedBuffer<float> residual, spatial;
+  AlignedBuffer<std::uint64_t> bits;
+  AlignedBuffer<float> row_sums;
+  JobScratch scratch;
+};
+
+class Grid {
+ public:
+  explicit Grid(const KernelTable& kernels) : kernels_(kernels) {}
+
+  int failures() const { return failures_; }
+
+  void run_width(int width) {
+    for (const int channels : {64, 128}) {
+      binarizations_ = AlignedBuffer<Binarization>(channels);
+      for (int c = 0; c < channels; ++c) binarizations_[c] = {normal(), normal() / 4};
+      for (const int colors : {1, 3}) head_and_tail(width, channels, colors);
+      for (const int border : {kInside, kFirst, kLast, kOnly}) bconv2d(width, channels, border);
+    }
+    for (const int channels : {1, 63, 65, 130}) bconv2d_sums(width, channels);
+    for (const int channels : {1, 2, 3, 4}) {
+      for (const int scale : {2, 3, 4}) {
+        compose_picture<std::uint8_t>(width, channels, scale);
+        compose_picture<std::uint16_t>(width, channels, scale);
+      }
+    }
+  }
+
+ private:
+  static float normal() { return std::normal_distribution<float>(0, 0.5F)(generator); }
+
+  Comparison comparison(const char* kernel, int width, int channels) {
+    return {kernels_, kernel, width, channels, failures_};
+  }
+
+  void head_and_tail(int width, int channels, int colors) {
+    const auto weight = random_buffer<float>(static_cast<std::size_t>(channels) * colors * kTaps);
+    const auto bias = random_buffer<float>(channels);
+    const HeadParams head = {colors, channels, weight.data(), bias.data()};
+    AlignedBuffer<float> rows(3 * colors * plane_stride(width));
+    for (int plane = 0; plane < 3 * colors; ++plane) {
+      for (int x = 0; x < width; ++x) rows[plane * plane_stride(width) + kPlaneMargin + x] = normal();
+    }
+    for (const bool pool : {false, true}) {
+      BodyRow expected(width, channels), found(width, channels);
+      for (BodyRow* row : {&expected, &found}) {
+        const KernelTable& kernels = row == &found ? kernels_ : kReferenceKernels;
+        kernels.head_row(head, rows.data(), width, row->residual.data(),
+                         row->next(binarizations_.data(), pool), row->scratch.rows());
+      }
+      expected.compare(found, comparison("head_row", width, channels));
+    }
+
+    const auto residual = random_buffer<float>(residual_row_size(width, channels));
+    const std::size_t tail_size = static_cast<std::size_t>(chunk_count(width)) * channels * kChunkStride;
+    AlignedBuffer<float> expected(tail_size), found(tail_size);
+    kReferenceKernels.tail_input_row(head, rows.data(), width, residual.data(), expected.data());
+    kernels_.tail_input_row(head, rows.data(), width, residual.data(), found.data());
+    comparison("tail_input_row", width, channels)("row", expected, found);
+    for (const int scale : {2, 3, 4}) tail(width, channels, colors * scale * scale, expected);
+  }
+
+  void tail(int width, int channels, int outputs, const AlignedBuffer<float>& centre) {
+    const auto weight = random_buffer<float>(static_cast<std::size_t>(outputs) * channels * kTaps);
+    const auto bias = random_buffer<float>(outputs);
+    const auto above = random_buffer<float>(centre.size());
+    const AlignedBuffer<float> below(centre.size());
+    const float* const rows[3] = {above.data(), centre.data(), below.data()};
+    for (const int group : {4, 6, 8, 9}) {
+      if (outputs % group != 0) continue;
+      const TailParams params = {channels, outputs, group, weight.data(), bias.data()};
+      const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
+      AlignedBuffer<float> expected(stride * outputs), found(stride * outputs);
+      kReferenceKernels.tail_row(params, rows, width, expected.data());
+      kernels_.tail_row(params, rows, width, found.data());
+      for (int o = 0; o < outputs; ++o) {
+        for (std::size_t x = width; x < stride; ++x) found[stride * o + x] = 0;
+      }
+      comparison("tail_row", width, channels)("outputs", expected, found);
+    }
+  }
+
+  AlignedBuffer<std::uint64_t> packed_row(int width, int channels) {
+    AlignedBuffer<std::uint64_t> row(packed_stride(width) * word_count(channels));
+    for (int word = 0; word < word_count(channels); ++word) {
+      for (int x = 0; x < width; ++x) {
+        std::uint64_t& bits = row[packed_stride(width) * word + kMargin + x];
+        bits = static_cast<std::uint64_t>(generator()) << 32 | generator();
+        if (channels % kWordBits != 0 && word == channels / kWordBits)
+          bits &= (1ULL << channels % kWordBits) - 1;
+      }
+    }
+    return row;
+  }
+
+  void bconv2d(int width, int channels, int border) {
+    const auto weights =
+        random_buffer<std::uint64_t>(static_cast<std::size_t>(channels) * kTaps * word_count(channels));
+    const BConv2DFilter filter(weights.data(), channels, channels);
+    AlignedBuffer<OutputTransform> transforms(channels);
+    for (int c = 0; c < channels; ++c) transforms[c] = {normal() / 16, normal(), normal(), normal()};
+    const AlignedBuffer<std::uint64_t> outside(packed_stride(width) * word_count(channels));
+    const auto above = packed_row(width, channels), centre = packed_row(width, channels),
+               below = packed_row(width, channels);
+    const auto residual = random_buffer<float>(residual_row_size(width, channels));
+    const auto spatial = random_buffer<float>(residual_row_size(width, 1));
+    for (const bool pool : {false, true}) {
+      BodyRow expected(width, channels), found(width, channels);
+      for (BodyRow* row : {&expected, &found}) {
+        std::memcpy(row->residual.data(), residual.data(), sizeof(float) * residual.size());
+        std::memcpy(row->spatial.data(), spatial.data(), sizeof(float) * spatial.size());
+        const BConv2DRow input = {width,
+                                  border,
+                                  border & kFirst ? outside.data() : above.data(),
+                                  centre.data(),
+                                  border & kLast ? outside.data() : below.data(),
+                                  row->spatial.data(),
+                                  row->residual.data()};
+        const KernelTable& kernels = row == &found ? kernels_ : kReferenceKernels;
+        kernels.bconv2d_row(filter.params(), transforms.data(), input, row->next(binarizations_.data(), pool),
+                            row->scratch.rows());
+      }
+      expected.compare(found, comparison("bconv2d_row", width, channels));
+    }
+  }
+
+  void bconv2d_sums(int width, int channels) {
+    constexpr int kOutputs = 5;
+    const auto weights = random_buffer<std::uint64_t>(kOutputs * kTaps * word_count(channels));
+    const BConv2DFilter filter(weights.data(), channels, kOutputs);
+    const auto above = packed_row(width, channels), centre = packed_row(width, channels),
+               below = packed_row(width, channels);
+    const BConv2DRow row = {width, kInside, above.data(), centre.data(), below.data(), nullptr, nullptr};
+    JobScratch scratch(kOutputs);
+    AlignedBuffer<std::int32_t> expected(static_cast<std::size_t>(kOutputs) * width), found(expected.size());
+    kReferenceKernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), expected.data());
+    kernels_.bconv2d_sums_row(filter.params(), row, scratch.rows(), found.data());
+    comparison("bconv2d_sums_row", width, channels)("sums", expected, found);
+  }
+
+  template <class Sample>
+  void compose_picture(int width, int channels, int scale) {
+    constexpr int kHeight = 2;
+    const auto samples = random_buffer<Sample>(static_cast<std::size_t>(kHeight) * width * channels);
+    const Picture<Sample> picture = {samples.data(), kHeight, width, channels};
+    const auto residual = random_buffer<float>(static_cast<std::size_t>(kHeight) * scale * scale * width);
+    AlignedBuffer<Sample> expected(samples.size() * scale * scale), found(expected.size());
+    compose(kReferenceKernels, picture, residual.data(), 1, scale, 0, scale * kHeight, expected.data());
+    compose(kernels_, picture, residual.data(), 1, scale, 0, scale * kHeight, found.data());
+    comparison("compose_row", width, channels)("samples", expected, found);
+  }
+
+  const KernelTable& kernels_;
+  AlignedBuffer<Binarization> binarizations_;
+  int failures_ = 0;
+};
+
+}  // namespace
+
+int main() {
+  const CpuFeatures features = CpuFeatures::detect();
+  int failures = 0;
+  for (const std::string& name : available_kernels(features)) {
+    Grid grid(select_kernels(features, name));
+    for (int width = 1; width <= 70; width += width < 34 ? 1 : 9) grid.run_width(width);
+    std::printf("%s: %s\n", name.c_str(), grid.failures() == 0 ? "equals the reference" : "DIFFERS");
+    failures += grid.failures();
+  }
+  return failures == 0 ? 0 : 1;
+}
