@@ -1,11 +1,7 @@
 import pytest
-from torch import nn
 
 from scales_cli.config import NetworkSpec
-from scales_cli.evaluation.cost import count, espcn, fsrcnn, srresnet
-from scales_cli.networks.build import build_network
-from scales_cli.networks.espcn import ESPCN
-from scales_cli.networks.fsrcnn import FSRCNN
+from scales_cli.evaluation.cost import count, srresnet
 
 BASE = {"n_blocks": 16}
 
@@ -27,20 +23,3 @@ def test_srresnet_costs_what_was_published(spec, giga_operations, kilo_parameter
 
 def test_full_precision_twin_costs_what_was_published():
     assert count(srresnet(NetworkSpec(conv="float", **BASE))).operations / 1e9 == pytest.approx(68.5, abs=0.05)
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_parameters_are_those_of_the_convolutions(scale):
-    spec = NetworkSpec(scale=scale, conv="float")
-    networks = (
-        (FSRCNN(scale), fsrcnn()),
-        (ESPCN(scale), espcn(scale)),
-        (build_network(spec), srresnet(spec)),
-    )
-    for network, convs in networks:
-        counted = [
-            parameter.numel()
-            for name, parameter in network.named_parameters()
-            if not isinstance(network.get_submodule(name.rpartition(".")[0]), nn.PReLU)
-        ]
-        assert count(convs).parameters == sum(counted)
