@@ -139,9 +139,19 @@ void tail_row(const TailParams& tail, const float* const rows[3], int width, flo
   }
 }
 
+std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
+  std::uint64_t sum = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const std::uint64_t weight = words[round % kPeakChains];
+    for (int i = 0; i < kPeakChains; ++i) sum += std::bitset<64>(words[i] ^ weight).count();
+  }
+  return sum;
+}
+
 }  // namespace
 
 const KernelTable kReferenceKernels = {"reference",    head_row, bconv2d_row, bconv2d_sums_row,
-                                       tail_input_row, tail_row, compose_row, compose_row};
+                                       tail_input_row, tail_row, compose_row, compose_row,
+                                       xor_popcount,   kWordBits};
 
 }  // namespace scales

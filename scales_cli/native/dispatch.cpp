@@ -29,7 +29,8 @@ CpuFeatures CpuFeatures::detect() {
   features.avx512_bits = features.avx2_fma && __builtin_cpu_supports("avx512f") &&
                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-                         __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vpopcntdq");
+                         __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vpopcntdq") &&
+                         __builtin_cpu_supports("avx512vnni");
 #endif
 #ifdef SCALES_NEON
   features.neon = true;  // part of the AArch64 baseline

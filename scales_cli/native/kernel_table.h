@@ -88,6 +88,8 @@ struct ComposeRow {
 using ComposeRow8 = ComposeRow<std::uint8_t, std::int32_t>;
 using ComposeRow16 = ComposeRow<std::uint16_t, std::int64_t>;
 
+static constexpr int kPeakChains = 8;  // independent sums, as many as hide the latency
+
 struct KernelTable {
   const char* name;
   // residual = head(rows), and what layer 0 needs of it.
@@ -106,11 +108,16 @@ struct KernelTable {
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
   void (*compose_row8)(const ComposeRow8&);
   void (*compose_row16)(const ComposeRow16&);
+  // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
+  // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
+  // all of it.
+  std::uint64_t (*xor_popcount)(const std::uint64_t* words, int rounds);
+  int peak_bits;  // at most 512
 };
 
 struct CpuFeatures {
   bool avx2_fma = false;
-  bool avx512_bits = false;  // F, BW, DQ, VL, VBMI, GFNI, VPOPCNTDQ
+  bool avx512_bits = false;  // F, BW, DQ, VL, VBMI, GFNI, VPOPCNTDQ, VNNI
   bool neon = false;
 
   static CpuFeatures detect();

@@ -161,9 +161,11 @@ void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, 
   const F16 zero = Isa::set1(0.0F);
   const std::int32_t* partial = scratch.partial;
   const int out_channels = conv.out_channels;
-  for (int o = 0; o < out_channels; ++o) {
+  const auto count = [&](int o) {
     const typename Isa::Counts counts = taps.differing(adders + kAdderWords * o);
-    const F16 n = kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+    return kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+  };
+  const auto transform_channel = [&](int o, F16 n) {
     const F16 sum = Isa::sub(n, border.at(o));
     const OutputTransform& t = transform[o];
     const F16 z = Isa::fms(Isa::mul(sum, spatial), Isa::set1(t.scale), Isa::set1(t.shift_in));
@@ -173,7 +175,16 @@ void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, 
     // buffer.
     if (!kEdge) Isa::prefetch(writer.residual + kLanes * (out_channels + o));
     writer.write(o, Isa::add(Isa::add(x, activation), Isa::set1(t.shift_out)));
+  };
+  // A channel is transformed while the next one is counted: its long chain of float operations runs beside
+  // independent integer ones.
+  F16 n = count(0);
+  for (int o = 1; o < out_channels; ++o) {
+    const F16 following = count(o);
+    transform_channel(o - 1, n);
+    n = following;
   }
+  transform_channel(out_channels - 1, n);
   writer.finish(out_channels, block, row.width);
 }
 
@@ -357,10 +368,29 @@ void tail_row(const TailParams& tail, const float* const rows[3], int width, flo
   }
 }
 
+// Activations and sums stay in registers; the weight comes from memory, so that nothing can be computed
+// beforehand.
+template <class Isa>
+std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
+  constexpr int kWords = Isa::kPeakBits / kWordBits;
+  typename Isa::Words pixels[kPeakChains], sums[kPeakChains];
+  for (int i = 0; i < kPeakChains; ++i) pixels[i] = sums[i] = Isa::words(words + kWords * i);
+  for (int round = 0; round < rounds; ++round) {
+    const typename Isa::Words weight = Isa::words(words + kWords * (round % kPeakChains));
+    for (int i = 0; i < kPeakChains; ++i) sums[i] = Isa::add_differing(sums[i], pixels[i], weight);
+  }
+  std::uint64_t result = 0, sum[kWords];
+  for (int i = 0; i < kPeakChains; ++i) {
+    Isa::store_words(sum, sums[i]);
+    for (const std::uint64_t word : sum) result += word;
+  }
+  return result;
+}
+
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
   return {name,          head_row<Isa>, bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
-          tail_row<Isa>, compose_row,   compose_row};
+          tail_row<Isa>, compose_row,   compose_row,      xor_popcount<Isa>,     Isa::kPeakBits};
 }
 
 }  // namespace

@@ -69,3 +69,13 @@ def test_bconv2d_converts_nothing_silently() -> None:
         native.bconv2d(np.zeros((4, 1, 6), np.int64), np.zeros((5, 3, 3, 1), np.uint64), 64)
     with pytest.raises(TypeError):
         native.bconv2d(np.zeros((4, 1, 12), np.uint64)[:, :, ::2], np.zeros((5, 3, 3, 1), np.uint64), 64)
+
+
+def test_xor_popcount_rate_is_a_rate(isa: str) -> None:
+    assert native.xor_popcount_rate(1e-3, isa) > 1e6
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_xor_popcount_rate_refuses_other_times(seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        native.xor_popcount_rate(seconds)
