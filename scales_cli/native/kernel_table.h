@@ -80,8 +80,8 @@ struct ComposeRow {
   double denominator;        // of both axes together
   const float* residual[4];  // a line for each channel, or nulls
   Sum* sums;                 // [width + 2 kComposeEdge][channels]
-  float* addends;            // [width][channels], zero where there is no residual
-  Sample* rounded;           // [width][channels]
+  float* addends;            // [width][channels] and one more, zero where there is no residual
+  Sample* rounded;           // [scale][width][channels] and one more
   Sample* out;               // [scale * width][channels]
 };
 
