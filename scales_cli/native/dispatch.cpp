@@ -10,6 +10,7 @@ std::vector<const KernelTable*> executable_tables(const CpuFeatures& features) {
   (void)features;
 #ifdef SCALES_X86
   if (features.avx512_bits) tables.push_back(&kAvx512Kernels);
+  if (features.avx512_bw) tables.push_back(&kAvx512BwKernels);
   if (features.avx2_fma) tables.push_back(&kAvx2Kernels);
 #endif
 #ifdef SCALES_NEON
@@ -26,9 +27,10 @@ CpuFeatures CpuFeatures::detect() {
 #ifdef SCALES_X86
   __builtin_cpu_init();
   features.avx2_fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  features.avx512_bits = features.avx2_fma && __builtin_cpu_supports("avx512f") &&
-                         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
+  features.avx512_bw = features.avx2_fma && __builtin_cpu_supports("avx512f") &&
+                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                       __builtin_cpu_supports("avx512vl");
+  features.avx512_bits = features.avx512_bw && __builtin_cpu_supports("avx512vbmi") &&
                          __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vpopcntdq") &&
                          __builtin_cpu_supports("avx512vnni");
 #endif

@@ -117,7 +117,8 @@ struct KernelTable {
 
 struct CpuFeatures {
   bool avx2_fma = false;
-  bool avx512_bits = false;  // F, BW, DQ, VL, VBMI, GFNI, VPOPCNTDQ, VNNI
+  bool avx512_bw = false;    // F, BW, DQ, VL
+  bool avx512_bits = false;  // and VBMI, GFNI, VPOPCNTDQ, VNNI
   bool neon = false;
 
   static CpuFeatures detect();
@@ -132,7 +133,7 @@ std::vector<std::string> available_kernels(const CpuFeatures& features);
 
 extern const KernelTable kReferenceKernels;
 #ifdef SCALES_X86
-extern const KernelTable kAvx2Kernels, kAvx512Kernels;
+extern const KernelTable kAvx2Kernels, kAvx512BwKernels, kAvx512Kernels;
 #endif
 #ifdef SCALES_NEON
 extern const KernelTable kNeonKernels;

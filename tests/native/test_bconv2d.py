@@ -43,6 +43,20 @@ def test_bconv2d_equals_float_convolution(
     np.testing.assert_array_equal(sums, float_convolution(x, weight))
 
 
+@pytest.mark.parametrize("channels", [64, 128])
+@pytest.mark.parametrize("first_width", range(1, 71, 10))
+def test_bconv2d_of_every_width_equals_float_convolution(
+    channels: int, first_width: int, rng: np.random.Generator
+) -> None:
+    weight = rng.choice(np.array([-1, 1], np.int8), (3, channels, 3, 3))
+    for width in range(first_width, first_width + 10):
+        x = rng.choice(np.array([-1, 1], np.int8), (channels, int(rng.integers(1, 5)), width))
+        packed, expected = native.pack_activations(x), float_convolution(x, weight)
+        for isa in native.available_isas():
+            sums = native.bconv2d(packed, pack_weights(weight), channels, isa)
+            np.testing.assert_array_equal(sums, expected, err_msg=f"{isa}, width {width}")
+
+
 def test_pack_activations_takes_zero_as_plus_one() -> None:
     packed = native.pack_activations(np.array([[[-1]], [[0]], [[1]]], np.int8))
     assert packed.tolist() == [[[0b110]]]
