@@ -221,6 +221,28 @@ struct Avx2 {
     return _mm256_add_epi8(sum, byte_counts(_mm256_xor_si256(x, y)));
   }
 
+  // Numbers 0, 2, 4 ... and 1, 3, 5 ... of two vectors.
+  static F16 evens(F16 x, F16 y) {
+    return {every_second(_mm256_shuffle_ps(x.a, x.b, 0x88)), every_second(_mm256_shuffle_ps(y.a, y.b, 0x88))};
+  }
+  static F16 odds(F16 x, F16 y) {
+    return {every_second(_mm256_shuffle_ps(x.a, x.b, 0xDD)), every_second(_mm256_shuffle_ps(y.a, y.b, 0xDD))};
+  }
+  // The shuffle works within 128-bit halves.
+  static __m256 every_second(__m256 shuffled) {
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(shuffled), 0xD8));
+  }
+
+  static void store_interleaved(float* p, F16 x, F16 y) {
+    store_interleaved(p, x.a, y.a);
+    store_interleaved(p + 16, x.b, y.b);
+  }
+  static void store_interleaved(float* p, __m256 a, __m256 b) {
+    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    _mm256_storeu_ps(p, _mm256_permute2f128_ps(low, high, 0x20));
+    _mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(low, high, 0x31));
+  }
+
   using Vector = __m256;
   static constexpr int kVectorFloats = 8;
   static constexpr int kTailVectors = 1;

@@ -48,19 +48,28 @@ struct BConv2DRow {
   float* residual;       // updated in place
 };
 
-// Full-precision 3x3 tail. Its input rows are cut into chunks of 32 pixels with their neighbours,
-// [chunk][channel][34], so that a chunk's three rows stay in the L1 cache; outputs come in groups that fit in
-// registers.
+// Full-precision 3x3 tail by Winograd's F(2, 3) along the rows: for a pair of outputs y0, y1 with the pixels d0
+// to d3 around them and a kernel row g0 to g2,
+//
+//     terms    d0 - d2, d1 + d2, d2 - d1, d1 - d3
+//     weights  g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2
+//     y0 = (m0 + m1) + m2,  y1 = (m1 - m2) - m3     of the products m, summed over rows and channels before
+//
+// are four multiplications in place of six. Input rows are cut into chunks of 32 pixels, [chunk][channel][term]
+// [16 pairs] with kChunkStride values a channel; outputs come in groups that fit in registers.
 struct TailParams {
   int channels;
   int outputs;
   int group;
-  const float* weight;  // [outputs / group][ky][channel][kx][group]
+  const float* weight;  // [outputs / group][term][ky][channel][group]
   const float* bias;    // [outputs]
 };
 
-static constexpr int kChunk = 32;
-static constexpr int kChunkStride = kChunk + 2;
+static constexpr int kTerms = 4;
+static constexpr int kPairs = 16;
+static constexpr int kChunk = 2 * kPairs;
+// An odd number of cache lines: else one term of all channels would lie in a quarter of the cache's sets.
+static constexpr int kChunkStride = (kTerms + 1) * kPairs;
 static constexpr int chunk_count(int width) {
   return (width + kChunk - 1) / kChunk;
 }
@@ -104,7 +113,7 @@ struct KernelTable {
   void (*tail_input_row)(const HeadParams&, const float* rows, int width, const float* residual,
                          float* tail_row);
   // out = [outputs][32 * chunks]; rows are the tail rows above, at and below (zeros outside the picture).
-  // Reduction order of a pixel: ky, channel, kx.
+  // Reduction order of a term: ky, channel.
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
   void (*compose_row8)(const ComposeRow8&);
   void (*compose_row16)(const ComposeRow16&);
