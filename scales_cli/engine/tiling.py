@@ -58,7 +58,7 @@ def stream_bytes(spec: NetworkSpec, columns: int) -> int:
     rows = spec.n_convs + 1
     body = rows * (4 * spec.n_feats + 4 + 4 * spec.n_feats // 8)  # residual, spatial gates, a ring of four packed rows
     planes = 4 * spec.colors * (rows + 2 + 3 + 3)
-    tail = 4 * 4 * spec.n_feats * 34 // 32 + 4 * spec.colors * spec.scale**2
+    tail = 4 * 4 * spec.n_feats * 80 // 32 + 4 * spec.colors * spec.scale**2
     return padded * (body + planes + tail) + 2**16
 
 

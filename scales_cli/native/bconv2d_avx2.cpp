@@ -99,32 +99,52 @@ struct Avx2 {
     }
 
     Counts differing(const std::uint64_t* adders) const {
-      return {_mm256_or_si256(count(0, adders), _mm256_slli_epi64(count(2, adders), 32)),
-              _mm256_or_si256(count(1, adders), _mm256_slli_epi64(count(3, adders), 32))};
+      return {count(shared[0], shared[2], adders), count(shared[1], shared[3], adders)};
     }
 
-    __m256i difference(int four, int index, const std::uint64_t* adders) const {
-      return _mm256_xor_si256(shared[four][index], _mm256_set1_epi64x(static_cast<long long>(adders[index])));
+    // Four pixels each of the lower and the upper half of a block: they share the loads of the weights.
+    struct Pair {
+      __m256i low, high;
+    };
+
+    static Pair exclusive_or(Pair x, Pair y) {
+      return {_mm256_xor_si256(x.low, y.low), _mm256_xor_si256(x.high, y.high)};
+    }
+    static Pair both(Pair x, Pair y) {
+      return {_mm256_and_si256(x.low, y.low), _mm256_and_si256(x.high, y.high)};
     }
 
-    __m256i carries(int four, int adder, const std::uint64_t* adders) const {
-      const __m256i x12 = difference(four, 3 * adder + 1, adders),
-                    x13 = difference(four, 3 * adder + 2, adders);
-      return _mm256_xor_si256(difference(four, 3 * adder, adders), _mm256_and_si256(x12, x13));
+    static Pair difference(const __m256i* low, const __m256i* high, int index, const std::uint64_t* adders) {
+      const __m256i weight = _mm256_set1_epi64x(static_cast<long long>(adders[index]));
+      return {_mm256_xor_si256(low[index], weight), _mm256_xor_si256(high[index], weight)};
     }
 
-    // 64-bit counts of four pixels. A fifth adder over three of the carries leaves words of weight 1, 2, 2
-    // and 4.
-    __m256i count(int four, const std::uint64_t* adders) const {
-      const __m256i x = carries(four, 0, adders), y = carries(four, 1, adders), z = carries(four, 2, adders);
-      const __m256i xy = _mm256_xor_si256(x, y), xz = _mm256_xor_si256(x, z);
-      const __m256i fours = byte_counts(_mm256_xor_si256(x, _mm256_and_si256(xy, xz)));
-      const __m256i twos =
-          _mm256_add_epi8(byte_counts(_mm256_xor_si256(xy, z)), byte_counts(carries(four, 3, adders)));
-      const __m256i ones = byte_counts(difference(four, 12, adders));
-      const __m256i upper = _mm256_add_epi8(twos, _mm256_add_epi8(fours, fours));
-      // At most 9 taps of 8 bits a byte.
-      return _mm256_sad_epu8(_mm256_add_epi8(ones, _mm256_add_epi8(upper, upper)), _mm256_setzero_si256());
+    static Pair carries(const __m256i* low, const __m256i* high, int adder, const std::uint64_t* adders) {
+      const Pair x12 = difference(low, high, 3 * adder + 1, adders),
+                 x13 = difference(low, high, 3 * adder + 2, adders);
+      return exclusive_or(difference(low, high, 3 * adder, adders), both(x12, x13));
+    }
+
+    // 32-bit counts in lane order. A fifth adder over three of the carries leaves words of weight 1, 2, 2 and
+    // 4.
+    static __m256i count(const __m256i* low, const __m256i* high, const std::uint64_t* adders) {
+      const Pair x = carries(low, high, 0, adders), y = carries(low, high, 1, adders),
+                 z = carries(low, high, 2, adders);
+      const Pair xy = exclusive_or(x, y), xz = exclusive_or(x, z);
+      const Pair fours = exclusive_or(x, both(xy, xz)), twos = exclusive_or(xy, z),
+                 more_twos = carries(low, high, 3, adders), ones = difference(low, high, 12, adders);
+      const __m256i upper = total(ones.high, twos.high, more_twos.high, fours.high);
+      return _mm256_or_si256(total(ones.low, twos.low, more_twos.low, fours.low),
+                             _mm256_slli_epi64(upper, 32));
+    }
+
+    // 64-bit counts; at most 9 taps of 8 bits a byte.
+    static __m256i total(__m256i ones, __m256i twos, __m256i more_twos, __m256i fours) {
+      const __m256i four_count = byte_counts(fours);
+      const __m256i half = _mm256_add_epi8(_mm256_add_epi8(byte_counts(twos), byte_counts(more_twos)),
+                                           _mm256_add_epi8(four_count, four_count));
+      return _mm256_sad_epu8(_mm256_add_epi8(byte_counts(ones), _mm256_add_epi8(half, half)),
+                             _mm256_setzero_si256());
     }
 
     __m256i shared[4][kAdderWords];
@@ -189,6 +209,38 @@ struct Avx2 {
     const int pixel = lane / 2 + 8 * (lane % 2);
     const std::uint64_t value = static_cast<std::uint32_t>(bits);
     words[pixel] = half == 0 ? value : words[pixel] | value << 32;
+  }
+
+  using Words = __m256i;
+  static constexpr int kPeakBits = 256;
+  static Words words(const std::uint64_t* p) { return load_words(p); }
+  static void store_words(std::uint64_t* p, Words a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a);
+  }
+  static Words add_differing(Words sum, Words x, Words y) {
+    return _mm256_add_epi8(sum, byte_counts(_mm256_xor_si256(x, y)));
+  }
+
+  // Numbers 0, 2, 4 ... and 1, 3, 5 ... of two vectors.
+  static F16 evens(F16 x, F16 y) {
+    return {every_second(_mm256_shuffle_ps(x.a, x.b, 0x88)), every_second(_mm256_shuffle_ps(y.a, y.b, 0x88))};
+  }
+  static F16 odds(F16 x, F16 y) {
+    return {every_second(_mm256_shuffle_ps(x.a, x.b, 0xDD)), every_second(_mm256_shuffle_ps(y.a, y.b, 0xDD))};
+  }
+  // The shuffle works within 128-bit halves.
+  static __m256 every_second(__m256 shuffled) {
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(shuffled), 0xD8));
+  }
+
+  static void store_interleaved(float* p, F16 x, F16 y) {
+    store_interleaved(p, x.a, y.a);
+    store_interleaved(p + 16, x.b, y.b);
+  }
+  static void store_interleaved(float* p, __m256 a, __m256 b) {
+    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+    _mm256_storeu_ps(p, _mm256_permute2f128_ps(low, high, 0x20));
+    _mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(low, high, 0x31));
   }
 
   using Vector = __m256;

@@ -1,7 +1,5 @@
-// AVX-512 with VPOPCNTDQ, VBMI and GFNI (Ice Lake, Zen 4 and later).
-#include <immintrin.h>
-
-#include "row_kernels.h"
+// AVX-512 with VPOPCNTDQ, VNNI, VBMI and GFNI (Ice Lake, Zen 4 and later).
+#include "avx512_lanes.h"
 
 namespace scales {
 namespace {
@@ -32,138 +30,26 @@ struct ByteIndex {
 
 alignas(64) constexpr ByteIndex kByteIndex = ByteIndex::make();
 
-struct Avx512 {
-  using F16 = __m512;
-  using Mask = __mmask16;
+struct Avx512 : Avx512Lanes {
+  struct Taps : SharedTaps {
+    using SharedTaps::SharedTaps;
 
-  static F16 load(const float* p) { return _mm512_load_ps(p); }
-  static F16 loadu(const float* p) { return _mm512_loadu_ps(p); }
-  static void store(float* p, F16 a) { _mm512_store_ps(p, a); }
-  static void storeu(float* p, F16 a) { _mm512_storeu_ps(p, a); }
-  static void prefetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
-  static F16 set1(float a) { return _mm512_set1_ps(a); }
-  static F16 add(F16 a, F16 b) { return _mm512_add_ps(a, b); }
-  static F16 sub(F16 a, F16 b) { return _mm512_sub_ps(a, b); }
-  static F16 mul(F16 a, F16 b) { return _mm512_mul_ps(a, b); }
-  static F16 div(F16 a, F16 b) { return _mm512_div_ps(a, b); }
-  static F16 min(F16 a, F16 b) { return _mm512_min_ps(a, b); }
-  static F16 max(F16 a, F16 b) { return _mm512_max_ps(a, b); }
-  static F16 fma(F16 a, F16 b, F16 c) { return _mm512_fmadd_ps(a, b, c); }
-  static F16 fms(F16 a, F16 b, F16 c) { return _mm512_fmsub_ps(a, b, c); }
-  static Mask mask(unsigned lanes) { return static_cast<Mask>(lanes); }
-  static Mask ge(F16 a, F16 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
-  static F16 select(Mask mask, F16 a, F16 b) { return _mm512_mask_blend_ps(mask, b, a); }
-  static void store_mask(std::uint16_t* p, Mask mask) { *p = mask; }
-  // e * 2^n with n in the low bits of k.
-  static F16 shift_exponent(F16 e, F16 k) {
-    return _mm512_castsi512_ps(
-        _mm512_add_epi32(_mm512_castps_si512(e), _mm512_slli_epi32(_mm512_castps_si512(k), 23)));
-  }
-
-  static F16 to_lanes(F16 pixels) {
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15),
-                                 pixels);
-  }
-  static F16 to_pixels(F16 lanes) {
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15),
-                                 lanes);
-  }
-
-  // One load for both halves. Left alone, GCC folds two broadcasting loads into the operations, and the loop
-  // becomes bound by its loads.
-  static __m512i broadcast_word(const std::uint64_t* word) {
-#ifdef __GNUC__
-    __m512i value;
-    asm("vpbroadcastq %1, %0" : "=v"(value) : "m"(*word));
-    return value;
-#else
-    return _mm512_set1_epi64(static_cast<long long>(*word));
-#endif
-  }
-
-  // 64-bit counts of pixels 0..7 and 8..15.
-  struct Counts {
-    __m512i low, high;
-  };
-
-  // Eight pixels' shared xors of activations, as in bconv2d.h.
-  struct Eight {
-    __m512i first[4], first_second[4], first_third[4], all;
-
-    void load(const std::uint64_t* above, const std::uint64_t* centre, const std::uint64_t* below) {
-      const std::uint64_t* rows[3] = {above, centre, below};
-      __m512i parity[3];
-      for (int k = 0; k < 3; ++k) {
-        const __m512i a = _mm512_loadu_si512(rows[k] - 1), b = _mm512_loadu_si512(rows[k]),
-                      c = _mm512_loadu_si512(rows[k] + 1);
-        first[k] = a;
-        first_second[k] = _mm512_xor_si512(a, b);
-        first_third[k] = _mm512_xor_si512(a, c);
-        parity[k] = _mm512_xor_si512(first_second[k], c);
-      }
-      first[3] = parity[0];
-      first_second[3] = _mm512_xor_si512(parity[0], parity[1]);
-      first_third[3] = _mm512_xor_si512(parity[0], parity[2]);
-      all = _mm512_xor_si512(first_second[3], parity[2]);
-    }
-
-    __m512i carries(int adder, __m512i w1, __m512i w12, __m512i w13) const {
-      const __m512i x12 = _mm512_xor_si512(first_second[adder], w12);
-      const __m512i both =
-          _mm512_ternarylogic_epi64(x12, first_third[adder], w13, 0x60);  // x12 & (d13 ^ w13)
-      return _mm512_popcnt_epi64(_mm512_ternarylogic_epi64(both, first[adder], w1, 0x96));
-    }
-  };
-
-  struct Taps {
-    Taps(const BConv2DRow& row, int word, int block) {
-      const std::size_t origin =
-          packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
-      low.load(row.above + origin, row.centre + origin, row.below + origin);
-      high.load(row.above + origin + 8, row.centre + origin + 8, row.below + origin + 8);
-    }
-
-    // Both halves adder by adder: a weight lives in a register for two uses only, beside the 26 of the
-    // activations.
+    // Counted adder by adder.
     Counts differing(const std::uint64_t* adders) const {
-      Counts twos = carries(0, adders);
+      Counts twos = counted(carries(0, adders));
       for (int adder = 1; adder < 4; ++adder) {
-        const Counts more = carries(adder, adders);
+        const Counts more = counted(carries(adder, adders));
         twos = {_mm512_add_epi64(twos.low, more.low), _mm512_add_epi64(twos.high, more.high)};
       }
-      const __m512i parity = broadcast_word(adders + 12);
-      const __m512i low_ones = _mm512_popcnt_epi64(_mm512_xor_si512(low.all, parity));
-      const __m512i high_ones = _mm512_popcnt_epi64(_mm512_xor_si512(high.all, parity));
-      return {_mm512_add_epi64(low_ones, _mm512_add_epi64(twos.low, twos.low)),
-              _mm512_add_epi64(high_ones, _mm512_add_epi64(twos.high, twos.high))};
+      const Counts ones = counted(parities(adders));
+      const __m512i two = _mm512_set1_epi32(2);  // ones + 2 twos in one operation
+      return {_mm512_dpwssd_epi32(ones.low, twos.low, two), _mm512_dpwssd_epi32(ones.high, twos.high, two)};
     }
 
-    Counts carries(int adder, const std::uint64_t* adders) const {
-      const __m512i w12 = broadcast_word(adders + 3 * adder + 1),
-                    w13 = broadcast_word(adders + 3 * adder + 2);
-      const __m512i w1 = broadcast_word(adders + 3 * adder);
-      return {low.carries(adder, w1, w12, w13), high.carries(adder, w1, w12, w13)};
+    static Counts counted(Counts words) {
+      return {_mm512_popcnt_epi64(words.low), _mm512_popcnt_epi64(words.high)};
     }
-
-    Eight low, high;
   };
-
-  static F16 count_float(Counts counts) {
-    const __m512i origin = _mm512_castps_si512(_mm512_set1_ps(kCountOrigin));
-    return _mm512_castsi512_ps(
-        _mm512_ternarylogic_epi64(counts.low, _mm512_slli_epi64(counts.high, 32), origin, 0xFE));
-  }
-  static F16 count_float(Counts counts, const std::int32_t* partial) {
-    counts.low = _mm512_add_epi64(counts.low, _mm512_load_si512(partial));
-    const __m512i origin = _mm512_castps_si512(_mm512_set1_ps(kCountOrigin));
-    return _mm512_castsi512_ps(
-        _mm512_or_si512(_mm512_add_epi64(counts.low, _mm512_slli_epi64(counts.high, 32)), origin));
-  }
-  static void store_counts(std::int32_t* partial, Counts counts, bool add) {
-    __m512i sum = _mm512_add_epi64(counts.low, _mm512_slli_epi64(counts.high, 32));
-    if (add) sum = _mm512_add_epi64(sum, _mm512_load_si512(partial));
-    _mm512_store_si512(partial, sum);
-  }
 
   // 64 masks of 16 lanes to 16 words of 64 channels: 8x8 bit matrices by GFNI, their bytes by VBMI.
   static void transpose(const std::uint16_t* masks, std::uint64_t* words) {
@@ -180,13 +66,9 @@ struct Avx512 {
                         _mm512_permutex2var_epi8(low_bits, _mm512_load_si512(kByteIndex.odd), high_bits));
   }
 
-  using Vector = __m512;
-  static constexpr int kVectorFloats = 16;
-  static constexpr int kTailVectors = 2;
-  static Vector vector(const float* p) { return _mm512_loadu_ps(p); }
-  static Vector broadcast(const float* p) { return _mm512_set1_ps(*p); }
-  static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-  static void store_vector(float* p, Vector a) { _mm512_storeu_ps(p, a); }
+  static Words add_differing(Words sum, Words x, Words y) {
+    return _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(x, y)));
+  }
 };
 
 }  // namespace

@@ -191,6 +191,29 @@ struct Neon {
     return (x & 0xF0F0F0F00F0F0F0F) | (x & 0x00000000F0F0F0F0) << 28 | (x >> 28 & 0x00000000F0F0F0F0);
   }
 
+  using Words = uint64x2_t;
+  static constexpr int kPeakBits = 128;
+  static Words words(const std::uint64_t* p) { return vld1q_u64(p); }
+  static void store_words(std::uint64_t* p, Words a) { vst1q_u64(p, a); }
+  static Words add_differing(Words sum, Words x, Words y) {
+    const uint8x16_t counts = vcntq_u8(vreinterpretq_u8_u64(veorq_u64(x, y)));
+    return vreinterpretq_u64_u8(vaddq_u8(vreinterpretq_u8_u64(sum), counts));
+  }
+
+  // Numbers 0, 2, 4 ... and 1, 3, 5 ... of two vectors.
+  static F16 evens(F16 x, F16 y) {
+    return {{vuzp1q_f32(x.q[0], x.q[1]), vuzp1q_f32(x.q[2], x.q[3]), vuzp1q_f32(y.q[0], y.q[1]),
+             vuzp1q_f32(y.q[2], y.q[3])}};
+  }
+  static F16 odds(F16 x, F16 y) {
+    return {{vuzp2q_f32(x.q[0], x.q[1]), vuzp2q_f32(x.q[2], x.q[3]), vuzp2q_f32(y.q[0], y.q[1]),
+             vuzp2q_f32(y.q[2], y.q[3])}};
+  }
+
+  static void store_interleaved(float* p, F16 x, F16 y) {
+    for (int i = 0; i < 4; ++i) vst2q_f32(p + 8 * i, {{x.q[i], y.q[i]}});
+  }
+
   using Vector = float32x4_t;
   static constexpr int kVectorFloats = 4;
   static constexpr int kTailVectors = 2;

@@ -100,17 +100,20 @@ void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const Ro
 
 void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual,
                     float* tail_row) {
+  const auto pixel = [&](int c, int x) {
+    if (x < 0 || x >= width) return 0.0F;
+    const std::size_t block = x / kLanes;
+    return residual[(block * head.channels + c) * kLanes + lane_of(x % kLanes)] +
+           head_pixel(head, rows, width, c, x);
+  };
   for (int chunk = 0; chunk < chunk_count(width); ++chunk) {
     for (int c = 0; c < head.channels; ++c) {
-      for (int i = 0; i < kChunkStride; ++i) {
-        const int x = chunk * kChunk + i - 1;
-        float sum = 0;
-        if (x >= 0 && x < width) {
-          const std::size_t block = x / kLanes;
-          sum = residual[(block * head.channels + c) * kLanes + lane_of(x % kLanes)] +
-                head_pixel(head, rows, width, c, x);
-        }
-        tail_row[(static_cast<std::size_t>(chunk) * head.channels + c) * kChunkStride + i] = sum;
+      float* line = tail_row + (static_cast<std::size_t>(chunk) * head.channels + c) * kChunkStride;
+      for (int pair = 0; pair < kPairs; ++pair) {
+        const int x = chunk * kChunk + 2 * pair;
+        const float d0 = pixel(c, x - 1), d1 = pixel(c, x), d2 = pixel(c, x + 1), d3 = pixel(c, x + 2);
+        const float terms[kTerms] = {d0 - d2, d1 + d2, d2 - d1, d1 - d3};
+        for (int term = 0; term < kTerms; ++term) line[kPairs * term + pair] = terms[term];
       }
     }
   }
@@ -118,30 +121,39 @@ void tail_input_row(const HeadParams& head, const float* rows, int width, const 
 
 void tail_row(const TailParams& tail, const float* const rows[3], int width, float* out) {
   const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
+  const std::size_t channels = tail.channels;
   for (int o = 0; o < tail.outputs; ++o) {
-    const float* weight = tail.weight +
-                          static_cast<std::size_t>(o / tail.group) * kTaps * tail.channels * tail.group +
-                          o % tail.group;
-    for (int x = 0; x < width; ++x) {
-      float sum = tail.bias[o];
-      for (int ky = 0; ky < 3; ++ky) {
-        for (int c = 0; c < tail.channels; ++c) {
-          const std::size_t line = static_cast<std::size_t>(x / kChunk) * tail.channels + c;
-          const float* pixel = rows[ky] + line * kChunkStride + x % kChunk;
-          for (int kx = 0; kx < 3; ++kx) {
-            const std::size_t tap = (static_cast<std::size_t>(ky) * tail.channels + c) * 3 + kx;
-            sum = std::fma(weight[tap * tail.group], pixel[kx], sum);
+    const float* weight = tail.weight + o / tail.group * kTerms * 3 * channels * tail.group + o % tail.group;
+    for (std::size_t pair = 0; pair < stride / 2; ++pair) {
+      float sums[kTerms] = {0, tail.bias[o], 0, 0};
+      for (std::size_t term = 0; term < kTerms; ++term) {
+        for (std::size_t ky = 0; ky < 3; ++ky) {
+          for (std::size_t c = 0; c < channels; ++c) {
+            const float input =
+                rows[ky][(pair / kPairs * channels + c) * kChunkStride + kPairs * term + pair % kPairs];
+            sums[term] = std::fma(weight[((term * 3 + ky) * channels + c) * tail.group], input, sums[term]);
           }
         }
       }
-      out[stride * o + x] = sum;
+      out[stride * o + 2 * pair] = (sums[0] + sums[1]) + sums[2];
+      out[stride * o + 2 * pair + 1] = (sums[1] - sums[2]) - sums[3];
     }
   }
+}
+
+std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
+  std::uint64_t sum = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const std::uint64_t weight = words[round % kPeakChains];
+    for (int i = 0; i < kPeakChains; ++i) sum += std::bitset<64>(words[i] ^ weight).count();
+  }
+  return sum;
 }
 
 }  // namespace
 
 const KernelTable kReferenceKernels = {"reference",    head_row, bconv2d_row, bconv2d_sums_row,
-                                       tail_input_row, tail_row, compose_row, compose_row};
+                                       tail_input_row, tail_row, compose_row, compose_row,
+                                       xor_popcount,   kWordBits};
 
 }  // namespace scales

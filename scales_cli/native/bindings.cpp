@@ -18,6 +18,7 @@
 #include "gate_pass.h"
 #include "kernel_table.h"
 #include "network.h"
+#include "peak.h"
 #include "row_stream.h"
 
 namespace nb = nanobind;
@@ -368,6 +369,16 @@ NB_MODULE(_native, module) {
            "Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out`, from its "
            "next plane rows [colors, rows_needed(rows), columns].");
 
+  module.def(
+      "xor_popcount_rate",
+      [](double seconds, const std::optional<std::string>& isa) {
+        require(seconds > 0 && seconds <= 3600, "seconds must be above 0 and at most 3600");
+        const KernelTable& kernels = kernels_for(isa);
+        nb::gil_scoped_release release;
+        return xor_popcount_rate(kernels, seconds);
+      },
+      "seconds"_a, "isa"_a = nb::none(),
+      "Binary multiply-accumulates per second of one thread by xor, popcount and add in registers.");
   module.def("pack_activations", &pack_activations, "signs"_a.noconvert());
   module.def("bconv2d", &bconv2d, "packed"_a.noconvert(), "weights"_a.noconvert(), "channels"_a,
              "isa"_a = nb::none());

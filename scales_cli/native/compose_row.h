@@ -3,6 +3,9 @@
 // same bits.
 #pragma once
 
+#include <cstring>
+#include <type_traits>
+
 #include "kernel_table.h"
 
 namespace scales {
@@ -26,24 +29,44 @@ void sum_columns(const ComposeRow<Sample, Sum>& row) {
   }
 }
 
+// Copies of three values run one value over, into the next copy's place: a store of four is one instruction.
+// The buffers have room for one more.
+template <int kCount>
+constexpr int kStoredCount = kCount == 3 ? 4 : kCount;
+
 // addends[x * channels + c] = residual of channel c at scale * x + phase.
 template <int kChannels, class Sample, class Sum>
 void spread_residual(const ComposeRow<Sample, Sum>& row, int phase) {
+  const std::size_t scale = row.scale;
+  if (row.residual[0] == row.residual[kChannels - 1]) {
+    const float* source = row.residual[0] + phase;
+    for (int x = 0; x < row.width; ++x) {
+      float values[kStoredCount<kChannels>];
+      for (float& value : values) value = source[scale * x];
+      std::memcpy(row.addends + kChannels * x, values, sizeof values);
+    }
+    return;
+  }
   for (int c = 0; c < kChannels; ++c) {
     const float* source = row.residual[c] + phase;
     float* target = row.addends + c;
-    for (int x = 0; x < row.width; ++x)
-      target[kChannels * x] = source[static_cast<std::size_t>(row.scale) * x];
+    for (int x = 0; x < row.width; ++x) target[kChannels * x] = source[scale * x];
   }
 }
 
-template <int kChannels, class Sample, class Sum>
-void interleave_phase(const ComposeRow<Sample, Sum>& row, int phase) {
-  Sample* target = row.out + kChannels * phase;
-  const std::size_t step = static_cast<std::size_t>(kChannels) * row.scale;
-  for (int x = 0; x < row.width; ++x) {
-    for (int c = 0; c < kChannels; ++c) target[step * x + c] = row.rounded[kChannels * x + c];
-  }
+// out[(scale * x + phase) * channels + c] = rounded[phase][x * channels + c].
+template <int kChannels, int kScale, class Sample, class Sum>
+void interleave_phases(const ComposeRow<Sample, Sum>& row) {
+  const std::size_t samples = static_cast<std::size_t>(kChannels) * row.width;
+  Sample* target = row.out;
+  const auto copy_pixel = [&](int x, auto count) {
+    for (int phase = 0; phase < kScale; ++phase, target += kChannels) {
+      std::memcpy(target, row.rounded + samples * phase + kChannels * x, count * sizeof(Sample));
+    }
+  };
+  using Stored = std::integral_constant<int, kStoredCount<kChannels>>;
+  for (int x = 0; x < row.width - 1; ++x) copy_pixel(x, Stored{});
+  copy_pixel(row.width - 1, std::integral_constant<int, kChannels>{});
 }
 
 // All samples of one horizontal phase: round_half_up(numerator / denominator + addend * max), clamped.
@@ -55,7 +78,7 @@ void round_phase(const ComposeRow<Sample, Sum>& row, int phase) {
   const Sum wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3];
   const Sum* taps = row.sums + (kComposeEdge + row.first_tap[phase]) * channels;
   const float* addends = row.addends;
-  Sample* rounded = row.rounded;
+  Sample* rounded = row.rounded + static_cast<std::size_t>(count) * phase;
   // The reciprocal of a power of two is exact, and so is the product.
   const double denominator = kInverse ? 1 / row.denominator : row.denominator;
   for (int i = 0; i < count; ++i) {
@@ -70,13 +93,25 @@ void round_phase(const ComposeRow<Sample, Sum>& row, int phase) {
   }
 }
 
+template <int kChannels, int kScale, class Sample, class Sum>
+void compose_phases(const ComposeRow<Sample, Sum>& row) {
+  sum_columns(row);
+  for (int phase = 0; phase < kScale; ++phase) {
+    if (row.residual[0] != nullptr) spread_residual<kChannels>(row, phase);
+    round_phase<kScale != 3>(row, phase);
+  }
+  interleave_phases<kChannels, kScale>(row);
+}
+
 template <int kChannels, class Sample, class Sum>
 void compose_channels(const ComposeRow<Sample, Sum>& row) {
-  sum_columns(row);
-  for (int phase = 0; phase < row.scale; ++phase) {
-    if (row.residual[0] != nullptr) spread_residual<kChannels>(row, phase);
-    row.scale == 3 ? round_phase<false>(row, phase) : round_phase<true>(row, phase);
-    interleave_phase<kChannels>(row, phase);
+  switch (row.scale) {
+    case 2:
+      return compose_phases<kChannels, 2>(row);
+    case 3:
+      return compose_phases<kChannels, 3>(row);
+    default:
+      return compose_phases<kChannels, 4>(row);
   }
 }
 

@@ -62,8 +62,8 @@ void compose(const KernelTable& kernels, const Picture<Sample>& picture, const f
   const std::size_t samples = static_cast<std::size_t>(width) * channels,
                     out_width = static_cast<std::size_t>(scale) * width;
   std::vector<Sum> sums(samples + 2 * kComposeEdge * channels);
-  std::vector<float> addends(samples);
-  std::vector<Sample> rounded(samples);
+  std::vector<float> addends(samples + 1);
+  std::vector<Sample> rounded(scale * samples + 1);
 
   ComposeRow<Sample, Sum> row{};
   row.width = width;

@@ -57,7 +57,8 @@ CpuFeatures CpuFeatures::detect() {
   const bool zmm = ymm && has(state, {5, 6, 7});
   features.avx2_fma = ymm && has(basic.ecx, {12, 28}) && has(extended.ebx, {5});           // FMA, AVX; AVX2
   features.avx512_base = features.avx2_fma && zmm && has(extended.ebx, {16, 17, 30, 31});  // F, DQ, BW, VL
-  features.avx512_bits = features.avx512_base && has(extended.ecx, {1, 8, 14});  // VBMI, GFNI, VPOPCNTDQ
+  features.avx512_bits =
+      features.avx512_base && has(extended.ecx, {1, 8, 11, 14});  // VBMI, GFNI, VNNI, VPOPCNTDQ
   return features;
 }
 

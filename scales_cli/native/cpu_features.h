@@ -6,7 +6,7 @@ namespace scales {
 struct CpuFeatures {
   bool avx2_fma = false;
   bool avx512_base = false;  // F, BW, DQ, VL
-  bool avx512_bits = false;  // these and VBMI, GFNI, VPOPCNTDQ
+  bool avx512_bits = false;  // these and VBMI, GFNI, VNNI, VPOPCNTDQ
   bool neon = false;
 
   static CpuFeatures detect();

@@ -10,6 +10,7 @@ std::vector<const KernelTable*> executable_tables(const CpuFeatures& features) {
   (void)features;
 #ifdef SCALES_X86
   if (features.avx512_bits) tables.push_back(&kAvx512Kernels);
+  if (features.avx512_base) tables.push_back(&kAvx512BwKernels);
   if (features.avx2_fma) tables.push_back(&kAvx2Kernels);
 #endif
 #ifdef SCALES_NEON

@@ -49,19 +49,28 @@ struct BConv2DRow {
   float* residual;       // updated in place
 };
 
-// Full-precision 3x3 tail. Its input rows are cut into chunks of 32 pixels with their neighbours,
-// [chunk][channel][34], so that a chunk's three rows stay in the L1 cache; outputs come in groups that fit in
-// registers.
+// Full-precision 3x3 tail by Winograd's F(2, 3) along the rows: for a pair of outputs y0, y1 with the pixels d0
+// to d3 around them and a kernel row g0 to g2,
+//
+//     terms    d0 - d2, d1 + d2, d2 - d1, d1 - d3
+//     weights  g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2
+//     y0 = (m0 + m1) + m2,  y1 = (m1 - m2) - m3     of the products m, summed over rows and channels before
+//
+// are four multiplications in place of six. Input rows are cut into chunks of 32 pixels, [chunk][channel][term]
+// [16 pairs] with kChunkStride values a channel; outputs come in groups that fit in registers.
 struct TailParams {
   int channels;
   int outputs;
   int group;
-  const float* weight;  // [outputs / group][ky][channel][kx][group]
+  const float* weight;  // [outputs / group][term][ky][channel][group]
   const float* bias;    // [outputs]
 };
 
-static constexpr int kChunk = 32;
-static constexpr int kChunkStride = kChunk + 2;
+static constexpr int kTerms = 4;
+static constexpr int kPairs = 16;
+static constexpr int kChunk = 2 * kPairs;
+// An odd number of cache lines: else one term of all channels would lie in a quarter of the cache's sets.
+static constexpr int kChunkStride = (kTerms + 1) * kPairs;
 static constexpr int chunk_count(int width) {
   return (width + kChunk - 1) / kChunk;
 }
@@ -81,13 +90,15 @@ struct ComposeRow {
   double denominator;        // of both axes together
   const float* residual[4];  // a line for each channel, or nulls
   Sum* sums;                 // [width + 2 kComposeEdge][channels]
-  float* addends;            // [width][channels], zero where there is no residual
-  Sample* rounded;           // [width][channels]
+  float* addends;            // [width][channels] and one more, zero where there is no residual
+  Sample* rounded;           // [scale][width][channels] and one more
   Sample* out;               // [scale * width][channels]
 };
 
 using ComposeRow8 = ComposeRow<std::uint8_t, std::int32_t>;
 using ComposeRow16 = ComposeRow<std::uint16_t, std::int64_t>;
+
+static constexpr int kPeakChains = 8;  // independent sums, as many as hide the latency
 
 struct KernelTable {
   const char* name;
@@ -103,10 +114,15 @@ struct KernelTable {
   void (*tail_input_row)(const HeadParams&, const float* rows, int width, const float* residual,
                          float* tail_row);
   // out = [outputs][32 * chunks]; rows are the tail rows above, at and below (zeros outside the picture).
-  // Reduction order of a pixel: ky, channel, kx.
+  // Reduction order of a term: ky, channel.
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
   void (*compose_row8)(const ComposeRow8&);
   void (*compose_row16)(const ComposeRow16&);
+  // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
+  // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
+  // all of it.
+  std::uint64_t (*xor_popcount)(const std::uint64_t* words, int rounds);
+  int peak_bits;  // at most 512
 };
 
 // The fastest table the CPU can execute, or the one that `isa` names; throws std::invalid_argument with the
@@ -118,7 +134,7 @@ std::vector<std::string> available_kernels(const CpuFeatures& features);
 
 extern const KernelTable kReferenceKernels;
 #ifdef SCALES_X86
-extern const KernelTable kAvx2Kernels, kAvx512Kernels;
+extern const KernelTable kAvx2Kernels, kAvx512BwKernels, kAvx512Kernels;
 #endif
 #ifdef SCALES_NEON
 extern const KernelTable kNeonKernels;

@@ -60,14 +60,17 @@ Network::Network(const NetworkTensors& t, const KernelTable& kernels)
 
   const TailParams view = tail();
   tail_bias_.assign(t.tail_bias, t.tail_bias + view.outputs);
-  tail_weight_.resize(static_cast<std::size_t>(view.outputs) * channels * kTaps);
+  tail_weight_.resize(static_cast<std::size_t>(view.outputs) * channels * 3 * kTerms);
   for (int o = 0; o < view.outputs; ++o) {
+    const std::size_t group = o / view.group, lane = o % view.group;
     for (std::size_t c = 0; c < channels; ++c) {
-      for (int tap = 0; tap < kTaps; ++tap) {
-        const std::size_t group = o / view.group, lane = o % view.group;
-        const std::size_t line = (group * 3 + tap / 3) * channels + c;
-        tail_weight_[(line * 3 + tap % 3) * view.group + lane] =
-            t.tail_weight[(o * channels + c) * kTaps + tap];
+      for (std::size_t ky = 0; ky < 3; ++ky) {
+        const float* g = t.tail_weight + (o * channels + c) * kTaps + 3 * ky;
+        const float terms[kTerms] = {g[0], 0.5F * (g[0] + g[1] + g[2]), 0.5F * (g[0] - g[1] + g[2]), g[2]};
+        for (std::size_t term = 0; term < kTerms; ++term) {
+          const std::size_t line = ((group * kTerms + term) * 3 + ky) * channels + c;
+          tail_weight_[line * view.group + lane] = terms[term];
+        }
       }
     }
   }

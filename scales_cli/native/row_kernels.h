@@ -6,6 +6,8 @@
 // that of `OutputTransform`.
 #pragma once
 
+#include <utility>
+
 #include "compose_row.h"
 #include "kernel_table.h"
 #include "sigmoid.h"
@@ -161,9 +163,11 @@ void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, 
   const F16 zero = Isa::set1(0.0F);
   const std::int32_t* partial = scratch.partial;
   const int out_channels = conv.out_channels;
-  for (int o = 0; o < out_channels; ++o) {
+  const auto count = [&](int o) {
     const typename Isa::Counts counts = taps.differing(adders + kAdderWords * o);
-    const F16 n = kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+    return kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+  };
+  const auto transform_channel = [&](int o, F16 n) {
     const F16 sum = Isa::sub(n, border.at(o));
     const OutputTransform& t = transform[o];
     const F16 z = Isa::fms(Isa::mul(sum, spatial), Isa::set1(t.scale), Isa::set1(t.shift_in));
@@ -173,7 +177,16 @@ void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, 
     // buffer.
     if (!kEdge) Isa::prefetch(writer.residual + kLanes * (out_channels + o));
     writer.write(o, Isa::add(Isa::add(x, activation), Isa::set1(t.shift_out)));
+  };
+  // A channel is transformed while the next one is counted: its long chain of float operations runs beside
+  // independent integer ones.
+  F16 n = count(0);
+  for (int o = 1; o < out_channels; ++o) {
+    const F16 following = count(o);
+    transform_channel(o - 1, n);
+    n = following;
   }
+  transform_channel(out_channels - 1, n);
   writer.finish(out_channels, block, row.width);
 }
 
@@ -269,22 +282,39 @@ void head_row(const HeadParams& head, const float* rows, int width, float* resid
   }
 }
 
+// Pixels of residual + head in order, at 1 of the chunk lines; their neighbours are not filled in.
 template <class Isa, int kColors>
 void tail_input_blocks(const HeadParams& head, const float* rows, int width, const float* residual,
                        float* tail_row) {
-  for (int block = 0; block < block_count(width); ++block) {
+  constexpr int kBlocks = kChunk / kLanes;
+  for (int block = 0; block < kBlocks * chunk_count(width); ++block) {
+    float* line = tail_row + static_cast<std::size_t>(block / kBlocks) * head.channels * kChunkStride + 1 +
+                  kLanes * (block % kBlocks);
+    if (block >= block_count(width)) {
+      for (int c = 0; c < head.channels; ++c) Isa::storeu(line + kChunkStride * c, Isa::set1(0));
+      continue;
+    }
     const HeadTaps<Isa, kColors> taps(rows, width, block);
     const typename Isa::Mask valid = Isa::mask(valid_lanes(width, block));
     const float* body = residual + static_cast<std::size_t>(kLanes) * head.channels * block;
-    const int blocks_per_chunk = kChunk / kLanes;
-    float* chunk = tail_row +
-                   static_cast<std::size_t>(block / blocks_per_chunk) * head.channels * kChunkStride + 1 +
-                   kLanes * (block % blocks_per_chunk);
     for (int c = 0; c < head.channels; ++c) {
       const typename Isa::F16 sum = Isa::add(Isa::load(body + kLanes * c), taps.convolve(head, c));
-      Isa::storeu(chunk + kChunkStride * c, Isa::to_pixels(Isa::select(valid, sum, Isa::set1(0))));
+      Isa::storeu(line + kChunkStride * c, Isa::to_pixels(Isa::select(valid, sum, Isa::set1(0))));
     }
   }
+}
+
+// The terms of a line of 32 pixels between its two neighbours, in place.
+template <class Isa>
+void transform_line(float* line) {
+  using F16 = typename Isa::F16;
+  const F16 a = Isa::loadu(line), b = Isa::loadu(line + kLanes), c = Isa::loadu(line + 2),
+            d = Isa::loadu(line + kLanes + 2);
+  const F16 d0 = Isa::evens(a, b), d1 = Isa::odds(a, b), d2 = Isa::evens(c, d), d3 = Isa::odds(c, d);
+  Isa::store(line, Isa::sub(d0, d2));
+  Isa::store(line + kPairs, Isa::add(d1, d2));
+  Isa::store(line + 2 * kPairs, Isa::sub(d2, d1));
+  Isa::store(line + 3 * kPairs, Isa::sub(d1, d3));
 }
 
 template <class Isa>
@@ -295,49 +325,81 @@ void tail_input_row(const HeadParams& head, const float* rows, int width, const 
   } else {
     tail_input_blocks<Isa, 3>(head, rows, width, residual, tail_row);
   }
+  const int chunks = chunk_count(width);
   const std::size_t chunk_size = static_cast<std::size_t>(head.channels) * kChunkStride;
-  for (int chunk = 1; chunk < chunk_count(width); ++chunk) {
-    float *left = tail_row + chunk_size * (chunk - 1), *right = left + chunk_size;
-    for (int c = 0; c < head.channels; ++c, left += kChunkStride, right += kChunkStride) {
-      left[kChunk + 1] = right[1];
-      right[0] = left[kChunk];
+  for (int c = 0; c < head.channels; ++c) tail_row[kChunkStride * c] = 0;
+  for (int chunk = 0; chunk < chunks; ++chunk, tail_row += chunk_size) {
+    // All neighbours first: a vector load would wait for the single values just stored.
+    for (int c = 0; c < head.channels; ++c) {
+      float *line = tail_row + kChunkStride * c, *next = line + chunk_size;
+      line[kChunk + 1] = chunk + 1 < chunks ? next[1] : 0;
+      if (chunk + 1 < chunks) next[0] = line[kChunk];
     }
+    for (int c = 0; c < head.channels; ++c) transform_line<Isa>(tail_row + kChunkStride * c);
+  }
+}
+
+// f(0), f(1) ... without a loop: compilers keep an array in registers only where its indices are constants.
+template <class F, int... kIndices>
+void unrolled(F f, std::integer_sequence<int, kIndices...>) {
+  (f(kIndices), ...);
+}
+template <int kCount, class F>
+void unrolled(F f) {
+  unrolled(f, std::make_integer_sequence<int, kCount>{});
+}
+
+// [kGroup][kPairs] products of one term.
+template <class Isa, int kGroup>
+void multiply_term(const float* const inputs[3], const float* term_weight, int channels, const float* start,
+                   float* products) {
+  using Vector = typename Isa::Vector;
+  constexpr int kFloats = Isa::kVectorFloats, kVectors = Isa::kTailVectors;
+  for (int pair = 0; pair < kPairs; pair += kVectors * kFloats) {
+    Vector sums[kGroup * kVectors];
+    unrolled<kGroup * kVectors>([&](int i) { sums[i] = Isa::broadcast(start + i / kVectors); });
+    const float* weight = term_weight;
+    for (int ky = 0; ky < 3; ++ky) {
+      const float* source = inputs[ky] + pair;
+      for (int c = 0; c < channels; ++c, source += kChunkStride, weight += kGroup) {
+        Vector input[kVectors];
+        unrolled<kVectors>([&](int v) { input[v] = Isa::vector(source + kFloats * v); });
+        unrolled<kGroup>([&](int o) {
+          const Vector w = Isa::broadcast(weight + o);
+          unrolled<kVectors>([&](int v) {
+            sums[kVectors * o + v] = Isa::multiply_add(w, input[v], sums[kVectors * o + v]);
+          });
+        });
+      }
+    }
+    unrolled<kGroup * kVectors>([&](int i) {
+      Isa::store_vector(products + kPairs * (i / kVectors) + pair + kFloats * (i % kVectors), sums[i]);
+    });
   }
 }
 
 template <class Isa, int kGroup>
 void tail_groups(const TailParams& tail, const float* const rows[3], int width, float* out) {
-  constexpr int kVectors = Isa::kTailVectors;
-  constexpr int kStep = kVectors * Isa::kVectorFloats;
-  using Vector = typename Isa::Vector;
   const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
   const std::size_t chunk_size = static_cast<std::size_t>(tail.channels) * kChunkStride;
+  const std::size_t term_size = static_cast<std::size_t>(3) * tail.channels * kGroup;
+  const float zeros[kGroup] = {};
   for (int chunk = 0; chunk < chunk_count(width); ++chunk) {
     for (int first = 0; first < tail.outputs; first += kGroup) {
-      for (int x = 0; x < kChunk; x += kStep) {
-        Vector sums[kGroup][kVectors];
-        for (int o = 0; o < kGroup; ++o) {
-          for (int v = 0; v < kVectors; ++v) sums[o][v] = Isa::broadcast(tail.bias + first + o);
-        }
-        const float* weight = tail.weight + static_cast<std::size_t>(first) * kTaps * tail.channels;
-        for (int ky = 0; ky < 3; ++ky) {
-          const float* pixels = rows[ky] + chunk_size * chunk + x;
-          for (int c = 0; c < tail.channels; ++c, pixels += kChunkStride) {
-            for (int kx = 0; kx < 3; ++kx, weight += kGroup) {
-              Vector inputs[kVectors];
-              for (int v = 0; v < kVectors; ++v)
-                inputs[v] = Isa::vector(pixels + kx + v * Isa::kVectorFloats);
-              for (int o = 0; o < kGroup; ++o) {
-                const Vector w = Isa::broadcast(weight + o);
-                for (int v = 0; v < kVectors; ++v) sums[o][v] = Isa::multiply_add(w, inputs[v], sums[o][v]);
-              }
-            }
-          }
-        }
-        for (int o = 0; o < kGroup; ++o) {
-          float* target = out + stride * (first + o) + kChunk * chunk + x;
-          for (int v = 0; v < kVectors; ++v) Isa::store_vector(target + v * Isa::kVectorFloats, sums[o][v]);
-        }
+      const float* weight = tail.weight + term_size * kTerms * (first / kGroup);
+      alignas(64) float products[kTerms][kGroup * kPairs];
+      for (int term = 0; term < kTerms; ++term) {
+        const std::size_t origin = chunk_size * chunk + kPairs * term;
+        const float* const inputs[3] = {rows[0] + origin, rows[1] + origin, rows[2] + origin};
+        // The second term enters both outputs of a pair.
+        multiply_term<Isa, kGroup>(inputs, weight + term_size * term, tail.channels,
+                                   term == 1 ? tail.bias + first : zeros, products[term]);
+      }
+      for (int o = 0; o < kGroup; ++o) {
+        float* target = out + stride * (first + o) + kChunk * chunk;
+        const auto product = [&](int term) { return Isa::load(products[term] + kPairs * o); };
+        const auto m0 = product(0), m1 = product(1), m2 = product(2), m3 = product(3);
+        Isa::store_interleaved(target, Isa::add(Isa::add(m0, m1), m2), Isa::sub(Isa::sub(m1, m2), m3));
       }
     }
   }
@@ -357,10 +419,29 @@ void tail_row(const TailParams& tail, const float* const rows[3], int width, flo
   }
 }
 
+// Activations and sums stay in registers; the weight comes from memory, so that nothing can be computed
+// beforehand.
+template <class Isa>
+std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
+  constexpr int kWords = Isa::kPeakBits / kWordBits;
+  typename Isa::Words pixels[kPeakChains], sums[kPeakChains];
+  for (int i = 0; i < kPeakChains; ++i) pixels[i] = sums[i] = Isa::words(words + kWords * i);
+  for (int round = 0; round < rounds; ++round) {
+    const typename Isa::Words weight = Isa::words(words + kWords * (round % kPeakChains));
+    for (int i = 0; i < kPeakChains; ++i) sums[i] = Isa::add_differing(sums[i], pixels[i], weight);
+  }
+  std::uint64_t result = 0, sum[kWords];
+  for (int i = 0; i < kPeakChains; ++i) {
+    Isa::store_words(sum, sums[i]);
+    for (const std::uint64_t word : sum) result += word;
+  }
+  return result;
+}
+
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
   return {name,          head_row<Isa>, bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
-          tail_row<Isa>, compose_row,   compose_row};
+          tail_row<Isa>, compose_row,   compose_row,      xor_popcount<Isa>,     Isa::kPeakBits};
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ class Grid {
   }
 
   void tail(int width, int channels, int outputs, const AlignedBuffer<float>& centre) {
-    const auto weight = random_buffer<float>(static_cast<std::size_t>(outputs) * channels * kTaps);
+    const auto weight = random_buffer<float>(static_cast<std::size_t>(outputs) * channels * 3 * kTerms);
     const auto bias = random_buffer<float>(outputs);
     const auto above = random_buffer<float>(centre.size());
     const AlignedBuffer<float> below(centre.size());
@@ -159,7 +159,7 @@ class Grid {
       kReferenceKernels.tail_row(params, rows, width, expected.data());
       kernels_.tail_row(params, rows, width, found.data());
       for (int o = 0; o < outputs; ++o) {
-        for (std::size_t x = width; x < stride; ++x) found[stride * o + x] = 0;
+        for (std::size_t x = width; x < stride; ++x) expected[stride * o + x] = found[stride * o + x] = 0;
       }
       comparison("tail_row", width, channels)("outputs", expected, found);
     }

@@ -43,6 +43,20 @@ def test_bconv2d_equals_float_convolution(
     np.testing.assert_array_equal(sums, float_convolution(x, weight))
 
 
+@pytest.mark.parametrize("channels", [64, 128])
+@pytest.mark.parametrize("first_width", range(1, 71, 10))
+def test_bconv2d_of_every_width_equals_float_convolution(
+    channels: int, first_width: int, rng: np.random.Generator
+) -> None:
+    weight = rng.choice(np.array([-1, 1], np.int8), (3, channels, 3, 3))
+    for width in range(first_width, first_width + 10):
+        x = rng.choice(np.array([-1, 1], np.int8), (channels, int(rng.integers(1, 5)), width))
+        packed, expected = native.pack_activations(x), float_convolution(x, weight)
+        for isa in native.available_isas():
+            sums = native.bconv2d(packed, pack_weights(weight), channels, isa)
+            np.testing.assert_array_equal(sums, expected, err_msg=f"{isa}, width {width}")
+
+
 def test_pack_activations_takes_zero_as_plus_one() -> None:
     packed = native.pack_activations(np.array([[[-1]], [[0]], [[1]]], np.int8))
     assert packed.tolist() == [[[0b110]]]
@@ -69,3 +83,13 @@ def test_bconv2d_converts_nothing_silently() -> None:
         native.bconv2d(np.zeros((4, 1, 6), np.int64), np.zeros((5, 3, 3, 1), np.uint64), 64)
     with pytest.raises(TypeError):
         native.bconv2d(np.zeros((4, 1, 12), np.uint64)[:, :, ::2], np.zeros((5, 3, 3, 1), np.uint64), 64)
+
+
+def test_xor_popcount_rate_is_a_rate(isa: str) -> None:
+    assert native.xor_popcount_rate(1e-3, isa) > 1e6
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_xor_popcount_rate_refuses_other_times(seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds"):
+        native.xor_popcount_rate(seconds)
