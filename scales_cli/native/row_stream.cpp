@@ -9,7 +9,8 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
     : network_(std::move(network)),
       gates_(std::move(gates)),
       tile_(tile),
-      first_column_(std::max(0, tile.left - halo(*network_))),
+      // Even, since the tail's kernel reduces pixels in pairs.
+      first_column_(std::max(0, tile.left - halo(*network_)) / 2 * 2),
       row_(std::max(0, tile.top - 1 - network_->layers())),
       given_(std::max(0, tile.top - halo(*network_))),
       ring_(network_->layers() + 1),
