@@ -17,7 +17,7 @@ def parse_scale(text: str | int) -> int:
 
 def parse_count(text: str | int) -> int:
     """A number that may end in K, M or G, which are powers of 1024."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
     if match is None or not (count := int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))):
         raise typer.BadParameter(f"{text!r} is not a number such as 500M or 2G")
     return count
@@ -42,6 +42,7 @@ ThreadsOpt = Annotated[
         "-t",
         "--threads",
         min=1,
+        max=1024,
         metavar="N",
         envvar="SCALES_THREADS",
         show_default="usable cores",

@@ -21,7 +21,7 @@ import numpy as np
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
 from scales_cli.engine.resources import usable_cores
 from scales_cli.engine.threads import JobPool
-from scales_cli.engine.tiling import Tiling, choose_tiling, whole_image_bytes
+from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import PackedWeights
 
@@ -104,16 +104,18 @@ class NativeEngine:
         return str(self._network.isa)
 
     def streams(self, height: int, width: int) -> bool:
-        """Whether a picture is too large to be passed as a whole."""
-        return height * width > self.whole_image_pixels
+        """Whether a picture is too large to be passed as a whole; rows take the memory of 16 pixels at least."""
+        return height * max(width, 16) > self.whole_image_pixels
 
     def plan(
         self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
     ) -> tuple[Tiling | None, int]:
         out_pixels = height * width * self.spec.scale**2
         if not self.streams(height, width):
-            return None, whole_image_bytes(self.spec, height * width) + out_pixels * pixel_bytes
-        windows = whole_image_bytes(self.spec, (WINDOWS_PER_AXIS * WINDOW_SIDE) ** 2)
+            output = out_pixels * (4 * self.spec.colors + 1 + pixel_bytes)
+            return None, gate_pass_bytes(self.spec, height, width) + output
+        rows, columns = min(height, WINDOW_SIDE), min(width, WINDOW_SIDE)
+        windows = gate_pass_bytes(self.spec, WINDOWS_PER_AXIS**2 * rows, columns)
         if tile is None:
             tiling = choose_tiling(
                 self.spec, height, width, threads=self.threads, budget=budget, pixel_bytes=pixel_bytes
@@ -147,6 +149,7 @@ class NativeEngine:
             done += piece.shape[1]
             report(done / (self.spec.scale * height))
             yield piece
+            del piece  # or it would be in memory beside the next one
 
     def fix_gates(self, source: PlaneSource) -> FixedGates:
         """Channel gates with means over all windows together; the windows run as separate pictures."""
@@ -205,6 +208,7 @@ class NativeEngine:
                 for stream, (left, _) in zip(streams, tiles, strict=True)
             )
             yield out
+            del out
 
     def _one_by_one(
         self, source: PlaneSource, gates: FixedGates, tiling: Tiling, top: int, bottom: int

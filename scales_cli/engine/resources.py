@@ -54,20 +54,26 @@ def _system_available() -> int:
         return _UNKNOWN_AVAILABLE
 
 
-def _read_field(path: Path, name: str) -> int | None:
+def _read_field(path: Path, name: str, unit: int = 1024) -> int | None:
     """Bytes of a line such as `MemAvailable:  123 kB`."""
     try:
         for line in path.read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1]) * 1024
+            if line.split()[:1] == [name]:
+                return int(line.split()[1]) * unit
     except (OSError, ValueError, IndexError):
         pass
     return None
 
 
 def _cgroup_available(root: Path, membership: Path) -> Iterator[int]:
-    """Room left under the limits of the process's cgroup and those above it (v2 `memory.max`, v1 `limit_in_bytes`)."""
-    names = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+    """Room left under the limits of the process's cgroup and those above it (v2 `memory.max`, v1 `limit_in_bytes`).
+
+    Files that were read count as used there, though the system drops them when memory is asked for.
+    """
+    names = (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    )
     try:
         lines = membership.read_text().splitlines()
     except OSError:
@@ -77,9 +83,10 @@ def _cgroup_available(root: Path, membership: Path) -> Iterator[int]:
         for path in paths:
             folder = base / path.lstrip("/")
             for level in (folder, *(item for item in folder.parents if item.is_relative_to(base))):
-                for limit, usage in names:
+                for limit, usage, droppable in names:
                     try:
-                        yield max(int((level / limit).read_text()) - int((level / usage).read_text()), 0)
+                        room = int((level / limit).read_text()) - int((level / usage).read_text())
+                        yield max(room + (_read_field(level / "memory.stat", droppable, 1) or 0), 0)
                     except (OSError, ValueError):
                         continue
 

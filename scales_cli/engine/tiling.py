@@ -44,7 +44,7 @@ class Tiling:
         alive = count if self.side_by_side else min(count, threads)
         widest = min(-(-width // count) + 2 * halo(spec), width)
         out_pixels = spec.scale**2 * width * min(self.step, height)
-        return alive * stream_bytes(spec, widest) + out_pixels * (4 * spec.colors + pixel_bytes)
+        return alive * stream_bytes(spec, widest) + out_pixels * (4 * spec.colors + 1 + pixel_bytes)
 
 
 def halo(spec: NetworkSpec) -> int:
@@ -62,10 +62,12 @@ def stream_bytes(spec: NetworkSpec, columns: int) -> int:
     return padded * (body + planes + tail) + 2**16
 
 
-def whole_image_bytes(spec: NetworkSpec, pixels: int) -> int:
-    """Memory of a `GatePass` over so many pixels (gate_pass.h), and of its output."""
-    state = 4 * spec.n_feats + 4 + 2 * spec.n_feats // 8 + 8 * spec.colors
-    return pixels * (state + 4 * spec.colors * spec.scale**2) + 2**20
+def gate_pass_bytes(spec: NetworkSpec, height: int, width: int) -> int:
+    """Memory of a `GatePass` over so many rows (gate_pass.h), which come in blocks of 16 pixels."""
+    padded = -(-width // 16) * 16
+    row = padded * (4 * spec.n_feats + 4) + (padded + 32) * 4 * spec.colors  # residual, spatial gates, planes
+    row += 2 * (padded + 16) * spec.n_feats // 8 + 4 * spec.n_feats  # packed rows of two layers, sums
+    return height * row + stream_bytes(spec, width) + 2**20
 
 
 def choose_tiling(spec: NetworkSpec, height: int, width: int, *, threads: int, budget: int, pixel_bytes: int) -> Tiling:

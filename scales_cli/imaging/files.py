@@ -6,6 +6,8 @@ import io
 import os
 import secrets
 import stat
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,25 +20,23 @@ from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_fo
 from scales_cli.imaging.picture import Layout, Picture
 
 MAX_FILE_BYTES = 2 * 2**30
-_CHUNK_BYTES = 16 * 2**20  # a stream may allocate as much as it is asked for
+_CHUNK_BYTES = 2**20
 
-Source = str | os.PathLike[str] | bytes
+Source = str | os.PathLike[str] | bytes | BinaryIO
 
 
-def read_image(source: Source | BinaryIO, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
-    """Decodes a file, given by its path, its bytes or an open stream."""
-    if isinstance(source, bytes):
-        return _decode(io.BytesIO(source), max_pixels)
+def read_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
+    """Decodes a file, given by its path, its bytes or an open, seekable stream."""
     if not isinstance(source, (str, os.PathLike)):
-        return read_image(read_stream(source), max_pixels=max_pixels)
+        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
     with naming(source), opened(source) as stream:
         return _decode(stream, max_pixels)
 
 
 def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     """Reads a file's header only."""
-    if isinstance(source, bytes):
-        return _probe(io.BytesIO(source), max_pixels)
+    if not isinstance(source, (str, os.PathLike)):
+        return _probe(io.BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
     with naming(source), opened(source) as stream:
         return _probe(stream, max_pixels)
 
@@ -121,18 +121,49 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     temporary.replace(target)
 
 
-def read_stream(stream: BinaryIO) -> bytes:
-    """All of a stream, up to a limit."""
-    chunks, size = [], 0
+@contextmanager
+def temporary_file() -> Iterator[BinaryIO]:
+    """A file without a name, which is gone when it is closed."""
+    with using_temporary_folder(), tempfile.TemporaryFile() as stream:
+        yield stream
+
+
+@contextmanager
+def using_temporary_folder() -> Iterator[None]:
+    """What goes wrong with temporary files is an `OutputError` that names their folder."""
     try:
-        while size <= MAX_FILE_BYTES and (chunk := stream.read(_CHUNK_BYTES)):
-            chunks.append(chunk)
+        yield
+    except BrokenPipeError:  # of whom the file was for
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}",
+            "set TMPDIR to a folder with space",
+        ) from error
+
+
+def spool(stream: BinaryIO) -> BinaryIO:
+    """All of a stream, up to a limit, in a temporary file that is gone when nothing refers to it any more."""
+    with using_temporary_folder(), tempfile.TemporaryFile() as original:
+        descriptor = os.dup(original.fileno())
+    file = os.fdopen(descriptor, "w+b", closefd=False)
+    weakref.finalize(file, os.close, descriptor)
+    size = 0
+    with using_temporary_folder():
+        while chunk := _read_chunk(stream):
             size += len(chunk)
+            if size > MAX_FILE_BYTES:
+                raise _too_large()
+            file.write(chunk)
+        file.flush()
+    return file
+
+
+def _read_chunk(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(_CHUNK_BYTES)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", "check the file") from error
-    if size > MAX_FILE_BYTES:
-        raise _too_large()
-    return b"".join(chunks)
 
 
 def _decode(stream: BinaryIO, max_pixels: int) -> Picture:

@@ -31,7 +31,8 @@ def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples
         return array + small
     held = pixels * _pillow_bytes(image.mode)
     if samples.decoder is Decoder.OPENCV:
-        return held + 2 * pixels * 2 * (4 if layout.has_alpha else 3) + small  # which it copies once
+        decoded = pixels * 2 * (4 if layout.has_alpha else 3)
+        return held + 2 * decoded + stream.seek(0, os.SEEK_END) + small  # OpenCV copies its picture once
     return held + max(array, _beside(stream, image, pixels, held)) + small
 
 
@@ -43,6 +44,7 @@ def encoding_bytes(layout: Layout, image_format: ImageFormat, slices: int = 1) -
         return pixels * _webp_bytes(fitted) + _SMALL
     rows = JpegWriter.strip_rows if image_format is JPEG else rows_of_strip(fitted)
     rows = min(rows, layout.height)
+    slices = min(slices, -(-layout.height // rows))
     factor = 3 if image_format is JPEG else 12
     factor += (fitted.channels, fitted.dtype) != (layout.channels, layout.dtype)
     return rows * layout.row_bytes + slices * factor * rows * fitted.row_bytes + _SMALL

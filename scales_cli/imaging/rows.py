@@ -1,14 +1,14 @@
 """Rows of a decoded picture as its file holds them, whatever decodes it: the conversions to grey, RGB and alpha.
 
 Pillow decodes all kinds. It gives 8 bits for colour of 16, which OpenCV therefore decodes a second time: OpenCV never
-sees bytes that Pillow did not accept, as it knows no limits and does not notice a truncated file. Netpbm files whose
-samples Pillow would take one by one in Python are not decoded, but mapped.
+sees bytes that Pillow did not accept, as it knows no limits and does not notice a truncated file. The samples of Netpbm
+files that Pillow would take one by one in Python are read as they are.
 """
 
 from __future__ import annotations
 
 import io
-import mmap
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -78,7 +78,7 @@ def read_samples(image: Image.Image) -> Samples:
 def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
     """Of an image of any mode but CMYK; loaded, unless nothing decodes it. It holds no more of it than it needs."""
     if samples.decoder is Decoder.NONE:
-        return _mapped_rows(stream, image, samples)
+        return _stored_rows(stream, image, samples)
     if samples.decoder is Decoder.OPENCV:
         return _deep_rows(stream, image, samples)
     return _pillow_rows(image, samples)
@@ -179,7 +179,8 @@ def _deep_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
     refusal = InputError("this kind of 16-bit picture is not supported", "save it as a plain 16-bit PNG or TIFF")
-    data = np.frombuffer(_whole(stream), np.uint8)
+    stream.seek(0)
+    data = np.frombuffer(stream.read(), np.uint8)
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != image.size[::-1]:
         raise refusal
@@ -214,20 +215,23 @@ def _opaque_unless(pixels: NDArray[np.uint16], transparent: Any) -> NDArray[np.u
     return np.where((pixels == transparent).all(axis=2, keepdims=True), 0, 65535).astype(np.uint16)
 
 
-def _whole(stream: BinaryIO) -> bytes | mmap.mmap:
-    """All bytes of a file, which are not copied: those of an open one are mapped."""
-    if isinstance(stream, io.BytesIO):
-        return stream.getvalue()
-    return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def _mapped_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
+def _stored_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
+    """Read on demand, not mapped: a mapped file that shrinks meanwhile ends the process."""
     width, height = image.size
     offset = image.tile[0].offset  # type: ignore[attr-defined]
     dtype = samples.dtype.newbyteorder(">")
-    values = np.frombuffer(_whole(stream), dtype, width * height * samples.channels, offset)  # fails on too few
-    values = values.reshape(height, width, samples.channels)
-    return lambda top, bottom: _stretch(values[top:bottom], samples)
+    row_bytes = width * samples.channels * dtype.itemsize
+
+    def rows(top: int, bottom: int) -> Pixels:
+        stream.seek(offset + top * row_bytes)
+        data = stream.read((bottom - top) * row_bytes)
+        if len(data) != (bottom - top) * row_bytes:
+            raise InputError("the picture is truncated", "get the file again")
+        return _stretch(np.frombuffer(data, dtype).reshape(bottom - top, width, samples.channels), samples)
+
+    if stream.seek(0, os.SEEK_END) < offset + height * row_bytes:
+        raise InputError("the picture is truncated", "get the file again")
+    return rows
 
 
 def _stretch(values: NDArray[Any], samples: Samples) -> Pixels:

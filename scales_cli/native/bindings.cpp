@@ -293,6 +293,7 @@ void luma_array(Input<Sample, 3> image, Array<float, 2> out) {
 }  // namespace
 
 NB_MODULE(_native, module) {
+  nb::set_leak_warnings(false);  // after Ctrl-C, frames that are never unwound hold some to the end
   module.doc() = "Kernels and executors of packed 1-bit networks; see scales_cli/native.";
 
   module.def(
@@ -310,10 +311,7 @@ NB_MODULE(_native, module) {
                   "shift_out"_a.noconvert(), "tail_weight"_a.noconvert(), "tail_bias"_a.noconvert(),
                   "isa"_a = nb::none())
       .def_prop_ro("isa", [](const Network& network) { return std::string(network.kernels().name); })
-      .def_prop_ro("layers", &Network::layers)
-      .def_prop_ro(
-          "halo", [](const Network& network) { return RowStream::halo(network); },
-          "LR rows of context above and below a band.");
+      .def_prop_ro("layers", &Network::layers);
 
   nb::class_<GatePass>(module, "GatePass",
                        "Layer by layer over whole windows; rows are numbered through all of them.")

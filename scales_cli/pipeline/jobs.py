@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import io
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +15,7 @@ from typing import Any, BinaryIO
 
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesError
 from scales_cli.imaging.encoding import open_writer
-from scales_cli.imaging.files import naming, read_image, replacing
+from scales_cli.imaging.files import naming, read_image, replacing, temporary_file
 from scales_cli.imaging.picture import Picture
 from scales_cli.pipeline.plan import STREAM, Failure, Job, Plan
 from scales_cli.pipeline.upscaler import Progress, Upscaler
@@ -53,7 +51,7 @@ def run_jobs(
             with progress(job.name) as report:
                 result = run_job(upscaler, job, report)
         except ScalesError as error:
-            if job.name not in error.message:
+            if not error.message.startswith((f"{job.name}:", "standard input:")):
                 error.message = f"{job.name}: {error.message}"
             yield Failure(job.name, error)
         except MemoryError:
@@ -75,6 +73,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
         )
         for rows in network:
             writer.write(rows)
+            del rows
         writer.close()
     report(1.0)
     return JobResult(
@@ -91,12 +90,16 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
 
 def _read(job: Job) -> Picture:
     """The picture that was planned for."""
-    name, planned = ("standard input" if job.name == STREAM else job.name), job.header.layout
-    with naming(name):
-        source: Any = io.BytesIO(job.source) if isinstance(job.source, bytes) else job.source
-        picture = read_image(source, max_pixels=planned.width * planned.height)
-        if (picture.layout.width, picture.layout.height) != (planned.width, planned.height):
-            raise InputError("it has changed since it was looked at", "run again")
+    planned = job.header.layout
+    if isinstance(job.source, Path):
+        picture = read_image(job.source, max_pixels=planned.width * planned.height)
+    else:
+        with naming("standard input"):
+            picture = read_image(job.source, max_pixels=planned.width * planned.height)
+    found = picture.layout
+    for name in ("width", "height", "channels", "dtype", "format"):
+        if getattr(found, name) != getattr(planned, name):
+            raise InputError(f"{job.name}: it has changed since it was looked at", "run again")
     return picture
 
 
@@ -109,12 +112,16 @@ def _destination(job: Job) -> Iterator[BinaryIO]:
         return
     if sys.stdout is None:
         raise OutputError("standard output is closed", "give a file to -o")
+    with temporary_file() as stream:
+        yield stream
+        stream.seek(0)
+        _copy_to_stdout(stream)
+
+
+def _copy_to_stdout(stream: BinaryIO) -> None:
     try:
-        with tempfile.TemporaryFile() as stream:
-            yield stream
-            stream.seek(0)
-            while chunk := stream.read(_CHUNK_BYTES):
-                _write_all(sys.stdout.buffer, memoryview(chunk))
+        while chunk := stream.read(_CHUNK_BYTES):
+            _write_all(sys.stdout.buffer, memoryview(chunk))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise

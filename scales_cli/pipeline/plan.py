@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import InputError, OutputError, ScalesError, UsageError
 from scales_cli.imaging.decoding import Header
-from scales_cli.imaging.files import naming, probe_image, read_stream
+from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
 
 STREAM = "-"
@@ -23,7 +24,7 @@ class Job:
     """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output."""
 
     name: str
-    source: Path | bytes
+    source: Path | BinaryIO
     header: Header
     target: Path | None
     format: ImageFormat
@@ -61,8 +62,9 @@ def plan_jobs(
     jobs, failures = [], []
     for name in inputs:
         try:
-            source = _open_source(name, max_pixels // scale**2)
-            jobs.append(_plan_job(*source, output, scale, several=len(inputs) > 1, overwrite=overwrite))
+            source, header = _open_source(name, max_pixels)
+            _check_result(name, header, scale, max_pixels)
+            jobs.append(_plan_job(name, source, header, output, scale, several=len(inputs) > 1, overwrite=overwrite))
         except InputError as error:
             failures.append(Failure(name, error))
     _check_targets(jobs, inputs, overwrite)
@@ -84,20 +86,29 @@ def _check_arguments(inputs: Sequence[str], output: str | None) -> None:
         raise UsageError(f"several pictures cannot go to the one file {output}", "give a folder to -o")
 
 
-def _open_source(name: str, max_pixels: int) -> tuple[str, Path | bytes, Header]:
-    """An input and its header. Standard input is read here: the header decides the output's name and format."""
+def _open_source(name: str, max_pixels: int) -> tuple[Path | BinaryIO, Header]:
+    """An input and its header. Standard input goes to a file without a name: a picture is not read in one pass."""
     if name != STREAM:
-        return name, Path(name), probe_image(Path(name), max_pixels=max_pixels)
+        return Path(name), probe_image(Path(name), max_pixels=max_pixels)
     with naming("standard input"):
         if sys.stdin is None:
             raise InputError("it is closed", "pipe a picture into it")
-        data = read_stream(sys.stdin.buffer)
-        return name, data, probe_image(data, max_pixels=max_pixels)
+        source = spool(sys.stdin.buffer)
+        return source, probe_image(source, max_pixels=max_pixels)
+
+
+def _check_result(name: str, header: Header, scale: int, max_pixels: int) -> None:
+    width, height = header.width * scale, header.height * scale
+    if width * height > max_pixels:
+        raise InputError(
+            f"{name}: the result would have {width} x {height} pixels, more than the {max_pixels} allowed",
+            "raise --max-pixels, or shrink the picture first",
+        )
 
 
 def _plan_job(
     name: str,
-    source: Path | bytes,
+    source: Path | BinaryIO,
     header: Header,
     output: str | None,
     scale: int,
@@ -107,7 +118,7 @@ def _plan_job(
 ) -> Job:
     if output == STREAM or (output is None and name == STREAM and not several):
         return Job(name, source, header, None, _automatic_format(header, scale))
-    path = Path("stdin") if isinstance(source, bytes) else source
+    path = source if isinstance(source, Path) else Path("stdin")
     return Job(name, source, header, *_target(path, header, output, scale, several=several), overwrite)
 
 

@@ -87,8 +87,11 @@ class Upscaler:
                 raise WeightsError(
                     "the network gave values that are not numbers", "the model is unusable; choose another"
                 )
-            yield finish(pixels, residual, row)
+            rows = finish(pixels, residual, row)
             row += residual.shape[1]
+            del residual  # so that one piece is in memory, not two
+            yield rows
+            del rows
 
     def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         """Output rows from `row` on, as many as the residual has."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ from PIL import Image
 PROC = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no process's own memory")
 
 
-def peak_of(*arguments: str) -> tuple[int, float]:
+def peak_of(*arguments: str, stdin: BinaryIO | None = None) -> tuple[int, float]:
     """Exit code and peak of anonymous memory in MiB of `scales` with these arguments."""
-    with subprocess.Popen([sys.executable, "-m", "scales_cli", *arguments]) as process:
+    with subprocess.Popen([sys.executable, "-m", "scales_cli", *arguments], stdin=stdin) as process:
         status, peak = Path(f"/proc/{process.pid}/status"), 0
         while process.poll() is None:
             match = re.search(r"RssAnon:\s+(\d+)", status.read_text())
@@ -42,6 +43,33 @@ def test_upscale_keeps_within_max_memory(photo, target):
     assert peak <= 96
     with Image.open(target) as large:
         assert large.size == (6400, 4800)
+
+
+@PROC
+@pytest.mark.parametrize("shape", [(40_000, 1), (1, 40_000), (15_000, 17), (40, 7000)], ids=str)
+@pytest.mark.parametrize("tile", [[], ["--tile", "640"]], ids=str)
+def test_upscale_takes_no_more_than_it_says(spawn, folder, shape, tile):
+    """Also where pictures are so narrow or flat that rows or tiles are mostly overhead."""
+    Image.fromarray(np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)).save("odd.png")
+    arguments = ["upscale", "odd.png", "-o", "out.png", "-s", "4", "-m", "tiny", *tile]
+    refusal = spawn(*arguments, "--max-memory", "1M")
+    assert refusal.returncode == 6
+    need = re.search(rb"need (\d+) MiB", refusal.stderr)[1].decode()
+    code, peak = peak_of(*arguments, "--max-memory", f"{need}M")
+    assert code == 0
+    assert peak <= int(need)
+
+
+@PROC
+def test_standard_input_is_not_held_in_memory(folder):
+    """A PPM of 60 MB; its header alone shows that the result is too large."""
+    with Path("big.ppm").open("wb") as file:
+        file.write(b"P6 20000 1000 255\n")
+        file.truncate(60_000_020)
+    with Path("big.ppm").open("rb") as stream:
+        code, peak = peak_of("upscale", "-", "-o", "out.png", "--max-pixels", "100M", stdin=stream)
+    assert code == 3
+    assert peak < 60
 
 
 @PROC
@@ -88,7 +116,7 @@ def test_too_little_memory_is_refused_before_work(upscale_alone, photo, target):
 
 
 def test_memory_that_does_not_suffice_for_one_of_several_pictures(upscale_alone, photo):
-    code, out, err = upscale_alone(photo, "a.png", "-o", "out/", "--max-memory", "60M")
+    code, out, err = upscale_alone(photo, "a.png", "-o", "out/", "--max-memory", "70M")
     assert (code, out) == (1, b"out/a_x2.png\n")
     assert "photo.jpg" in err
 
@@ -110,11 +138,14 @@ def test_a_rotated_picture_takes_what_it_takes(upscale_alone, photo):
 def test_max_pixels_limits_the_result(upscale, limit, code):
     """The sample has 12 x 9 pixels; the result 4 times as many."""
     limit = str(4 * int(limit)) if limit.isdigit() else limit
-    assert upscale("a.png", "--max-pixels", limit)[0] == code
+    result, _, err = upscale("a.png", "--max-pixels", limit)
+    assert result == code
+    if code:
+        assert "a.png: the result would have 24 x 18 pixels, more than the 428 allowed (raise --max-pixels" in err
 
 
 @pytest.mark.parametrize("option", ["--max-memory", "--max-pixels"])
-@pytest.mark.parametrize("value", ["", "0", "-1", "2T", "G", "1e9", "12x"])
+@pytest.mark.parametrize("value", ["", "0", "-1", "2T", "G", "1e9", "12x", "9" * 400])
 def test_sizes_that_are_none_are_refused(upscale, option, value):
     code, _, err = upscale("a.png", f"{option}={value}")
     assert code == 2

@@ -160,3 +160,11 @@ def test_upscale_makes_pgm_of_16_bit_grey_with_alpha(upscale):
     assert code == 0
     assert "transparency" in err
     assert read_image("b.pgm").kind == "grey"
+
+
+def test_a_damaged_picture_is_named_once(upscale):
+    data = Path("a.png").read_bytes()
+    Path("cut.png").write_bytes(data[: len(data) - 40])
+    code, _, err = upscale("cut.png")
+    assert code == 3
+    assert err.count("cut.png") == 1

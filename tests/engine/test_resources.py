@@ -34,6 +34,8 @@ def test_cgroups_above_limit_memory_too(tmp_path: Path) -> None:
         (folder / "memory.max").write_text(limit)
         (folder / "memory.current").write_text(usage)
     assert list(resources._cgroup_available(tmp_path, tmp_path / "membership")) == [600]
+    (inner.parent / "memory.stat").write_text("anon 100\ninactive_file 250\n")  # which the system gives up
+    assert list(resources._cgroup_available(tmp_path, tmp_path / "membership")) == [850]
 
 
 def test_cgroups_of_the_first_version_limit_memory(tmp_path: Path) -> None:

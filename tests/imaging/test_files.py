@@ -6,7 +6,7 @@ import pytest
 
 from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging import files
-from scales_cli.imaging.files import probe_image, read_image, read_stream, replacing, write_image
+from scales_cli.imaging.files import probe_image, read_image, replacing, spool, write_image
 from scales_cli.imaging.formats import PNG
 from scales_cli.imaging.picture import Picture
 
@@ -155,14 +155,19 @@ def test_write_image_without_hard_links(picture, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_read_stream_asks_for_little_at_a_time(monkeypatch):
+def test_spool_asks_for_little_at_a_time(monkeypatch):
     class Modest(io.BytesIO):
         def read(self, size=-1):
             assert 0 < size <= 2**24
             return super().read(min(size, 3))
 
-    assert read_stream(Modest(b"0123456789")) == b"0123456789"
+    def spooled(data):
+        with spool(Modest(data)) as file:
+            file.seek(0)
+            return file.read()
+
+    assert spooled(b"0123456789") == b"0123456789"
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
-    assert read_stream(Modest(b"0123456789")) == b"0123456789"
+    assert spooled(b"0123456789") == b"0123456789"
     with pytest.raises(InputError, match="more than 10 bytes"):
-        read_stream(Modest(b"0123456789a"))
+        spooled(b"0123456789a")

@@ -1,4 +1,5 @@
 import io
+import os
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from scales_cli.errors import MemoryLimitError, OutputError, WeightsError
+from scales_cli.errors import InputError, MemoryLimitError, OutputError, WeightsError
+from scales_cli.imaging import decoding
 from scales_cli.imaging.files import read_image
 from scales_cli.pipeline import jobs
 from scales_cli.pipeline.jobs import run_job, run_jobs
@@ -144,3 +146,28 @@ def test_run_job_removes_the_folders_it_made_in_vain(upscaler, photo, monkeypatc
     with pytest.raises(OutputError):
         run_job(upscaler(2), job)
     assert list((photo.parent / "kept").iterdir()) == []
+
+
+def test_run_job_refuses_another_picture_than_was_planned(upscaler, photo):
+    (job,) = plan_jobs([str(photo)], None, 2).jobs
+    Image.new("L", (9, 6)).save(photo)
+    with pytest.raises(InputError, match="changed"):
+        run_job(upscaler(2), job)
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_run_job_of_a_file_that_shrinks_while_it_is_read(upscaler, tmp_path, monkeypatch):
+    """A mapped one would end the process."""
+    path = tmp_path / "deep.ppm"
+    path.write_bytes(b"P6 64 64 65535\n" + bytes(64 * 64 * 6))
+    (job,) = plan_jobs([str(path)], None, 2).jobs
+    open_rows = decoding.open_rows
+
+    def shrink(*arguments):
+        rows = open_rows(*arguments)
+        os.truncate(path, 1000)
+        return rows
+
+    monkeypatch.setattr(decoding, "open_rows", shrink)
+    with pytest.raises(InputError, match="truncated"):
+        run_job(upscaler(2), job)

@@ -158,7 +158,8 @@ def test_plan_reads_standard_input(folder, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         (job,) = plan_jobs(["-"], output, 2).jobs
         assert (job.target and str(job.target)) == expected
-        assert job.source == data
+        job.source.seek(0)
+        assert job.source.read() == data
     assert job.format.name == "TIFF"
 
 

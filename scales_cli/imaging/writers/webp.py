@@ -5,6 +5,9 @@ It is written without loss unless the input was a WebP with loss.
 
 from __future__ import annotations
 
+import io
+import queue
+import threading
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -41,7 +44,22 @@ class WebpWriter:
         self._top += strip.height
 
     def finish(self) -> None:
-        self._image.save(self._stream, "WEBP", **self._options)
+        """Encodes on a thread that may be left behind: libwebp takes long for a large picture and hears no signal."""
+        done: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
+        threading.Thread(target=self._encode_into, args=(done,), daemon=True).start()
+        result = done.get()
+        if isinstance(result, BaseException):
+            raise result
+        self._stream.write(result)
+
+    def _encode_into(self, done: queue.SimpleQueue[bytes | BaseException]) -> None:
+        file = io.BytesIO()
+        try:
+            self._image.save(file, "WEBP", **self._options)
+        except BaseException as error:
+            done.put(error)
+        else:
+            done.put(file.getvalue())
 
 
 def is_lossless(layout: Layout) -> bool:
