@@ -131,7 +131,15 @@ class NativeEngine:
                 f"planes are {planes.dtype}{list(planes.shape)}, expected float32[{self.spec.colors}, H, W]",
                 "convert them before",
             )
-        return np.concatenate(list(self.residual_rows(ArrayPlanes(planes), tiling=tiling, progress=progress)), axis=1)
+        _, height, width = planes.shape
+        source = ArrayPlanes(planes)
+        if not self.streams(height, width):
+            return next(self.residual_rows(source, progress=progress))
+        out, done = self._new_planes(height, width), 0
+        for piece in self.residual_rows(source, tiling=tiling, progress=progress):
+            out[:, done : done + piece.shape[1]] = piece
+            done += piece.shape[1]
+        return out
 
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
