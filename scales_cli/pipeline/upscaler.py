@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Upscaler:
         pixels = _checked(image)
         height, width, channels = pixels.shape
         colour, alpha = (pixels, None) if channels in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
-        read: Read = lambda top, bottom, left, right: colour[top:bottom, left:right]  # noqa: E731
+        read: Read = partial(_crop, colour)
         finish = self._finish_opaque
         if alpha is not None and (alpha == alpha[0, 0]).all():
             finish = self._finish_constant_alpha
@@ -130,6 +131,10 @@ def upscale(
         return upscaler.upscale(image)
     pixels = read_image(image, max_pixels=MAX_OUTPUT_PIXELS // scale**2).pixels
     return upscaler.upscale(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels:
+    return pixels[top:bottom, left:right]
 
 
 def _checked(image: Any) -> NDArray[Any]:
