@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from scales_cli.config import NetworkSpec
+from scales_cli.evaluation.random_weights import random_weights as random_weights_for
 from scales_cli.weights.packed import PackedWeights
 
 
@@ -35,7 +36,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def draw_weights() -> Callable[..., PackedWeights]:
-    """Makes packed weights of trained magnitudes for a spec's dimensions; slopes are negative now and then."""
+    """Makes random packed weights for a spec's dimensions."""
 
     def make(
         rng: np.random.Generator,
@@ -47,27 +48,7 @@ def draw_weights() -> Callable[..., PackedWeights]:
         gate_taps: int = 5,
     ) -> PackedWeights:
         spec = NetworkSpec(scale=scale, colors=colors, n_feats=n_feats, n_blocks=n_blocks)
-        layers, outputs = spec.n_convs, colors * scale**2
-
-        def normal(*shape: int, std: float, mean: float = 0.0) -> np.ndarray:
-            return rng.normal(mean, std, shape).astype(np.float32)
-
-        return PackedWeights(
-            spec=spec,
-            head_weight=normal(n_feats, colors, 3, 3, std=0.2),
-            head_bias=normal(n_feats, std=0.1),
-            bits=rng.integers(0, 2**64, (layers, n_feats, 3, 3, n_feats // 64), dtype=np.uint64),
-            threshold=normal(layers, n_feats, std=0.2),
-            scale=np.abs(normal(layers, n_feats, std=0.02)),
-            spatial=normal(layers, n_feats, std=0.2),
-            spatial_bias=normal(layers, std=0.5),
-            channel=normal(layers, gate_taps, std=0.5),
-            shift_in=normal(layers, n_feats, std=0.1),
-            slope=normal(layers, n_feats, std=0.4, mean=0.25),
-            shift_out=normal(layers, n_feats, std=0.1),
-            tail_weight=normal(outputs, n_feats, 3, 3, std=0.02),
-            tail_bias=normal(outputs, std=0.02),
-        )
+        return random_weights_for(spec, rng, gate_taps=gate_taps)
 
     return make
 

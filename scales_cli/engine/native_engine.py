@@ -193,9 +193,9 @@ class NativeEngine:
         return gate_pass
 
     def _whole_image(self, planes: Planes, progress: Progress) -> Planes:
-        colors, height, width = planes.shape
+        _, height, width = planes.shape
         gate_pass = self._gate_pass([planes], progress)
-        out = np.empty((colors, self.spec.scale * height, self.spec.scale * width), np.float32)
+        out = self._new_planes(height, width)
         self._jobs.run(partial(gate_pass.residual, *rows, out) for rows in self._row_jobs(height, width))
         progress(1.0)
         return out

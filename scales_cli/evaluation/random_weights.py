@@ -1,4 +1,4 @@
-"""Packed weights without a training, for timing sizes that have none yet."""
+"""Packed weights without a training, for timing sizes that have none yet and for tests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from scales_cli.config import NetworkSpec
 from scales_cli.weights.packed import PackedWeights
 
 
-def random_weights(spec: NetworkSpec, seed: int = 0) -> PackedWeights:
-    """Of trained magnitudes, so that features stay finite and every activation and gate does its work."""
+def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedWeights:
+    """Of trained magnitudes, so that features stay finite and every activation and gate does its work.
+
+    Slopes are negative now and then. `gate_taps` is the length of the filter over the channels.
+    """
     rng = np.random.default_rng(seed)
     layers, feats, outputs = spec.n_convs, spec.n_feats, spec.colors * spec.scale**2
 
@@ -26,7 +29,7 @@ def random_weights(spec: NetworkSpec, seed: int = 0) -> PackedWeights:
         scale=np.abs(normal(layers, feats, std=0.02)),
         spatial=normal(layers, feats, std=0.2),
         spatial_bias=normal(layers, std=0.5),
-        channel=normal(layers, 5, std=0.5),
+        channel=normal(layers, gate_taps, std=0.5),
         shift_in=normal(layers, feats, std=0.1),
         slope=normal(layers, feats, std=0.4, mean=0.25),
         shift_out=normal(layers, feats, std=0.1),

@@ -27,18 +27,14 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 
 def read_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
     """Decodes a file, given by its path, its bytes or an open, seekable stream."""
-    if not isinstance(source, (str, os.PathLike)):
-        return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
-    with naming(source), opened(source) as stream:
-        return _decode(stream, max_pixels)
+    with _reading(source) as stream:
+        return decode_image(stream, max_pixels)
 
 
 def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     """Reads a file's header only."""
-    if not isinstance(source, (str, os.PathLike)):
-        return _probe(io.BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
-    with naming(source), opened(source) as stream:
-        return _probe(stream, max_pixels)
+    with _reading(source) as stream:
+        return read_header(stream, max_pixels)
 
 
 def write_image(
@@ -166,14 +162,16 @@ def _read_chunk(stream: BinaryIO) -> bytes:
         raise InputError(f"cannot be read: {error.strerror or error}", "check the file") from error
 
 
-def _decode(stream: BinaryIO, max_pixels: int) -> Picture:
-    _check_size(stream)
-    return decode_image(stream, max_pixels)
-
-
-def _probe(stream: BinaryIO, max_pixels: int) -> Header:
-    _check_size(stream)
-    return read_header(stream, max_pixels)
+@contextmanager
+def _reading(source: Source) -> Iterator[BinaryIO]:
+    """A stream of an acceptable size at its beginning; errors name the source where it has a name."""
+    if isinstance(source, (str, os.PathLike)):
+        with naming(source), opened(source) as stream, _reading(stream):
+            yield stream
+    else:
+        stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        _check_size(stream)
+        yield stream
 
 
 def _check_size(stream: BinaryIO) -> None:

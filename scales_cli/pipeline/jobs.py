@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -91,11 +91,8 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
 def _read(job: Job) -> Picture:
     """The picture that was planned for."""
     planned = job.header.layout
-    if isinstance(job.source, Path):
+    with nullcontext() if isinstance(job.source, Path) else naming("standard input"):  # a path names itself
         picture = read_image(job.source, max_pixels=planned.width * planned.height)
-    else:
-        with naming("standard input"):
-            picture = read_image(job.source, max_pixels=planned.width * planned.height)
     found = picture.layout
     for name in ("width", "height", "channels", "dtype", "format"):
         if getattr(found, name) != getattr(planned, name):
