@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from scales_cli.config import NetworkSpec
 from scales_cli.evaluation.random_weights import random_weights as random_weights_for
 from scales_cli.weights.packed import PackedWeights
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, and so us, with it ignored
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
