@@ -23,7 +23,7 @@ class NetworkSpec:
     n_feats: int = 64
     n_blocks: int = SIZES["tiny"]
     conv: str = "scales"
-    conv_options: Mapping[str, int | float | str] = field(default_factory=dict)
+    conv_options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_types(self)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scales_cli.cli.ablate import ablate
 from scales_cli.cli.bench import bench
 from scales_cli.cli.console import say, say_error
 from scales_cli.cli.evaluate import evaluate
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("upscale")(upscale)
 app.command("eval")(evaluate)
 app.command("train")(train)
+app.command("ablate")(ablate)
 app.command("export")(export)
 app.command("bench")(bench)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scales_cli.cli.options import JsonOpt, ModelOpt, QuietOpt, ScaleOpt, ThreadsOpt
+from scales_cli.cli.train import check_torch
 
 if TYPE_CHECKING:
     from scales_cli.evaluation.runner import BenchmarkReport, Scores
+    from scales_cli.pipeline.upscaler import Upscaler
 
 FoldersArg = Annotated[
     list[str], typer.Argument(metavar="DIR", help="Folders of HR pictures, or with HR/ and LRbicx<scale>/ in them.")
@@ -28,9 +31,8 @@ def evaluate(
     from scales_cli.cli.console import print_json, progress_bar
     from scales_cli.evaluation.benchmarks import find_benchmark
     from scales_cli.evaluation.runner import evaluate as run
-    from scales_cli.pipeline.upscaler import load_upscaler
 
-    upscaler = load_upscaler(scale, model, threads)
+    upscaler = open_model(model, scale, threads)
     benchmarks = [find_benchmark(folder, scale) for folder in folders]
     with progress_bar("evaluating", quiet=quiet) as progress:
         report = run(upscaler, benchmarks, progress=progress)
@@ -39,6 +41,18 @@ def evaluate(
     elif not quiet:
         for benchmark in report.benchmarks:
             print_table(benchmark, upscaler.name, scale)
+
+
+def open_model(model: str, scale: int, threads: int | None) -> Upscaler:
+    """A packed model in the native engine, or a training run's folder, of any convolution, in torch."""
+    if not Path(model).is_dir():
+        from scales_cli.pipeline.upscaler import load_upscaler
+
+        return load_upscaler(scale, model, threads)
+    check_torch()
+    from scales_cli.training.run import load_run
+
+    return load_run(Path(model), scale)
 
 
 def print_table(benchmark: BenchmarkReport, model: str, scale: int) -> None:

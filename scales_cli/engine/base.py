@@ -83,7 +83,7 @@ def load_engine(
 
         return NativeEngine(weights, threads)
     if backend == "torch":
-        from scales_cli.engine.torch_engine import TorchEngine
+        from scales_cli.engine.torch_engine import TorchEngine, unpack
 
-        return TorchEngine(weights)
+        return TorchEngine(unpack(weights))
     raise UsageError(f"unknown engine {backend!r}", "use native or torch")

@@ -1,4 +1,4 @@
-"""The reference engine: the packed network in torch, on any of its devices."""
+"""The reference engine: a network in torch, on any of its devices."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from scales_cli.weights.packed import PackedWeights
 
 
 class TorchEngine:
-    """Runs a packed network in float32; the same residual as `NativeEngine`'s up to rounding at thresholds."""
+    """Runs a network in float32; unpacked, the same residual as `NativeEngine`'s up to rounding at thresholds."""
 
-    def __init__(self, weights: PackedWeights, device: str = "cpu") -> None:
-        self.spec: NetworkSpec = weights.spec
+    def __init__(self, network: SRResNet, device: str = "cpu") -> None:
+        self.spec: NetworkSpec = network.spec
         self.device = torch.device(device)
-        self.network = unpack(weights).requires_grad_(False).eval()
+        self.network = network.requires_grad_(False).eval()
         self.network.to(self.device, memory_format=torch.channels_last)
 
     def plan(
@@ -49,7 +49,7 @@ class TorchEngine:
 
 def unpack(weights: PackedWeights) -> SRResNet:
     """The torch network that computes what the packed one does: alpha = 1, weights of +-1, all in the learned scale."""
-    options: dict[str, int | float | str] = {"channel_kernel": weights.channel.shape[1]}
+    options: dict[str, int | float | str | bool] = {"channel_kernel": weights.channel.shape[1]}
     spec = NetworkSpec(**weights.spec.to_dict() | {"conv": "scales", "conv_options": options})
     network = build_network(spec)
     state = {
@@ -60,6 +60,8 @@ def unpack(weights: PackedWeights) -> SRResNet:
     }
     for index, layer in enumerate(network.body):
         assert isinstance(layer, ScalesConv2d)
+        assert layer.spatial is not None
+        assert layer.channel is not None
         gates = layer.spatial.gate_factor * layer.channel.gate_factor
         state |= {
             f"body.{index}.{name}": np.asarray(value, dtype=np.float32)

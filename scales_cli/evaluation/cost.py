@@ -3,16 +3,21 @@
     operations = full-precision MACs + binary MACs / 64          for an LR picture of 320 x 180, at every scale
     parameters = full-precision parameters + binary parameters / 32
 
-Convolutions only: weights, and the biases of full-precision ones. Scales, thresholds, gates and activations are left
-out, as in the published tables. 8 and 16 bits count as full precision.
+`count` takes convolutions only: weights, and the biases of full-precision ones. Scales, thresholds, gates and
+activations are left out, as in the published tables; `count_everything` adds them. 8 and 16 bits count as
+full precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scales_cli.config import NetworkSpec
+
+if TYPE_CHECKING:
+    from scales_cli.networks.srresnet import SRResNet
 
 LR_PIXELS = 320 * 180
 
@@ -43,6 +48,21 @@ def count(convs: Iterable[Conv]) -> Cost:
     for conv in convs:
         operations += LR_PIXELS * conv.macs / (64 if conv.binary else 1)
         parameters += conv.macs / 32 if conv.binary else conv.macs + conv.outputs
+    return Cost(operations, parameters)
+
+
+def count_everything(network: SRResNet) -> Cost:
+    """Also every other parameter, learned or derived, and each multiplication by one at each position.
+
+    Normalizations count as they run, as one factor and one summand; additions, comparisons, the pooling and the bicubic
+    picture, which is the same for all, do not count.
+    """
+    spec, operations = network.spec, count(srresnet(network.spec)).operations
+    operations += LR_PIXELS * sum(getattr(layer, "multiplications", 0) for layer in network.body)
+    parameters = float(sum(getattr(layer, "derived_parameters", 0) for layer in network.body))
+    for name, value in network.named_parameters():
+        binary = spec.conv != "float" and name.startswith("body.") and value.dim() == 4
+        parameters += value.numel() / (32 if binary else 1)
     return Cost(operations, parameters)
 
 

@@ -6,7 +6,7 @@ All of them map [B, F, H, W] to the same shape, so a backbone takes any of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +24,26 @@ class BinaryConv2d(nn.Module):
     The +-1 convolution runs in `compute_dtype`; bfloat16 holds its sums, which are even, exactly up to 512.
     """
 
+    LATENT_GAIN = 0.25
     compute_dtype = torch.float32
+    stream_slope: ClassVar[float | None] = None  # of a LeakyReLU that backbones put between two layers of this kind
 
     def __init__(self, n_feats: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(n_feats, n_feats, 3, 3))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         with torch.no_grad():
-            self.weight.mul_(0.25)
+            self.weight.mul_(self.LATENT_GAIN)
+
+    @property
+    def multiplications(self) -> float:
+        """By full-precision numbers at each position, of all that is not the +-1 convolution: here by s_W."""
+        return self.weight.shape[0]
+
+    @property
+    def derived_parameters(self) -> int:
+        """Full-precision numbers that inference keeps beside the learned ones: s_W."""
+        return self.weight.shape[0]
 
     def convolve(self, bits: Tensor) -> Tensor:
         """The zero-padded convolution of +-1 activations with the +-1 weights: whole numbers, float32."""
@@ -46,14 +58,19 @@ class BinaryConv2d(nn.Module):
 class ScalesConv2d(BinaryConv2d):
     """x + act((alpha sign((x - beta) / alpha) * s sign(W)) . S(x) . C(x)): the layer of SCALES.
 
+    layerwise, spatial, channel: whether it has alpha and beta, S, and C; without them sign(x), 1 and 1.
     weight_scale: "learned" (s a parameter, may turn negative) or "mean" (s = mean |W|, without a gradient).
-    start: the branch's standard deviation over mean |x| before training; a branch as large as the stream drowns it.
+    start: the branch's standard deviation over mean |x| before training (without `layerwise`, over 1/2); a branch as
+    large as the stream drowns it.
     """
 
     def __init__(
         self,
         n_feats: int,
         *,
+        layerwise: bool = True,
+        spatial: bool = True,
+        channel: bool = True,
         channel_kernel: int = 5,
         gate_factor: float = 2.0,
         activation: str = "rprelu",
@@ -63,9 +80,9 @@ class ScalesConv2d(BinaryConv2d):
         super().__init__(n_feats)
         if channel_kernel > n_feats:
             raise ValueError("the kernel over the channels is longer than they are many")
-        self.binarize = LayerwiseScalingFactor(n_feats)
-        self.spatial = SpatialRescaling(n_feats, gate_factor)
-        self.channel = ChannelwiseRescaling(channel_kernel, gate_factor)
+        self.binarize = LayerwiseScalingFactor(n_feats) if layerwise else None
+        self.spatial = SpatialRescaling(n_feats, gate_factor) if spatial else None
+        self.channel = ChannelwiseRescaling(channel_kernel, gate_factor) if channel else None
         self.activation = build_activation(activation, n_feats)
         if weight_scale not in ("learned", "mean"):
             raise ValueError(f"unknown weight_scale {weight_scale!r}: learned or mean")
@@ -75,19 +92,38 @@ class ScalesConv2d(BinaryConv2d):
         else:
             self.register_parameter("scale", None)
 
+    @property
+    def multiplications(self) -> float:
+        """By the scale, the slopes, C, and S, whose 1x1 convolution adds one for each channel."""
+        parts = 1 + (not isinstance(self.activation, nn.Identity)) + (self.channel is not None)
+        return self.weight.shape[0] * (parts + 2 * (self.spatial is not None))
+
+    @property
+    def derived_parameters(self) -> int:
+        return self.weight.shape[0] if self.scale is None else 0
+
     def weight_scale(self) -> Tensor:
         """s, [F]."""
         return mean_magnitude(self.weight) if self.scale is None else self.scale
 
+    def branch_scale(self) -> Tensor:
+        """alpha s, [F]."""
+        return self.weight_scale() if self.binarize is None else self.binarize.factor() * self.weight_scale()
+
     def forward(self, x: Tensor) -> Tensor:
-        whole = self.convolve(self.binarize(x))
-        scale = self.binarize.factor() * self.weight_scale()
-        branch = whole * scale.view(-1, 1, 1) * self.spatial(x) * self.channel(x)
+        bits = ste_sign(x) if self.binarize is None else self.binarize(x)
+        branch = self.convolve(bits) * self.branch_scale().view(-1, 1, 1)
+        if self.spatial is not None:
+            branch = branch * self.spatial(x)
+        if self.channel is not None:
+            branch = branch * self.channel(x)
         return x + self.activation(branch)
 
 
 class FloatConv2d(nn.Module):
     """x + PReLU(conv(x)): the full-precision twin of a binary layer, for teachers and comparisons."""
+
+    stream_slope: ClassVar[float | None] = None
 
     def __init__(self, n_feats: int) -> None:
         super().__init__()
@@ -95,8 +131,10 @@ class FloatConv2d(nn.Module):
         self.weight, self.bias = conv.weight, conv.bias
         self.activation = nn.PReLU(n_feats)
 
+    @property
+    def multiplications(self) -> float:
+        """By the slopes."""
+        return self.weight.shape[0]
+
     def forward(self, x: Tensor) -> Tensor:
         return x + self.activation(functional.conv2d(x, self.weight, self.bias, padding=1))
-
-
-CONVS: dict[str, Callable[..., nn.Module]] = {"scales": ScalesConv2d, "binary": BinaryConv2d, "float": FloatConv2d}

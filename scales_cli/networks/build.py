@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
-from scales_cli.layers.binary_conv import CONVS
+from scales_cli.layers.bbcu import BBCUConv2d
+from scales_cli.layers.binary_conv import BinaryConv2d, FloatConv2d, ScalesConv2d
+from scales_cli.layers.btm import BTMConv2d
+from scales_cli.layers.e2fif import E2FIFConv2d
+from scales_cli.layers.reactnet import ReActNetConv2d
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.networks.srresnet import SRResNet
 
+CONVS: dict[str, Callable[..., nn.Module]] = {
+    "scales": ScalesConv2d,
+    "binary": BinaryConv2d,
+    "e2fif": E2FIFConv2d,
+    "reactnet": ReActNetConv2d,
+    "bbcu": BBCUConv2d,
+    "btm": BTMConv2d,
+    "float": FloatConv2d,
+}
 BACKBONES: dict[str, type[SRResNet]] = {"srresnet": SRResNet}
 
 
@@ -25,7 +39,7 @@ def build_network(spec: NetworkSpec) -> SRResNet:
     try:
         return BACKBONES[spec.backbone](spec, functools.partial(CONVS[spec.conv], **spec.conv_options))
     except (TypeError, ValueError) as error:
-        raise UsageError(f"conv_options do not fit {spec.conv!r}: {error}", "see layers/binary_conv.py") from error
+        raise UsageError(f"conv_options do not fit {spec.conv!r}: {error}", "see its module in layers/") from error
 
 
 @torch.no_grad()

@@ -23,7 +23,11 @@ class SRResNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.head = nn.Conv2d(spec.colors, spec.n_feats, 3, padding=1)
-        self.body = nn.Sequential(*(build_conv(spec.n_feats) for _ in range(spec.n_convs)))
+        self.body = nn.Sequential()
+        for _ in range(spec.n_blocks):
+            first, second = build_conv(spec.n_feats), build_conv(spec.n_feats)
+            between = [] if first.stream_slope is None else [nn.LeakyReLU(first.stream_slope)]
+            self.body.extend([first, *between, second])
         self.tail = nn.Conv2d(spec.n_feats, spec.colors * spec.scale**2, 3, padding=1)
         self.bicubic = BicubicUpsampler(spec.scale)
         with torch.no_grad():  # the first pictures are nearly the bicubic ones

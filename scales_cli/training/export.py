@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from scales_cli.evaluation.benchmarks import find_benchmark
 from scales_cli.evaluation.runner import evaluate
 from scales_cli.layers.activation import RPReLU
 from scales_cli.layers.binary_conv import ScalesConv2d
-from scales_cli.networks.build import build_network
 from scales_cli.networks.srresnet import SRResNet
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training.checkpoint import Checkpoint
@@ -26,9 +26,7 @@ from scales_cli.weights.packed import PackedWeights
 
 def export_packed(source: Checkpoint, path: Path, psnr: Mapping[str, Any] | None = None) -> PackedWeights:
     """Writes the run's averaged network as a packed file with its model card; `psnr` are results per benchmark."""
-    network = build_network(source.config.network)
-    network.load_state_dict(source.ema)
-    weights = pack(network, model_card(source) | {"psnr": dict(psnr or {})})
+    weights = pack(source.network(), model_card(source) | {"psnr": dict(psnr or {})})
     weights.save(path)
     return weights
 
@@ -73,23 +71,16 @@ def pack(network: SRResNet, card: Mapping[str, Any]) -> PackedWeights:
     layers = [layer for layer in network.body if isinstance(layer, ScalesConv2d)]
     if len(layers) < len(network.body):
         raise UsageError(f"a {network.spec.conv!r} network has no packed form", 'train one with conv = "scales"')
-    scales = [layer.binarize.factor() * layer.weight_scale() for layer in layers]
-    gates = [layer.spatial.gate_factor * layer.channel.gate_factor for layer in layers]
+    scales = [layer.branch_scale() for layer in layers]
     return PackedWeights(
         spec=network.spec,
         card=card,
         head_weight=_array(network.head.weight),
         head_bias=_array(network.head.bias),
         bits=np.stack([pack_bits(layer.weight, scale) for layer, scale in zip(layers, scales, strict=True)]),
-        threshold=_stack(layer.binarize.beta for layer in layers),
-        scale=_stack(scale.abs() * gate for scale, gate in zip(scales, gates, strict=True)),
-        spatial=_stack(layer.spatial.weight for layer in layers),
-        spatial_bias=_stack(layer.spatial.bias for layer in layers),
-        channel=_stack(layer.channel.weight for layer in layers),
-        **{
-            name: np.stack([activation_parameters(layer)[name] for layer in layers])
-            for name in ("shift_in", "slope", "shift_out")
-        },
+        scale=_stack(scale.abs() * gate_factor(layer) for scale, layer in zip(scales, layers, strict=True)),
+        **_stack_all([rescaling_parameters(layer) for layer in layers]),
+        **_stack_all([activation_parameters(layer) for layer in layers]),
         tail_weight=_array(network.tail.weight),
         tail_bias=_array(network.tail.bias),
     )
@@ -100,6 +91,27 @@ def pack_bits(weight: Tensor, scale: Tensor) -> NDArray[np.uint64]:
     positive = (weight >= 0) == (scale >= 0).view(-1, 1, 1, 1)
     bits = positive.permute(0, 2, 3, 1).cpu().numpy()
     return np.packbits(bits, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+NO_GATE = 2.0  # times sigmoid(0) makes 1: the packed form of a re-scaling that a layer does not have
+
+
+def gate_factor(layer: ScalesConv2d) -> float:
+    """What both sigmoids are multiplied by."""
+    gates = (layer.spatial, layer.channel)
+    return math.prod(NO_GATE if gate is None else gate.gate_factor for gate in gates)
+
+
+def rescaling_parameters(layer: ScalesConv2d) -> dict[str, NDArray[np.float32]]:
+    """Thresholds and the layers of both gates, zeros where the layer has none."""
+    n_feats = layer.weight.shape[0]
+    zeros = torch.zeros(n_feats)
+    return {
+        "threshold": _array(zeros if layer.binarize is None else layer.binarize.beta),
+        "spatial": _array(zeros if layer.spatial is None else layer.spatial.weight),
+        "spatial_bias": _array(zeros[0] if layer.spatial is None else layer.spatial.bias),
+        "channel": _array(zeros[:1] if layer.channel is None else layer.channel.weight),
+    }
 
 
 def activation_parameters(layer: ScalesConv2d) -> dict[str, NDArray[np.float32]]:
@@ -120,5 +132,9 @@ def _array(value: Tensor) -> NDArray[np.float32]:
     return value.detach().to("cpu", torch.float32).contiguous().numpy()
 
 
-def _stack(values: Any) -> NDArray[np.float32]:
+def _stack(values: Iterable[Tensor]) -> NDArray[np.float32]:
     return np.stack([_array(value) for value in values])
+
+
+def _stack_all(layers: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
+    return {name: np.stack([layer[name] for layer in layers]) for name in layers[0]}

@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from scales_cli.config import TrainConfig
+from scales_cli.engine.torch_engine import TorchEngine
 from scales_cli.errors import UsageError
+from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
-from scales_cli.training.dataset import PatchDataset, list_pictures, load_pairs, split_validation
+from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
 from scales_cli.training.export import export_packed
 from scales_cli.training.trainer import Trainer, choose_device
 
 COMPILE_FROM_STEPS = 1000  # compiling takes about half a minute; shorter runs do without
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Pictures to train on, on the device, and others to validate with."""
+
+    patches: PatchDataset
+    validation: Sequence[Pair]
+    name: str
+    device: torch.device
+
+
+def load_data(config: TrainConfig, data: Path, valid: Path | None, device: str = "auto") -> TrainingData:
+    """Reads the pictures below two folders; without `valid`, some of `data` are held out."""
+    chosen = choose_device(device)
+    paths = list_pictures(data)
+    training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
+    scale, colors = config.network.scale, config.network.colors
+    patches = PatchDataset(load_pairs(training, scale, colors), scale, config.patch_size, chosen)
+    validation = list(load_pairs(held_out, scale, colors))
+    if not validation:
+        raise UsageError("no validation picture could be read", "give a folder of pictures with --valid")
+    name = f"{data.resolve().name}: {len(training)} files, {patches.hr.shape[1] / 1e6:.1f} MP"
+    return TrainingData(patches, validation, name, chosen)
+
+
+def start_run(config: TrainConfig, data: TrainingData, out: Path) -> Trainer:
+    """A trainer with a new network."""
+    return Trainer(
+        config,
+        data.patches,
+        data.validation,
+        out,
+        device=data.device,
+        compiled=config.steps >= COMPILE_FROM_STEPS,
+        data_name=data.name,
+    )
 
 
 def open_run(
@@ -27,25 +70,9 @@ def open_run(
     device: str = "auto",
 ) -> Trainer:
     """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
-    chosen = choose_device(device)
     if checkpoint.latest(out) is not None and not resume:
         raise UsageError(f"{out} already holds a run", "go on with --resume or give another --out")
-    paths = list_pictures(data)
-    training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
-    scale, colors = config.network.scale, config.network.colors
-    dataset = PatchDataset(load_pairs(training, scale, colors), scale, config.patch_size, chosen)
-    validation = list(load_pairs(held_out, scale, colors))
-    if not validation:
-        raise UsageError("no validation picture could be read", "give a folder of pictures with --valid")
-    trainer = Trainer(
-        config,
-        dataset,
-        validation,
-        out,
-        device=chosen,
-        compiled=config.steps >= COMPILE_FROM_STEPS,
-        data_name=f"{data.resolve().name}: {len(training)} files, {dataset.hr.shape[1] / 1e6:.1f} MP",
-    )
+    trainer = start_run(config, load_data(config, data, valid, device), out)
     if init is not None:
         trainer.start_from(Checkpoint.load(init))
     if teacher is not None:
@@ -62,3 +89,12 @@ def export_run(trainer: Trainer) -> Path:
         return path
     export_packed(Checkpoint.load(path), trainer.out / "model.safetensors")
     return trainer.out / "model.safetensors"
+
+
+def load_run(run: Path, scale: int) -> Upscaler:
+    """An `Upscaler` that runs a checkpoint's averaged network in torch, whatever its convolution."""
+    source = Checkpoint.load(run)
+    if source.config.network.scale != scale:
+        own = source.config.network.scale
+        raise UsageError(f"{run} enlarges by {own}, not by {scale}", f"add -s {own} or choose another run")
+    return Upscaler(TorchEngine(source.network()), name=run.name)

@@ -61,7 +61,7 @@ class Trainer:
         first_batch, *_ = dataset.sample(config.batch_size, self.generator)
         self.network.to(device, memory_format=torch.channels_last)
         calibrate(self.network, first_batch)
-        self.ema = copy.deepcopy(self.network).requires_grad_(False)
+        self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True)
         self.progress = Progress(device=_device_name(device), commit=describe_commit(), data=data_name)
         self.first_batch = first_batch
@@ -71,6 +71,7 @@ class Trainer:
 
     def _compile_or_not(self, *batch: Tensor | None) -> tuple[Tensor, Tensor]:
         """The first step finds out whether this machine can compile; a C++ compiler may be missing, for one."""
+        torch.compiler.reset()  # of an earlier run in this process: torch compiles only so many versions of a function
         compiled = torch.compile(self._loss, dynamic=False)
         try:
             result = compiled(*batch)
@@ -139,8 +140,7 @@ class Trainer:
             self.network.spec.colors,
         ):
             raise UsageError("the teacher has another scale or other colours", "give a teacher of the same scale")
-        teacher = build_network(source.config.network).requires_grad_(False)
-        teacher.load_state_dict(source.ema)
+        teacher = source.network().requires_grad_(False).eval()
         teacher.to(self.device, memory_format=torch.channels_last)
         self._use_fast_convolutions(teacher)
         self.dataset.teach(lambda lr: self_ensemble(teacher, lr))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scales_cli.engine.base import load_engine
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.evaluation.benchmarks import find_benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.weights.store import find_model
 
-torch_engine = pytest.importorskip("scales_cli.engine.torch_engine")
+pytest.importorskip("torch")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -21,7 +22,7 @@ def test_native_equals_torch_on_trained_weights(scale, benchmarks):
     A float that sits on a threshold may fall to either side, so that a few pixels differ.
     """
     weights = find_model("tiny", scale).weights
-    native, torch = Upscaler(NativeEngine(weights, threads=1)), Upscaler(torch_engine.TorchEngine(weights))
+    native, torch = Upscaler(NativeEngine(weights, threads=1)), Upscaler(load_engine(weights, "torch"))
     for pair in find_benchmark(benchmarks / "Set5", scale):
         hr, lr = pair.load(scale)
         first, second = native.upscale(lr), torch.upscale(lr)

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from scales_cli.layers.binary_conv import CONVS, BinaryConv2d, ScalesConv2d
+from scales_cli.layers.binary_conv import BinaryConv2d, ScalesConv2d
+from scales_cli.networks.build import CONVS
 
 
 @pytest.mark.parametrize("name", sorted(CONVS))

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from scales_cli.config import NetworkSpec
-from scales_cli.engine.torch_engine import TorchEngine, unpack_bits
+from scales_cli.engine.torch_engine import TorchEngine, unpack, unpack_bits
 from scales_cli.errors import UsageError
 from scales_cli.networks.build import build_network
 from scales_cli.training.export import pack, pack_bits
@@ -53,7 +53,7 @@ def test_packed_network_computes_what_the_trained_one_does(options, scale, rng, 
     pack(network, {"steps": 1}).save(path)
     planes = rng.random((1, 13, 11), dtype=np.float32)
     expected = network.residual(torch.from_numpy(planes)[None])[0].numpy()
-    packed = TorchEngine(PackedWeights.load(path)).residual(planes)
+    packed = TorchEngine(unpack(PackedWeights.load(path))).residual(planes)
     np.testing.assert_allclose(packed, expected, atol=2e-6)
 
 

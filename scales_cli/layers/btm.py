@@ -1,0 +1,36 @@
+"""A layer in the style of BTM (Jiang et al., "Training binary neural network without batch normalization for image
+super-resolution", AAAI 2021), whose code is not public: what its abstract and reproductions state."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from scales_cli.layers.binarize import mean_magnitude, sign
+from scales_cli.layers.binary_conv import BinaryConv2d
+
+
+def ste_sign_cubic(x: Tensor) -> Tensor:
+    """sign(x) forwards; backwards the slope 3/2 (1 - x^2) inside [-1, 1], of an approximation of third order."""
+    inside = x.clamp(-1, 1)
+    soft = inside * (3 - inside.square()) / 2
+    return sign(x) + (soft - soft.detach())
+
+
+class BTMConv2d(BinaryConv2d):
+    """x + PReLU(s_W . (sign(x) * sign(W))): no normalization, Xavier latents, a surrogate of higher order for sign.
+
+    The published input normalization is the backbone's (4 x - 2); its latents start as small as those of its rivals.
+    """
+
+    def __init__(self, n_feats: int) -> None:
+        super().__init__(n_feats)
+        nn.init.xavier_uniform_(self.weight, gain=self.LATENT_GAIN)
+        self.activation = nn.PReLU(n_feats)
+
+    @property
+    def multiplications(self) -> float:
+        """Weight scales and slopes."""
+        return 2 * self.weight.shape[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.activation(self.convolve(ste_sign_cubic(x)) * mean_magnitude(self.weight).view(-1, 1, 1))

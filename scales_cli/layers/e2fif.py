@@ -1,0 +1,35 @@
+"""The layer of E2FIF ("End-to-end full-precision information flow", Song et al., 2022, arXiv 2207.06893)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from scales_cli.layers.batch_norm import small_batch_norm
+from scales_cli.layers.binarize import ste_sign
+from scales_cli.layers.binary_conv import BinaryConv2d
+
+
+class E2FIFConv2d(BinaryConv2d):
+    """x + BN(sign(x) * sign(W)); the weights have no scale, batch normalization supplies it.
+
+    Published with a LeakyReLU(0.1) on the stream between the two convolutions of a block, which the backbone inserts.
+    The published convolution's bias is left out: in front of a normalization it has no effect.
+    """
+
+    stream_slope = 0.1
+
+    def __init__(self, n_feats: int) -> None:
+        super().__init__(n_feats)
+        self.norm = small_batch_norm(n_feats)
+
+    @property
+    def multiplications(self) -> float:
+        """The normalization, and on every second layer the LeakyReLU."""
+        return self.weight.shape[0] * 1.5
+
+    @property
+    def derived_parameters(self) -> int:
+        return 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.norm(self.convolve(ste_sign(x)))

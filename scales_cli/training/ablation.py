@@ -1,0 +1,163 @@
+"""The method against its rivals: one body, the same pictures in the same order, a learning rate tuned for each."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from scales_cli.config import SIZES, NetworkSpec, TrainConfig
+from scales_cli.errors import UsageError
+from scales_cli.evaluation.benchmarks import Benchmark
+from scales_cli.evaluation.cost import count, count_everything, srresnet
+from scales_cli.evaluation.runner import evaluate
+from scales_cli.networks.build import build_network
+from scales_cli.training import checkpoint
+from scales_cli.training.checkpoint import Checkpoint
+from scales_cli.training.run import TrainingData, load_run, start_run
+from scales_cli.training.trainer import Status
+
+Observe = Callable[[str, Status], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a body's convolution by name."""
+
+    name: str
+    title: str
+    conv: str
+    conv_options: Mapping[str, int | float | str | bool]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is compared, as `ablation.toml` describes it. `base` is every row's run but for convolution and rate."""
+
+    base: TrainConfig
+    learning_rates: tuple[float, ...]
+    tuning_steps: int
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Ablation:
+        """From a TOML file, by default the package's own; raises `UsageError` for what is none."""
+        try:
+            source = resources.files("scales_cli.training").joinpath("ablation.toml") if path is None else path
+            values = tomllib.loads(source.read_text(encoding="utf-8"))
+            rows = tuple(Row(**{"title": row["name"], "conv_options": {}} | row) for row in values.pop("rows"))
+            rates, tuning_steps = tuple(values.pop("learning_rates")), values.pop("tuning_steps")
+            spec = NetworkSpec(scale=values.pop("scale"), n_blocks=SIZES[values.pop("size")])
+            base = TrainConfig.from_dict(values | {"network": spec.to_dict()})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{path}: not the description of an ablation ({error})", "see scales_cli/training/ablation.toml"
+            ) from error
+        return cls(base, rates, tuning_steps, rows)
+
+    def choose(self, names: Sequence[str]) -> tuple[Row, ...]:
+        """The rows of these names; all of them where none is given."""
+        known = {row.name: row for row in self.rows}
+        if unknown := [name for name in names if name not in known]:
+            raise UsageError(f"unknown row {unknown[0]!r}", f"known are {', '.join(known)}")
+        return tuple(known[name] for name in names) or self.rows
+
+    def config(self, row: Row, learning_rate: float, steps: int) -> TrainConfig:
+        spec = replace(self.base.network, conv=row.conv, conv_options=row.conv_options)
+        return replace(self.base, network=spec, learning_rate=learning_rate, steps=steps)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished row. PSNR in dB on luma; `tuned` has the validation PSNR of each learning rate's short run."""
+
+    name: str
+    tuned: dict[str, float]
+    learning_rate: float
+    steps: int
+    seconds: float
+    device: str
+    valid_psnr: float
+    psnr: dict[str, float]
+    config: dict[str, Any]
+
+
+def run_row(
+    ablation: Ablation, row: Row, data: TrainingData, benchmarks: Iterable[Benchmark], out: Path, observe: Observe
+) -> Result:
+    """Tunes, trains and scores a row in `out`/name; goes on where it was interrupted, and trains nothing twice."""
+    folder = out / row.name
+    tuned = {}
+    for rate in ablation.learning_rates:
+        label = f"{rate:g}"
+        finished = _train(ablation.config(row, rate, ablation.tuning_steps), data, folder / label, row, observe)
+        tuned[label] = finished.progress.valid_psnr or 0.0
+    best = max(tuned, key=lambda label: tuned[label])
+    config = ablation.config(row, float(best), ablation.base.steps)
+    finished = _train(config, data, folder / "run", row, observe)
+    progress = finished.progress
+    report = evaluate(load_run(folder / "run", config.network.scale), benchmarks)
+    result = Result(
+        name=row.name,
+        tuned=tuned,
+        learning_rate=config.learning_rate,
+        steps=progress.step,
+        seconds=progress.seconds,
+        device=progress.device,
+        valid_psnr=progress.valid_psnr or 0.0,
+        psnr={item.name: item.mean.psnr for item in report.benchmarks},
+        config=config.to_dict(),
+    )
+    temporary = folder / "result.tmp"
+    temporary.write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
+    temporary.replace(folder / "result.json")
+    return result
+
+
+def finished_result(ablation: Ablation, row: Row, out: Path) -> Result | None:
+    """A row's earlier result, if it was made by this description."""
+    try:
+        result = Result(**json.loads((out / row.name / "result.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    expected = ablation.config(row, result.learning_rate, ablation.base.steps).to_dict()
+    return result if result.config == json.loads(json.dumps(expected)) else None
+
+
+def table(ablation: Ablation, results: Mapping[str, Result]) -> str:
+    """Markdown: a line for each row with a result, in the description's order, parameters and operations in front."""
+    sets = list(dict.fromkeys(name for result in results.values() for name in result.psnr))
+    header = ["network", "parameters", "with all", "operations", "with all", "rate", "valid", *sets, "seconds"]
+    lines = [header, ["---"] * len(header)]
+    for row in ablation.rows:
+        if (result := results.get(row.name)) is None:
+            continue
+        network = build_network(ablation.config(row, result.learning_rate, result.steps).network)
+        convolutions, everything = count(srresnet(network.spec)), count_everything(network)
+        lines.append(
+            [
+                row.title,
+                f"{convolutions.parameters / 1e3:.1f} K",
+                f"{everything.parameters / 1e3:.1f} K",
+                f"{convolutions.operations / 1e9:.3f} G",
+                f"{everything.operations / 1e9:.3f} G",
+                f"{result.learning_rate:g}",
+                f"{result.valid_psnr:.3f}",
+                *(f"{result.psnr[name]:.2f}" if name in result.psnr else "" for name in sets),
+                f"{result.seconds:.0f}",
+            ]
+        )
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _train(config: TrainConfig, data: TrainingData, out: Path, row: Row, observe: Observe) -> Checkpoint:
+    path = checkpoint.latest(out)
+    if path is None or (saved := Checkpoint.load(path)).progress.step < config.steps or saved.config != config:
+        trainer = start_run(config, data, out)
+        trainer.resume()
+        trainer.run(lambda status: observe(row.name, status))
+    return Checkpoint.load(out)
