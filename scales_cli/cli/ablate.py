@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.console import say
+from scales_cli.cli.console import say, saying_warnings
 from scales_cli.cli.run_monitor import describe
 from scales_cli.cli.train import check_torch
 
@@ -35,8 +34,7 @@ def ablate(
     rows = ablation.choose(row or [])
     sets = [find_benchmark(folder, ablation.base.network.scale) for folder in benchmarks]
     pending = [item for item in rows if finished_result(ablation, item, out) is None]
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: say(f"scales: warning: {message}")
+    with saying_warnings():
         pictures = load_data(ablation.base, data, valid, device) if pending else None
         for item in pending:
             assert pictures is not None

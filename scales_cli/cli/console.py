@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,14 @@ def say(text: str) -> None:
     """One line on standard error."""
     if sys.stderr is not None:
         sys.stderr.write(printable(text) + "\n")
+
+
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Python's warnings as lines of ours."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: say(f"scales: warning: {message}")
+        yield
 
 
 def say_error(error: ScalesError) -> None:

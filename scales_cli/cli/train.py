@@ -8,13 +8,12 @@ import math
 import re
 import signal
 import tomllib
-import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from scales_cli.cli.console import say
+from scales_cli.cli.console import say, saying_warnings
 from scales_cli.cli.run_monitor import Display, describe, stopping_on_signals
 from scales_cli.config import SIZES, TrainConfig
 from scales_cli.errors import ScalesError, UsageError
@@ -45,8 +44,7 @@ def train(
     check_torch()
     from scales_cli.training.run import export_run, open_run
 
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: say(f"scales: warning: {message}")
+    with saying_warnings():
         trainer = open_run(settings, data, valid, out, init=init, teacher=teacher, resume=resume, device=device)
         with stopping_on_signals(trainer) as received, Display(settings.steps) as display:
             trainer.run(display.show, max_seconds=seconds)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from scales_cli.layers.activation import RPReLU
-from scales_cli.layers.binarize import mean_magnitude, ste_sign
+from scales_cli.layers.binarize import ste_sign
 from scales_cli.layers.binary_conv import BinaryConv2d
 
 
@@ -29,4 +29,4 @@ class BBCUConv2d(BinaryConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         bits = ste_sign(x + self.shift.view(-1, 1, 1))
-        return x + self.activation(self.convolve(bits) * mean_magnitude(self.weight).view(-1, 1, 1))
+        return x + self.activation(self.convolve_scaled(bits))

@@ -51,8 +51,12 @@ class BinaryConv2d(nn.Module):
         out = functional.conv2d(bits.to(self.compute_dtype), weight.to(self.compute_dtype), padding=1)
         return out.to(torch.float32)
 
+    def convolve_scaled(self, bits: Tensor) -> Tensor:
+        """s_W . (bits * sign(W))."""
+        return self.convolve(bits) * mean_magnitude(self.weight).view(-1, 1, 1)
+
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.convolve(ste_sign(x)) * mean_magnitude(self.weight).view(-1, 1, 1)
+        return x + self.convolve_scaled(ste_sign(x))
 
 
 class ScalesConv2d(BinaryConv2d):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from scales_cli.layers.binarize import mean_magnitude, sign
+from scales_cli.layers.binarize import sign
 from scales_cli.layers.binary_conv import BinaryConv2d
 
 
@@ -33,4 +33,4 @@ class BTMConv2d(BinaryConv2d):
         return 2 * self.weight.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.activation(self.convolve(ste_sign_cubic(x)) * mean_magnitude(self.weight).view(-1, 1, 1))
+        return x + self.activation(self.convolve_scaled(ste_sign_cubic(x)))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from scales_cli.layers.activation import RPReLU
 from scales_cli.layers.batch_norm import small_batch_norm
-from scales_cli.layers.binarize import mean_magnitude, ste_sign
+from scales_cli.layers.binarize import ste_sign
 from scales_cli.layers.binary_conv import BinaryConv2d
 
 
@@ -31,5 +31,5 @@ class ReActNetConv2d(BinaryConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         bits = ste_sign(x + self.shift.view(-1, 1, 1))
-        branch = self.norm(self.convolve(bits) * mean_magnitude(self.weight).view(-1, 1, 1))
+        branch = self.norm(self.convolve_scaled(bits))
         return self.activation(x + branch)
