@@ -1,4 +1,4 @@
-"""The layer of E2FIF ("End-to-end full-precision information flow", Song et al., 2022, arXiv 2207.06893)."""
+"""The layer of E2FIF, end-to-end full-precision information flow (2022)."""
 
 from __future__ import annotations
 
