@@ -18,6 +18,8 @@ from scales_cli.evaluation.random_weights import random_weights as random_weight
 from scales_cli.weights.packed import PackedWeights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, and so us, with it ignored
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup with this one
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -16,6 +16,12 @@ def test_srresnet_takes_any_conv_at_any_scale(conv, scale):
     assert network(torch.rand(2, 1, 7, 5)).shape == (2, 1, 7 * scale, 5 * scale)
 
 
+def test_e2fif_has_an_activation_on_the_stream_within_each_block():
+    network = build_network(NetworkSpec(conv="e2fif", n_blocks=2))
+    kinds = [type(module).__name__ for module in network.body]
+    assert kinds == 2 * ["E2FIFConv2d", "LeakyReLU", "E2FIFConv2d"]
+
+
 def test_srresnet_in_rgb():
     network = build_network(NetworkSpec(colors=3, n_blocks=1))
     assert network(torch.rand(1, 3, 5, 6)).shape == (1, 3, 20, 24)

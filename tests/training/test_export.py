@@ -16,8 +16,9 @@ def trained_like(spec):
     network = build_network(spec)
     with torch.no_grad():
         for layer in network.body:
-            layer.binarize.alpha.fill_(0.3)
-            layer.binarize.beta.normal_(0, 0.1)
+            if layer.binarize is not None:
+                layer.binarize.alpha.fill_(0.3)
+                layer.binarize.beta.normal_(0, 0.1)
             if layer.scale is not None:
                 layer.scale.normal_(0, 0.01)
             for parameter in layer.activation.parameters():
@@ -44,6 +45,9 @@ def test_pack_bits_orders_words_by_channel_and_folds_the_sign():
         {"activation": "prelu", "channel_kernel": 3},
         {"activation": "none", "gate_factor": 1.0},
         {"weight_scale": "mean", "channel_kernel": 7},
+        {"layerwise": False, "spatial": False, "channel": False},
+        {"spatial": False, "gate_factor": 1.5},
+        {"channel": False},
     ],
 )
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -1,0 +1,108 @@
+"""`scales ablate` on a few small pictures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.cli.app import main
+from scales_cli.errors import UsageError
+from scales_cli.imaging.resize import imresize
+from scales_cli.training import ablation as module
+from scales_cli.training.ablation import Ablation
+
+DESCRIPTION = """
+scale = 2
+size = "tiny"
+steps = 3
+batch_size = 2
+patch_size = 8
+learning_rates = [1e-9, 4e-3]
+tuning_steps = 2
+[[rows]]
+name = "e2fif"
+title = "E2FIF"
+conv = "e2fif"
+[[rows]]
+name = "plain"
+conv = "scales"
+conv_options = { spatial = false }
+"""
+
+
+@pytest.fixture
+def ablate(tmp_path, rng):
+    for folder in ("train", "Set"):
+        (tmp_path / folder).mkdir()
+        for index in range(3):
+            picture = imresize(rng.integers(0, 256, (10, 11, 3), dtype=np.uint8), 4)
+            Image.fromarray(picture).save(tmp_path / folder / f"{index}.png")
+    (tmp_path / "ablation.toml").write_text(DESCRIPTION)
+
+    def run(*arguments):
+        folders = ("--data", "train", "--valid", "Set", "--out", "out", "--config", "ablation.toml")
+        return main(["ablate", "Set", *folders, *arguments])
+
+    return run
+
+
+def test_ablate_tunes_trains_scores_and_goes_on(ablate, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ablate("--row", "e2fif") == 0
+    (header, _, row) = capsys.readouterr().out.splitlines()
+    assert "Set" in header
+    assert row.startswith("| E2FIF |")
+    result = json.loads((tmp_path / "out/e2fif/result.json").read_text())
+    assert result["learning_rate"] == float(max(result["tuned"], key=result["tuned"].get))
+    assert result["steps"] == 3
+    assert set(result["tuned"]) == {"1e-09", "0.004"}
+    before = (tmp_path / "out/e2fif/result.json").stat().st_mtime_ns
+    assert ablate() == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert (tmp_path / "out/e2fif/result.json").stat().st_mtime_ns == before
+    monkeypatch.setattr(module, "start_run", None)  # nothing is left to be trained
+    assert ablate() == 0
+
+
+def test_ablate_does_a_row_of_another_description_anew(ablate, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert ablate("--row", "plain") == 0
+    row = Ablation.load(tmp_path / "ablation.toml").rows[1]
+    (tmp_path / "ablation.toml").write_text(DESCRIPTION.replace("batch_size = 2", "batch_size = 3"))
+    changed = Ablation.load(tmp_path / "ablation.toml")
+    assert module.finished_result(changed, row, tmp_path / "out") is None
+
+
+def test_a_run_is_scored_whatever_its_convolution(ablate, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ablate("--row", "e2fif") == 0
+    scored = json.loads((tmp_path / "out/e2fif/result.json").read_text())["psnr"]["Set"]
+    capsys.readouterr()
+    assert main(["eval", "Set", "-s", "2", "-m", "out/e2fif/run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["benchmarks"][0]["mean"]["psnr"] == pytest.approx(scored)
+    assert main(["eval", "Set", "-s", "4", "-m", "out/e2fif/run"]) == 2
+    assert "-s 2" in capsys.readouterr().err
+
+
+def test_the_package_describes_every_rival_and_every_part():
+    rows = {row.name for row in Ablation.load().rows}
+    assert rows == {
+        *("float", "bireal", "btm", "reactnet", "bbcu", "e2fif"),
+        *("plain", "layerwise", "spatial", "scales"),
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[[rows]]\nname = 'a'", DESCRIPTION.replace("steps = 3", "setps = 3")])
+def test_a_broken_description_is_named(text, tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError):
+        Ablation.load(path)
+
+
+def test_unknown_rows_are_named():
+    with pytest.raises(UsageError, match="nonsense"):
+        Ablation.load().choose(["nonsense"])
