@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,18 @@ def describe(psnr: float | None) -> str:
     return "not yet" if psnr is None else f"{psnr:.3f} dB"
 
 
-class Display:
-    """A progress bar on a terminal; off it, a line for each validation."""
+def describe_seconds(seconds: float) -> str:
+    """ "45 s", "12 min" or "3 h 05 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
-    def __init__(self, steps: int) -> None:
+
+class Display:
+    """A progress bar on a terminal; off it, a line for the first report and each validation."""
+
+    def __init__(self, steps: int, *, visible: bool = True) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -50,11 +59,12 @@ class Display:
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not (visible and console.is_terminal),
         )
         self.plain = not console.is_terminal
+        self.steps = steps
         self.task = self.bar.add_task("train", total=steps, figures="")
-        self.last_psnr: float | None = None
+        self.last_psnr: float | None = math.nan  # differs from all
 
     def __enter__(self) -> Display:
         self.bar.start()
@@ -68,5 +78,6 @@ class Display:
         figures = f"{status.steps_per_second:.1f} it/s  loss {status.loss:.2f}  valid {describe(progress.valid_psnr)}"
         self.bar.update(self.task, completed=progress.step, figures=figures)
         if self.plain and progress.valid_psnr != self.last_psnr:
-            say(f"step {progress.step}: {figures}")
+            left = describe_seconds((self.steps - progress.step) / status.steps_per_second)
+            say(f"step {progress.step} of {self.steps}: {figures}  {left} left")
         self.last_psnr = progress.valid_psnr

@@ -8,8 +8,10 @@ import math
 import re
 import signal
 import tomllib
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -27,7 +29,7 @@ def train(
     valid: Annotated[
         Path | None, typer.Option(help="Folder for validation; default: some of --data, held out.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of training settings.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings; default: the recipe of --size.")] = None,
     init: Annotated[Path | None, typer.Option(help="Start from another run's weights, of any scale.")] = None,
     teacher: Annotated[Path | None, typer.Option(help="Distil from another run's network of the same scale.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
@@ -42,12 +44,25 @@ def train(
     settings = read_config(config, scale=scale, size=size, steps=steps, seed=seed)
     seconds = parse_duration(max_time) if max_time else math.inf
     check_torch()
+    from scales_cli.training.distributed import joined
     from scales_cli.training.run import export_run, open_run
 
-    with saying_warnings():
-        trainer = open_run(settings, data, valid, out, init=init, teacher=teacher, resume=resume, device=device)
-        with stopping_on_signals(trainer) as received, Display(settings.steps) as display:
+    with saying_warnings(), joined() as processes:
+        trainer = open_run(
+            settings,
+            data,
+            valid,
+            out,
+            init=init,
+            teacher=teacher,
+            resume=resume,
+            device=device,
+            processes=processes,
+        )
+        with stopping_on_signals(trainer) as received, Display(settings.steps, visible=processes.lead) as display:
             trainer.run(display.show, max_seconds=seconds)
+    if not processes.lead:
+        return
     path, done = export_run(trainer), trainer.progress
     state = "finished" if done.step == settings.steps else "stopped, --resume goes on"
     say(f"{done.step} steps in {done.seconds:.0f} s, validation {describe(done.valid_psnr)}: {state}")
@@ -59,18 +74,13 @@ def train(
 def read_config(
     path: Path | None, *, scale: int | None, size: str | None, steps: int | None, seed: int | None
 ) -> TrainConfig:
-    """The TOML file's settings with the flags laid over them."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{path}: not a readable TOML file ({error})", "see the README's training section"
-            ) from error
-    settings = TrainConfig.from_dict(values)
+    """A TOML file's settings, by default the recipe of the size, with the flags laid over them."""
     if size is not None and size not in SIZES:
         raise UsageError(f"unknown size {size!r}", f"known are {', '.join(SIZES)}")
+    try:
+        settings = TrainConfig.from_dict(tomllib.loads((path or recipe(size)).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a readable TOML file ({error})", "see the README's training section") from error
     spec = settings.network
     if scale is not None:
         spec = dataclasses.replace(spec, scale=scale)
@@ -82,6 +92,11 @@ def read_config(
         steps=settings.steps if steps is None else steps,
         seed=settings.seed if seed is None else seed,
     )
+
+
+def recipe(size: str | None) -> Traversable:
+    """The package's settings for a size; those of tiny where none is given."""
+    return resources.files("scales_cli.training").joinpath("recipes", f"{size or 'tiny'}.toml")
 
 
 def parse_duration(text: str) -> float:

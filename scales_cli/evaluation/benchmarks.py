@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,12 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import FORMATS
 from scales_cli.imaging.resize import imresize
+
+_PUBLISHED = ("Set5", "Set14", "B100", "BSD100", "BSDS100", "Urban100", "Manga109", "DIV2K_valid_HR")
+_PICTURES = {
+    "Set5": "baby bird butterfly head woman",
+    "Set14": "baboon barbara bridge coastguard comic face flowers foreman lenna man monarch pepper ppt3 zebra",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,16 @@ def find_benchmark(folder: str | os.PathLike[str], scale: int) -> Benchmark:
             f"{hr_folder}: no pictures in this folder", "give a folder of HR pictures, or one that holds HR/"
         )
     return Benchmark(root.resolve().name, scale, tuple(pairs))
+
+
+def recognised(paths: Iterable[Path]) -> set[str]:
+    """Published test sets among pictures: by a folder's name, or all the names of Set5's or Set14's pictures."""
+    paths = list(paths)
+    parts = {part.lower() for path in paths for part in path.parts[:-1]}
+    stems = {path.stem.lower() for path in paths}
+    return {name for name in _PUBLISHED if name.lower() in parts} | {
+        name for name, pictures in _PICTURES.items() if stems.issuperset(pictures.split())
+    }
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ import torch
 from scales_cli.config import TrainConfig
 from scales_cli.engine.torch_engine import TorchEngine
 from scales_cli.errors import UsageError
+from scales_cli.evaluation.benchmarks import recognised
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
+from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.export import export_packed
 from scales_cli.training.trainer import Trainer, choose_device
 
@@ -36,6 +39,8 @@ def load_data(config: TrainConfig, data: Path, valid: Path | None, device: str =
     chosen = choose_device(device)
     paths = list_pictures(data)
     training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
+    for name in sorted(recognised(path.resolve() for path in training)):
+        warnings.warn(f"{data} holds pictures of {name}, whose scores will say nothing then", stacklevel=2)
     scale, colors = config.network.scale, config.network.colors
     patches = PatchDataset(load_pairs(training, scale, colors), scale, config.patch_size, chosen)
     validation = list(load_pairs(held_out, scale, colors))
@@ -45,7 +50,7 @@ def load_data(config: TrainConfig, data: Path, valid: Path | None, device: str =
     return TrainingData(patches, validation, name, chosen)
 
 
-def start_run(config: TrainConfig, data: TrainingData, out: Path) -> Trainer:
+def start_run(config: TrainConfig, data: TrainingData, out: Path, processes: Processes = ALONE) -> Trainer:
     """A trainer with a new network."""
     return Trainer(
         config,
@@ -55,6 +60,7 @@ def start_run(config: TrainConfig, data: TrainingData, out: Path) -> Trainer:
         device=data.device,
         compiled=config.steps >= COMPILE_FROM_STEPS,
         data_name=data.name,
+        processes=processes,
     )
 
 
@@ -68,11 +74,12 @@ def open_run(
     teacher: Path | None = None,
     resume: bool = False,
     device: str = "auto",
+    processes: Processes = ALONE,
 ) -> Trainer:
     """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
     if checkpoint.latest(out) is not None and not resume:
         raise UsageError(f"{out} already holds a run", "go on with --resume or give another --out")
-    trainer = start_run(config, load_data(config, data, valid, device), out)
+    trainer = start_run(config, load_data(config, data, valid, device), out, processes)
     if init is not None:
         trainer.start_from(Checkpoint.load(init))
     if teacher is not None:

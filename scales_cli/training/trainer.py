@@ -24,6 +24,7 @@ from scales_cli.networks.build import build_network, calibrate
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
 from scales_cli.training.dataset import Pair, PatchDataset
+from scales_cli.training.distributed import ALONE, Processes
 
 CHECKPOINT_SECONDS = 60
 REPORT_STEPS = 50
@@ -53,7 +54,14 @@ class Trainer:
         device: torch.device,
         compiled: bool = True,
         data_name: str = "",
+        processes: Processes = ALONE,
     ) -> None:
+        if config.batch_size % processes.count:
+            raise UsageError(
+                f"{processes.count} processes cannot share batches of {config.batch_size}",
+                "set batch_size to a multiple of their number",
+            )
+        self.processes = processes
         self.config, self.dataset, self.validation, self.out, self.device = config, dataset, validation, out, device
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -155,13 +163,16 @@ class Trainer:
         """
         self.out.mkdir(parents=True, exist_ok=True)
         started = last_saved = time.monotonic()
-        while self.progress.step < self.config.steps and not self.stopping:
-            began, first = time.monotonic(), self.progress.step
-            losses = [self._step()]
-            while self.progress.step % REPORT_STEPS and self.progress.step < self.config.steps and not self.stopping:
+        stopping = False
+        while not (stopping or self._finished):
+            began, losses = time.monotonic(), list[Tensor]()
+            while True:
                 losses.append(self._step())
-                self.stopping |= time.monotonic() - started > max_seconds
-            loss = 255 * torch.stack(losses).mean().item()
+                late = time.monotonic() - started > max_seconds
+                stopping = self.processes.any(self.stopping or late)
+                if stopping or self._finished or self.progress.step % REPORT_STEPS == 0:
+                    break
+            loss = self.processes.mean(255 * torch.stack(losses).mean().item())
             seconds = time.monotonic() - began
             self.progress = replace(self.progress, seconds=self.progress.seconds + seconds)
             if not math.isfinite(loss):
@@ -169,15 +180,22 @@ class Trainer:
                     f"the loss is not finite at step {self.progress.step}",
                     "start again with --init from it and a lower learning_rate",
                 )
-            if self.progress.step % validate_every == 0 or self.progress.step == self.config.steps:
+            if not self.processes.lead:
+                continue
+            if self.progress.step % validate_every == 0 or self._finished:
                 self._log(loss, psnr := self.validate())
                 self.progress = replace(self.progress, valid_psnr=psnr)
-            observe(Status(self.progress, loss, self.learning_rate(), (self.progress.step - first) / seconds))
+            observe(Status(self.progress, loss, self.learning_rate(), len(losses) / seconds))
             now = time.monotonic()
             if now - last_saved > CHECKPOINT_SECONDS:
                 self.save()
                 last_saved = now
-        self.save()
+        if self.processes.lead:
+            self.save()
+
+    @property
+    def _finished(self) -> bool:
+        return self.progress.step >= self.config.steps
 
     def save(self) -> Path:
         """Writes a checkpoint of the present state."""
@@ -215,7 +233,9 @@ class Trainer:
         return loss.detach(), loss + self.config.distillation * functional.l1_loss(sr, taught)
 
     def _step(self) -> Tensor:
+        share = self.processes.share
         lr, hr, taught = self.dataset.sample(self.config.batch_size, self.generator)
+        lr, hr, taught = share(lr), share(hr), None if taught is None else share(taught)
         lr = lr.contiguous(memory_format=torch.channels_last)
         rate = self.learning_rate()
         for group in self.optimizer.param_groups:
@@ -223,6 +243,7 @@ class Trainer:
         loss, objective = self.loss_function(lr, hr, taught)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
+        self.processes.average_gradients(self.network)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         step = self.progress.step + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ import pytest
 from PIL import Image
 
 from scales_cli.cli.app import main
-from scales_cli.cli.train import parse_duration
+from scales_cli.cli.run_monitor import describe_seconds
+from scales_cli.cli.train import parse_duration, read_config
+from scales_cli.config import SIZES
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.weights.packed import PackedWeights
@@ -94,7 +97,7 @@ def test_train_stops_in_time_and_distils(photos, settings, tmp_path, capsys):
     assert "stopped, --resume goes on" in capsys.readouterr().err
     assert run(*common, "--out", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a") == 0
     model = Path(capsys.readouterr().out.strip())
-    assert PackedWeights.load(model).card["teacher"].startswith("scales 2x64 x2, 2 steps")
+    assert PackedWeights.load(model).card["teacher"].startswith("scales 2x64 x2, 1 steps")
 
 
 def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tmp_path):
@@ -142,6 +145,38 @@ def test_train_names_what_is_wrong(arguments, message, photos, settings, tmp_pat
     assert code in (2, 5)
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_train_has_a_recipe_for_each_size():
+    settings = {size: read_config(None, scale=2, size=size, steps=None, seed=None) for size in SIZES}
+    assert settings["tiny"] == read_config(None, scale=2, size=None, steps=None, seed=None)
+    for size, blocks in SIZES.items():
+        assert settings[size].network.n_blocks == blocks
+    assert settings["base"].weight_scale_rate < settings["tiny"].weight_scale_rate
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_train_warns_of_benchmark_pictures_and_tiny_ones(photos, settings, tmp_path, capsys):
+    Image.new("L", (5, 5)).save(photos / "dot.png")
+    inside = photos / "urban100"
+    inside.mkdir()
+    (photos / "0.png").rename(inside / "0.png")
+    assert run("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "--steps", 1) == 0
+    error = capsys.readouterr().err
+    assert "Urban100" in error
+    assert "dot.png is only 5 x 5 pixels" in error
+
+
+def test_train_reports_its_end_ahead(photos, settings, tmp_path, capsys):
+    assert run("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "--steps", 60) == 0
+    assert re.search(
+        r"^step 50 of 60: .* it/s  loss .*  valid not yet  0 s left$", capsys.readouterr().err, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3, "3 s"), (720, "12 min"), (11_100, "3 h 05 min")])
+def test_describe_seconds(seconds, text):
+    assert describe_seconds(seconds) == text
 
 
 @pytest.mark.parametrize("text", ["steps =", "speed = 3", "network = 4", "steps = 'many'", "[network]\nscale = 9"])

@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from scales_cli.errors import InputError
-from scales_cli.evaluation.benchmarks import find_benchmark
+from scales_cli.evaluation.benchmarks import find_benchmark, recognised
 from scales_cli.imaging.resize import imresize
 
 
@@ -77,3 +79,10 @@ def test_load_refuses_what_has_no_scores(folder):
     (folder / "HR" / "b.png").write_text("text")
     with pytest.raises(InputError, match=r"b\.png"):
         find_benchmark(folder, 2).pairs[1].load(2)
+
+
+def test_recognised_by_folder_or_by_all_names():
+    set5 = [Path(f"{name}.png") for name in ("baby", "Bird", "butterfly", "head", "woman")]
+    assert recognised(set5) == {"Set5"}
+    assert recognised(set5[:4]) == set()
+    assert recognised([Path("data/urban100/1.png"), Path("b100.png")]) == {"Urban100"}

@@ -49,8 +49,8 @@ def test_resume_is_exact(build_trainer, tmp_path):
     whole = build_trainer(out=tmp_path / "whole")
     whole.run(ignore)
     first = build_trainer()
-    first.run(ignore, max_seconds=0)  # stops after its second step
-    assert first.progress.step == 2
+    first.run(ignore, max_seconds=0)  # stops after its first step
+    assert first.progress.step == 1
     second = build_trainer()
     second.resume()
     second.run(ignore)

@@ -1,0 +1,70 @@
+"""Two processes, as `torchrun` starts them, train the network that one trains."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from scales_cli.config import TrainConfig
+from scales_cli.errors import UsageError
+from scales_cli.imaging.resize import imresize
+from scales_cli.training.checkpoint import Checkpoint, latest
+from scales_cli.training.distributed import ALONE, Processes
+from scales_cli.training.trainer import Trainer
+
+ONE = [sys.executable, "-m", "scales_cli"]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *ONE[1:]]
+SETTINGS = "steps = 12\nbatch_size = 4\npatch_size = 8\nwarmup_steps = 2\n[network]\nscale = 2\nn_blocks = 1\n"
+
+
+@pytest.fixture
+def train(tmp_path, rng):
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        picture = imresize(rng.integers(0, 256, (12, 14), dtype=np.uint8), 8)
+        Image.fromarray(picture).save(tmp_path / "photos" / f"{index}.png")
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+
+    def run(program, out, *arguments):
+        result = subprocess.run(
+            [*program, "train", "--data", "photos", "--config", "settings.toml", "--out", out, *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines() == [str(Path(out, "model.safetensors"))]  # of one process only
+        return Checkpoint.load(tmp_path / out)
+
+    return run
+
+
+def test_two_processes_train_the_network_of_one(train, tmp_path):
+    one, two = train(ONE, "one"), train(TWO, "two")
+    assert two.progress.step == one.progress.step == 12
+    assert two.progress.valid_psnr == pytest.approx(one.progress.valid_psnr, abs=0.02)
+    for name, value in one.model.items():  # single weights may differ: Adam enlarges what is rounded near zero
+        assert (two.model[name] - value).abs().mean() < 2e-4, name
+    train(TWO, "parts", "--max-time", "0s")
+    assert latest(tmp_path / "parts").name == "weights-00000001.safetensors"
+    parts = train(TWO, "parts", "--resume")
+    assert all(torch.equal(parts.ema[name], value) for name, value in two.ema.items())
+
+
+def test_processes_share_a_batch_evenly():
+    batch = torch.arange(6)
+    shares = [Processes(rank, 3).share(batch) for rank in range(3)]
+    assert torch.equal(torch.stack(shares, 1).flatten(), batch)
+    assert torch.equal(ALONE.share(batch), batch)
+
+
+def test_trainer_refuses_a_batch_that_cannot_be_shared(tmp_path):
+    with pytest.raises(UsageError, match="3 processes"):
+        Trainer(TrainConfig(), None, [], tmp_path, device=torch.device("cpu"), processes=Processes(0, 3))
