@@ -26,8 +26,8 @@ from scales_cli.evaluation.latency import Measurement, Spread, measure
 from scales_cli.evaluation.machine import describe_machine
 from scales_cli.evaluation.random_weights import random_weights
 from scales_cli.evaluation.runner import evaluate
-from scales_cli.evaluation.worker import Worker, WorkerError
 from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.pipeline.worker import Worker, WorkerError
 from scales_cli.weights.packed import PackedWeights
 from scales_cli.weights.store import find_model
 

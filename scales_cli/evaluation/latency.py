@@ -15,7 +15,7 @@ from typing import Self
 
 from scales_cli.evaluation.contenders.base import Runner, Sample, Task
 from scales_cli.evaluation.contenders.registry import Contender
-from scales_cli.evaluation.worker import Worker, WorkerError
+from scales_cli.pipeline.worker import Worker, WorkerError
 
 
 @dataclass(frozen=True)

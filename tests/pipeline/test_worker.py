@@ -1,6 +1,7 @@
 """Builtins serve as what workers make: they can be imported in any process."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scales_cli.evaluation.worker import Worker, WorkerError
+from scales_cli.pipeline.worker import Worker, WorkerError
 
 
 def alive(pid):
@@ -46,6 +47,12 @@ def test_worker_calls_methods(start):
     assert [worker.call("upper"), worker.call("lower")] == ["TEXT", "text"]
 
 
+def test_worker_passes_arguments(start):
+    worker = start(str, "a-b")
+    worker.wait()
+    assert worker.call("split", "-") == ["a", "b"]
+
+
 def test_worker_tells_what_was_raised(start):
     with pytest.raises(WorkerError, match="ValueError: invalid literal"):
         start(int, "x").wait()
@@ -72,6 +79,36 @@ def test_worker_is_quiet(start, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_worker_names_the_signal_that_ended_it(start):
+    with pytest.raises(WorkerError, match="signal SIGSEGV"):
+        start(signal.raise_signal, signal.SIGSEGV).wait()
+
+
+HOLD = """if True:
+    import pathlib, time
+    path = pathlib.Path({path!r})
+    try:
+        path.touch()
+        time.sleep(60)
+    finally:
+        path.unlink()"""
+
+
+def appeared(path, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return path.exists()
+
+
+def test_stop_lets_a_worker_clean_up(start, tmp_path):
+    path = tmp_path / "held"
+    worker = start(exec, HOLD.format(path=str(path)))
+    assert appeared(path)
+    worker.stop(10)
+    assert not path.exists()
+
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -91,7 +128,7 @@ def test_kill_ends_what_a_worker_started(start):
 def test_workers_end_with_a_parent_that_is_killed():
     script = f"""if __name__ == "__main__":
         import subprocess, sys, time
-        from scales_cli.evaluation.worker import Worker
+        from scales_cli.pipeline.worker import Worker
         worker = Worker(subprocess.Popen, {SLEEP!r})
         worker.wait()
         worker.ask("wait")
@@ -103,6 +140,24 @@ def test_workers_end_with_a_parent_that_is_killed():
         parent.kill()
     assert len(pids) == 2
     assert ended(pids)
+
+
+@needs_proc
+def test_workers_clean_up_after_a_parent_that_is_killed(tmp_path):
+    path = tmp_path / "held"
+    script = f"""if __name__ == "__main__":
+        import time
+        from scales_cli.pipeline.worker import Worker
+        worker = Worker(exec, {HOLD.format(path=str(path))!r})
+        time.sleep(60)"""
+    with subprocess.Popen([sys.executable, "-c", script]) as parent:
+        assert appeared(path)
+        (pid,) = (
+            child for child in children(parent.pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        )
+        parent.kill()
+    assert ended([pid])
+    assert not path.exists()
 
 
 def children(pid):

@@ -1,6 +1,6 @@
 """Work in a process of its own: one that is started fresh, sees no Ctrl-C, never outlives us, and is quiet.
 
-Runtimes read their environment and claim memory when they are imported, so each contender gets such a process.
+A decoder that crashes ends such a process only, and runtimes read their environment and claim memory in it anew.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from scales_cli.errors import ScalesError
 
-# Threads that wait for work sleep, or the contenders that pause would take time from the one that runs.
+# Threads that wait for work sleep, or workers that pause would take time from those that run.
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
+_PATIENCE = 2.0  # seconds
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
 class WorkerError(ScalesError):
-    """What a worker raised, or that it ended; the others go on."""
+    """What a worker raised, or that it ended; other workers go on."""
 
 
 class Worker:
@@ -30,7 +32,7 @@ class Worker:
 
     def __init__(self, build: Callable[..., Any], *arguments: Any, **environment: str) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
+        self.connection, theirs = context.Pipe()  # readable once there is an answer
         self._process = context.Process(
             target=_serve, args=(theirs, SLEEPING | environment, build, arguments), daemon=True
         )
@@ -41,30 +43,40 @@ class Worker:
     def wait(self) -> Any:
         """The answer to the last `ask`, or None when the object is made; raises `WorkerError`."""
         try:
-            failure, value = self._connection.recv()
+            failure, value = self.connection.recv()
         except (EOFError, ConnectionError):
             self._process.join(1)
-            raise WorkerError(f"its process ended with code {self._process.exitcode} (too little memory?)") from None
+            raise WorkerError(f"its process ended with {_ending(self._process.exitcode)}") from None
         if failure is not None:
             raise WorkerError(failure)
         return value
 
-    def ask(self, method: str) -> None:
+    def ask(self, method: str, *arguments: Any) -> None:
         with contextlib.suppress(ConnectionError):  # `wait` tells why
-            self._connection.send(method)
+            self.connection.send((method, arguments))
 
-    def call(self, method: str) -> Any:
-        self.ask(method)
+    def call(self, method: str, *arguments: Any) -> Any:
+        self.ask(method, *arguments)
         return self.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def stop(self, seconds: float) -> None:
+        """Asks the process to end, which lets it clean up; kills it if it takes longer than that."""
+        self._process.terminate()
+        self._process.join(seconds)
+        self.kill()
 
     def kill(self) -> None:
         """Ends the process and those it started, whatever they do."""
         with contextlib.suppress(OSError):
-            if hasattr(os, "killpg") and os.getpgid(self._process.pid or 0) == self._process.pid:
-                os.killpg(self._process.pid, _KILL)
+            if hasattr(os, "killpg") and os.getpgid(self.pid) == self.pid:
+                os.killpg(self.pid, _KILL)
         self._process.kill()
         self._process.join()
-        self._connection.close()
+        self.connection.close()
 
 
 @contextlib.contextmanager
@@ -90,6 +102,7 @@ def _serve(
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()  # so that what this process starts can be ended with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _unwind)
     os.environ.update(environment)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)  # runtimes print on their own
@@ -98,21 +111,44 @@ def _serve(
         target = build(*arguments)
         connection.send((None, None))
         while True:
-            connection.send((None, getattr(target, connection.recv())()))
+            method, arguments = connection.recv()
+            connection.send((None, getattr(target, method)(*arguments)))
     except (EOFError, ConnectionError):
         return
+    except SystemExit:  # by `_unwind`, which has cleaned up
+        _kill_group()
     except Exception as error:
         connection.send((_one_line(error), None))
+
+
+def _unwind(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     multiprocessing.connection.wait([parent.sentinel])
+    with contextlib.suppress(OSError):
+        os.kill(os.getpid(), signal.SIGTERM)  # the main thread cleans up, if it can
+    time.sleep(_PATIENCE)
+    _kill_group()
+
+
+def _kill_group() -> None:
+    """Ends this process with those it started."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(OSError):
             os.killpg(os.getpid(), _KILL)  # our own group, once `setsid` made it
     os._exit(1)
+
+
+def _ending(exit_code: int | None) -> str:
+    """A code, or the name of the signal that ended a process."""
+    if exit_code is None or exit_code >= 0:
+        return f"code {exit_code} (too little memory?)"
+    hint = " (too little memory?)" if -exit_code == _KILL else ""
+    return f"signal {signal.Signals(-exit_code).name}{hint}"
 
 
 def _one_line(error: Exception) -> str:
