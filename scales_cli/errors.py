@@ -4,6 +4,7 @@ ScalesError                exit 1   something went wrong that has no better clas
 ├── UsageError             exit 2   arguments that cannot be meant
 ├── InputError             exit 3   an input that is unreadable, unsupported or refused
 ├── OutputError            exit 4   an output that cannot be written
+│   └── OutputExistsError           ... because there is a file already
 ├── WeightsError           exit 5   a model that is unknown, damaged or incompatible
 └── MemoryLimitError       exit 6   a memory bound that cannot be met
 
@@ -34,6 +35,11 @@ class InputError(ScalesError):
 
 class OutputError(ScalesError):
     exit_code = 4
+
+
+class OutputExistsError(OutputError):
+    def __init__(self, target: object) -> None:
+        super().__init__(f"{target}: exists", "add --overwrite to replace it")
 
 
 class WeightsError(ScalesError):

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from scales_cli.cli.ablate import ablate
+from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
 from scales_cli.cli.console import say, say_error
 from scales_cli.cli.evaluate import evaluate
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("upscale")(upscale)
+app.command("batch")(batch)
 app.command("eval")(evaluate)
 app.command("train")(train)
 app.command("ablate")(ablate)

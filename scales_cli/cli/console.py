@@ -50,7 +50,7 @@ def print_result(result: Mapping[str, Any], *, quiet: bool, as_json: bool) -> No
     if as_json:
         print_json(result)
     elif not quiet and result["output"] != "-":
-        _print_path(result["output"])
+        print_path(result["output"])
 
 
 def print_failure(name: str, error: ScalesError) -> None:
@@ -86,7 +86,7 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
         yield lambda fraction: progress.update(task, completed=fraction)
 
 
-def _print_path(path: str) -> None:
+def print_path(path: str) -> None:
     """As it is for programs, escaped for people."""
     if sys.stdout is None:
         return

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import InputError, OutputError
+from scales_cli.errors import InputError, OutputError, OutputExistsError
 from scales_cli.imaging.decoding import Header, decode_image, read_header
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
@@ -103,7 +103,7 @@ def replacing(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     if not overwrite:
-        refusal = OutputError(f"{target}: exists", "add --overwrite to replace it")
+        refusal = OutputExistsError(target)
         try:
             os.link(temporary, target)  # which, unlike renaming, fails where there is a file
         except FileExistsError as error:
@@ -115,6 +115,13 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
             temporary.unlink()
             return
     temporary.replace(target)
+
+
+def remove_temporary_files(folder: Path, pid: int) -> None:
+    """What a process that was killed while it wrote into `folder` has left there."""
+    for path in folder.glob(f".scales-{pid}-*.tmp"):
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import InputError, OutputError, ScalesError, UsageError
+from scales_cli.errors import InputError, OutputError, OutputExistsError, ScalesError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
@@ -165,27 +166,32 @@ def _names_picture(output: str) -> bool:
 
 def _check_targets(jobs: Sequence[Job], inputs: Sequence[str], overwrite: bool) -> None:
     """Clashes, outputs that are inputs, existing files and missing folders."""
-    planned: dict[str, Job] = {}
-    files = {_identity(name): name for name in inputs if name != STREAM}
-    for job in jobs:
-        if job.target is None:
-            continue
-        folder = Path(os.path.realpath(job.target.parent))
-        key = os.path.normcase(folder / job.target.name)
+    targets = [(job.name, job.target) for job in jobs if job.target is not None]
+    check_clashes(targets, [name for name in inputs if name != STREAM])
+    for _, target in targets:
+        _check_target(target, overwrite)
+
+
+def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Path]) -> None:
+    """Raises `OutputError` where two inputs share an output or an output is an input, through links too.
+
+    `targets` are the inputs' names with their outputs.
+    """
+    real = functools.cache(os.path.realpath)
+    planned: dict[str, str] = {}
+    files = {_identity(path): path for path in inputs}
+    for name, target in targets:
+        key = os.path.normcase(Path(real(target.parent), target.name))
         if sys.platform == "darwin":
             key = key.casefold()
         if key in planned:
             raise OutputError(
-                f"{planned[key].name} and {job.name} would both be written to {job.target}",
-                "give them in separate runs",
+                f"{planned[key]} and {name} would both be written to {target}", "give them in separate runs"
             )
-        planned[key] = job
-        identity = _identity(job.target)
+        planned[key] = name
+        identity = _identity(target)
         if identity is not None and identity in files:
-            raise OutputError(
-                f"{job.name}: its output {job.target} is the input {files[identity]}", "choose another name"
-            )
-        _check_target(job.target, overwrite)
+            raise OutputError(f"{name}: its output {target} is the input {files[identity]}", "choose another name")
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
@@ -207,7 +213,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
     if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise OutputError(f"{target}: exists and is not a file", "choose another output")
     if mode is not None and not overwrite:
-        raise OutputError(f"{target}: exists", "add --overwrite to replace it")
+        raise OutputExistsError(target)
     folder = target.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -63,9 +63,13 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    def stop(self, seconds: float) -> None:
-        """Asks the process to end, which lets it clean up; kills it if it takes longer than that."""
+    def terminate(self) -> None:
+        """Asks the process to end, which lets it clean up."""
         self._process.terminate()
+
+    def stop(self, seconds: float) -> None:
+        """`terminate`, and kills it if that takes longer."""
+        self.terminate()
         self._process.join(seconds)
         self.kill()
 
@@ -122,6 +126,7 @@ def _serve(
 
 
 def _unwind(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what cleans up is not interrupted again
     raise SystemExit(128 + number)
 
 

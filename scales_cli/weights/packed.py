@@ -37,6 +37,7 @@ bicubically upscaled planes. All convolutions pad with zeros.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import stat
 from collections.abc import Mapping
@@ -119,6 +120,13 @@ class PackedWeights:
             "tail_weight": (colors * self.spec.scale**2, feats, 3, 3),
             "tail_bias": (colors * self.spec.scale**2,),
         }
+
+    def digest(self) -> str:
+        """SHA-256 over all that decides a result: the spec and the tensors, not the card."""
+        digest = hashlib.sha256(json.dumps(self.spec.to_dict(), sort_keys=True).encode())
+        for field in _TENSORS:
+            digest.update(np.ascontiguousarray(getattr(self, field)).tobytes())
+        return digest.hexdigest()
 
     def save(self, path: Path) -> None:
         metadata = {

@@ -1,0 +1,113 @@
+"""`scales batch`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scales_cli.cli.options import (
+    JsonOpt,
+    MaxMemoryOpt,
+    MaxPixelsOpt,
+    ModelOpt,
+    QuietOpt,
+    ScaleOpt,
+    ThreadsOpt,
+    TileOpt,
+)
+
+Shard = tuple[int, int]
+
+
+def parse_shard(text: str) -> Shard:
+    """ "3/8" is the third of eight parts."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise typer.BadParameter(f"{text!r} is not a part such as 3/8")
+    return int(match[1]), int(match[2])
+
+
+InputsArg = Annotated[
+    list[str], typer.Argument(metavar="DIR|GLOB|FILE", help="Folders, quoted patterns or picture files.")
+]
+OutputOpt = Annotated[
+    Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results, with the tree of the inputs.")
+]
+JobsOpt = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", min=1, max=256, metavar="N", show_default="usable cores", help="Pictures in work at a time."
+    ),
+]
+IncludeOpt = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Only what matches, a name or a path; may be repeated.")
+]
+ExcludeOpt = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Not what matches, a name or a path; may be repeated.")
+]
+ShardOpt = Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N, for as many machines or jobs.")]
+
+
+def batch(
+    inputs: InputsArg,
+    output: OutputOpt,
+    scale: ScaleOpt = 4,
+    model: ModelOpt = "tiny",
+    jobs: JobsOpt = None,
+    threads: ThreadsOpt = None,
+    max_memory: MaxMemoryOpt = None,
+    max_pixels: MaxPixelsOpt = "1G",  # type: ignore[assignment]
+    tile: TileOpt = None,
+    include: IncludeOpt = None,
+    exclude: ExcludeOpt = None,
+    recursive: Annotated[bool, typer.Option(help="Go into subfolders.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do all again and replace what exists.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be written.")] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to record what is done.", show_default="in the output")
+    ] = None,
+    shard: ShardOpt = None,
+    quiet: QuietOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
+
+    The paths of new results are printed, one a line; failures are named at the end, and the exit code is 1 if there are
+    any.
+    """
+    from scales_cli.cli.batch_report import BatchReport
+    from scales_cli.errors import InputError, ScalesError
+    from scales_cli.pipeline.batch import plan_batch, run_batch
+    from scales_cli.pipeline.batch_worker import BatchOptions, open_pool
+    from scales_cli.pipeline.manifest import Manifest
+    from scales_cli.pipeline.memory import default_limit
+    from scales_cli.pipeline.selection import Filter, select
+
+    part = parse_shard(shard) if shard else None
+    options = BatchOptions(scale, model, max_pixels, tile)
+    fingerprint = options.fingerprint()
+    selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=recursive)
+    items = selection.shard(*part) if part else selection.items
+    if not (selection.items or selection.failures):
+        raise InputError("there are no pictures among the inputs", "check the folders and patterns")
+    limit = default_limit() if max_memory is None else max_memory
+    known = Manifest.of(output, manifest, part)
+    report = BatchReport(len(items), quiet=quiet, as_json=as_json)
+    with open_pool(options, len(items), jobs, threads, limit) as pool, report:
+        plan = plan_batch(pool, items, output, known, fingerprint, overwrite=overwrite, retry_failed=retry_failed)
+        if dry_run:
+            report.print_plan(plan)
+            return
+        report.add_unreadable(selection.failures)
+        for outcome in run_batch(pool, plan, limit, report.watch):
+            report.add(outcome)
+            if fail_fast and report.failures:
+                break
+    report.summarise()
+    if report.failures:
+        raise ScalesError(f"{len(report.failures)} pictures failed", "the lines above name them")

@@ -1,0 +1,99 @@
+"""What became of each picture of a batch: JSON lines in the output folder, only ever appended to.
+
+A line is one `Record`, written at once, so that several runs may share a manifest and a run may be killed at any
+moment; a line that is torn nevertheless is left out when reading. The last line on an input counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scales_cli.errors import OutputError
+
+DONE, FAILED = "done", "failed"
+_NAME = ".scales-batch"
+
+
+@dataclass(frozen=True)
+class Record:
+    """An input at its `place` in the tree, as it was then, and what became of it.
+
+    `settings` identifies the model and all options that change the result; `output` is relative to the output folder.
+    """
+
+    input: str
+    size: int
+    mtime_ns: int
+    settings: str
+    status: str
+    output: str = ""
+    output_size: int = 0
+    error: str = ""
+    exit_code: int = 0
+
+    def is_of(self, status: os.stat_result, settings: str) -> bool:
+        """Whether the input and the settings are those of this record."""
+        return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
+
+
+class Manifest:
+    """The records of `files`; new ones go to `path`."""
+
+    def __init__(self, path: Path, files: Iterable[Path]) -> None:
+        self.path = path
+        self._records: dict[str, Record] = {}
+        for file in files:
+            self._read(file)
+
+    @classmethod
+    def of(cls, output: Path, path: Path | None = None, shard: tuple[int, int] | None = None) -> Manifest:
+        """The manifest of an output folder, which knows what all shards have recorded there; or the one at `path`."""
+        if path is not None:
+            return cls(path, [path])
+        name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
+        return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
+
+    def find(self, place: str) -> Record | None:
+        return self._records.get(place)
+
+    def append(self, record: Record) -> None:
+        """Adds a line; raises `OutputError` where that is impossible."""
+        line = json.dumps(dataclasses.asdict(record)).encode("ascii") + b"\n"
+        try:
+            with self.path.open("a+b", buffering=0) as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    line = line if file.read(1) == b"\n" else b"\n" + line
+                file.write(line)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be written: {error.strerror}", "choose another --manifest"
+            ) from error
+        self._records[record.input] = record
+
+    def _read(self, file: Path) -> None:
+        try:
+            lines = file.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
+        for line in lines:
+            if (record := _parsed(line)) is not None:
+                self._records[record.input] = record
+
+
+def _parsed(line: bytes) -> Record | None:
+    try:
+        values: Any = json.loads(line)
+        record = Record(**values)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    kinds = {item.name: type(getattr(record, item.name)).__name__ for item in dataclasses.fields(Record)}
+    return record if all(kinds[item.name] == item.type for item in dataclasses.fields(Record)) else None

@@ -1,0 +1,144 @@
+"""Which pictures a batch is about, and where each belongs in the output's tree."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+
+from scales_cli.errors import InputError, ScalesError, UsageError
+from scales_cli.imaging.formats import FORMATS
+
+_EXTENSIONS = frozenset(extension for item in FORMATS for extension in item.extensions)
+
+
+@dataclass(frozen=True)
+class Item:
+    """An input file. `place` is its path below the folder or pattern it was found by: in the output's tree, too."""
+
+    source: Path
+    place: PurePath
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Patterns as of a shell: without a slash for a name, of the file or of a folder above it, else for the place."""
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+    def accepts(self, place: PurePath) -> bool:
+        return not _matches(place, self.exclude) and (not self.include or _matches(place, self.include))
+
+
+@dataclass
+class Selection:
+    """What was found, in a fixed order, and which folders could not be read."""
+
+    items: list[Item] = field(default_factory=list)
+    failures: list[tuple[Path, ScalesError]] = field(default_factory=list)
+
+    def shard(self, index: int, count: int) -> list[Item]:
+        """The part `index` of 1..count. Pictures that could have the same output are always in one part."""
+        groups: dict[PurePath, list[Item]] = defaultdict(list)
+        for item in self.items:
+            groups[item.place.with_suffix("")].append(item)
+        chosen = sorted(groups)[index - 1 :: count]
+        return [item for place in chosen for item in groups[place]]
+
+
+def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bool = True) -> Selection:
+    """Files, those that match a pattern, and in folders whatever has a picture's extension.
+
+    In folders, hidden files, links to folders, pipes and devices are left out, and so is what `output` holds. Raises
+    `UsageError` or `InputError` where an argument names nothing.
+    """
+    selection = Selection()
+    found: set[tuple[str, PurePath]] = set()
+    for name in inputs:
+        for item in _find(name, selection, output, recursive=recursive):
+            key = (os.path.realpath(item.source), item.place)
+            if key not in found and chosen.accepts(item.place):
+                found.add(key)
+                selection.items.append(item)
+    return selection
+
+
+def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> Iterator[Item]:
+    path, left_out = Path(name), _identity(output)
+    if name in ("", "-"):
+        raise UsageError("a batch reads no standard input", "give folders, patterns or files")
+    if path.is_dir():
+        if _identity(path) == left_out:
+            raise UsageError(f"{name} is the output folder, too", "choose another with -o")
+        yield from _walk(path, PurePath(), selection, left_out, recursive=recursive)
+    elif os.path.lexists(path):
+        yield Item(path, PurePath(path.name))
+    elif glob.has_magic(name):
+        base, pattern = _split_pattern(path)
+        matches = [match for match in sorted(base.glob(pattern)) if not match.is_dir()]
+        places = {match: match.relative_to(base) for match in matches}
+        yield from (
+            Item(match, place)
+            for match, place in places.items()
+            if _is_picture(match)
+            and not any(part.startswith(".") for part in place.parts)
+            and all(_identity(folder) != left_out for folder in match.parents)
+        )
+        if not matches:
+            raise InputError(f"{name}: nothing matches it", "check the pattern")
+    else:
+        raise InputError(f"{name}: no such file or folder", "check the path")
+
+
+def _walk(
+    folder: Path, place: PurePath, selection: Selection, left_out: tuple[int, int] | None, *, recursive: bool
+) -> Iterator[Item]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = InputError(f"{folder}: cannot be read: {error.strerror}", "check its permissions")
+        selection.failures.append((folder, reason))
+        return
+    for entry in inside:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if recursive and _identity(path) != left_out:
+                yield from _walk(path, place / entry.name, selection, left_out, recursive=recursive)
+        elif _is_picture(path):
+            yield Item(path, place / entry.name)
+
+
+def _is_picture(path: Path) -> bool:
+    """By its name. A link to nothing counts, so that it is reported."""
+    return path.suffix.lower() in _EXTENSIONS and (path.is_file() or (path.is_symlink() and not path.exists()))
+
+
+def _split_pattern(path: Path) -> tuple[Path, str]:
+    """The folders before a pattern's first wildcard, and the rest."""
+    wild = next(index for index, part in enumerate(path.parts) if glob.has_magic(part))
+    return Path(*path.parts[:wild]), str(Path(*path.parts[wild:]))
+
+
+def _matches(place: PurePath, patterns: Sequence[str]) -> bool:
+    return any(
+        fnmatchcase(place.as_posix(), pattern)
+        if "/" in pattern
+        else any(fnmatchcase(part, pattern) for part in place.parts)
+        for pattern in patterns
+    )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,112 @@
+"""Tasks for several worker processes: one that dies costs its task, is replaced, and the others go on."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from scales_cli.pipeline.worker import Worker, WorkerError
+
+Task = TypeVar("Task")
+
+_TICK = 0.1  # seconds between looks at the progress
+_PATIENCE = 1.5  # seconds that workers get to clean up
+_TASKS_OF_A_WORKER = 500  # after which it is replaced: whatever its libraries leak ends with it
+
+
+class WorkerPool(Generic[Task]):
+    """Up to `size` workers, started when there is work, that each make an object by `build(progress, *arguments)`.
+
+    `progress` is a shared float, which the object may set to the done fraction of its task.
+    """
+
+    def __init__(self, size: int, build: Callable[..., Any], *arguments: Any) -> None:
+        self.size = size
+        self._build, self._arguments = build, arguments
+        self._idle: list[_Member] = []
+        self._busy: dict[_Member, Task] = {}
+
+    def __enter__(self) -> WorkerPool[Task]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        members = [*self._idle, *self._busy]
+        for member in members:
+            member.worker.terminate()
+        end = time.monotonic() + _PATIENCE
+        for member in members:
+            member.worker.stop(max(0.0, end - time.monotonic()))
+        self._idle.clear()
+        self._busy.clear()
+
+    def shrink(self, size: int) -> None:
+        """Ends all idle workers but `size`."""
+        self.size = size
+        while len(self._idle) > size:
+            self._idle.pop().worker.stop(_PATIENCE)
+
+    def run(
+        self,
+        tasks: Iterable[Task],
+        method: str,
+        arguments: Callable[[Task], tuple[Any, ...]],
+        watch: Callable[[list[tuple[Task, float]]], None] = lambda running: None,
+    ) -> Iterator[tuple[Task, Any, int]]:
+        """Calls `method` of a worker's object for each task; gives the task, the answer and the worker's process id.
+
+        Answers come as they are ready; that of a worker that failed or died is a `WorkerError`. `watch` sees what is
+        running, several times a second.
+        """
+        waiting = iter(tasks)
+        while True:
+            while len(self._busy) < self.size and (task := next(waiting, _NONE)) is not _NONE:
+                member = self._idle.pop() if self._idle else _Member(self._build, self._arguments)
+                member.ask(method, arguments(task))
+                self._busy[member] = task
+            if not self._busy:
+                return
+            ready = multiprocessing.connection.wait([member.worker.connection for member in self._busy], _TICK)
+            watch([(task, member.progress.value) for member, task in self._busy.items()])
+            for member in [member for member in self._busy if member.worker.connection in ready]:
+                if member.starting:
+                    member.starting = False
+                    answer = member.answer()
+                    if not isinstance(answer, WorkerError):
+                        continue
+                else:
+                    answer = member.answer()
+                task = self._busy.pop(member)
+                if isinstance(answer, WorkerError):
+                    member.worker.kill()
+                elif member.tasks >= _TASKS_OF_A_WORKER:
+                    member.worker.stop(_PATIENCE)
+                else:
+                    self._idle.append(member)
+                yield task, answer, member.worker.pid
+
+
+class _Member:
+    """A worker with what the pool keeps of it. It answers once more than asked: when its object is made."""
+
+    def __init__(self, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.progress = multiprocessing.get_context("spawn").RawValue("d", 0.0)
+        self.worker = Worker(build, self.progress, *arguments)
+        self.starting = True
+        self.tasks = 0
+
+    def ask(self, method: str, arguments: tuple[Any, ...]) -> None:
+        self.tasks += 1
+        self.progress.value = 0.0
+        self.worker.ask(method, *arguments)
+
+    def answer(self) -> Any:
+        try:
+            return self.worker.wait()
+        except WorkerError as error:
+            return error
+
+
+_NONE: Any = object()
