@@ -1,0 +1,206 @@
+"""`scales batch` from the command line, on small pictures."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.cli.app import main
+
+
+@pytest.fixture
+def pictures(folder, rng):
+    """in/ with five pictures of several formats in two folders; the working folder is its parent."""
+    for name in ("in/a.png", "in/b.jpg", "in/sub/a.png", "in/sub/c.tif", "in/sub/n\udcff %[i].bmp"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(os.fsencode(name))
+    return Path("in")
+
+
+@pytest.fixture
+def batch(pictures, model, capfdbinary):
+    """`scales batch in -o out -s 2` in this process: exit code, stdout, stderr."""
+
+    def run(*arguments, inputs=("in",)):
+        code = main(["batch", *inputs, "-o", "out", "-s", "2", "-m", model, "-j", "2", *map(str, arguments)])
+        captured = capfdbinary.readouterr()
+        return code, captured.out, captured.err.decode()
+
+    return run
+
+
+OUTPUTS = ["a_x2.png", "b_x2.jpg", "sub/a_x2.png", "sub/c_x2.tif", "sub/n\udcff %[i]_x2.bmp"]
+
+
+def tree(folder="out"):
+    """The files of an output folder, without its manifest."""
+    paths = [path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith(".scales-batch")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def break_picture(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def test_batch_mirrors_the_tree_with_the_bytes_of_upscale(batch, upscale):
+    code, out, err = batch()
+    assert code == 0
+    assert sorted(out.splitlines()) == sorted(os.fsencode(f"out/{name}") for name in OUTPUTS)
+    assert re.fullmatch(r"scales: 5 done, 0 skipped, 0 failed, .*\n", err)
+    single = Path("single")
+    for name in OUTPUTS:
+        source = Path("in", name.replace("_x2", ""))
+        assert upscale(str(source), "-o", str(single / name))[0] == 0
+    assert tree() == tree(single)
+    assert sorted(tree()) == OUTPUTS
+
+
+def test_batch_skips_what_is_done_and_unchanged(batch, pictures):
+    assert batch()[0] == 0
+    before = {name: Path("out", name).stat().st_mtime_ns for name in OUTPUTS}
+    code, out, err = batch()
+    assert (code, out) == (0, b"")
+    assert "5 skipped (5 done before)" in err
+    shutil.copy(pictures / "sub/a.png", pictures / "a.png")  # another picture under an old name
+    Path("out/b_x2.jpg").unlink()
+    assert sorted(batch()[1].splitlines()) == [b"out/a_x2.png", b"out/b_x2.jpg"]
+    assert Path("out/a_x2.png").read_bytes() == Path("out/sub/a_x2.png").read_bytes()
+    after = {name: Path("out", name).stat().st_mtime_ns for name in OUTPUTS}
+    assert [name for name in OUTPUTS if before[name] != after[name]] == ["a_x2.png", "b_x2.jpg"]
+
+
+def test_batch_does_all_again_with_another_model(batch, weights_file, rng):
+    assert batch()[0] == 0
+    first = tree()
+    code, out, _ = batch("-m", weights_file(2))
+    assert (code, len(out.splitlines())) == (0, 5)
+    assert tree()["a_x2.png"] != first["a_x2.png"]
+    assert len(batch("--overwrite")[1].splitlines()) == 5
+    assert tree() == first
+
+
+def test_batch_leaves_alone_what_it_did_not_write(batch):
+    Path("out").mkdir()
+    Path("out/a_x2.png").write_text("mine")
+    code, out, err = batch()
+    assert code == 0
+    assert len(out.splitlines()) == 4
+    assert "1 skipped (1 exists)" in err
+    assert "--overwrite" in err
+    assert Path("out/a_x2.png").read_text() == "mine"
+    assert batch("--overwrite")[0] == 0
+    assert Path("out/a_x2.png").read_bytes() != b"mine"
+
+
+def test_batch_names_failures_and_goes_on(batch, pictures):
+    break_picture(pictures / "a.png")
+    (pictures / "sub/empty.jpg").touch()
+    code, out, err = batch()
+    assert (code, len(out.splitlines())) == (1, 4)
+    assert "in/a.png: damaged" in err
+    assert "in/sub/empty.jpg: the file is empty" in err
+    assert err.count("\n") == 4
+    assert "a_x2.png" not in tree()
+    code, out, err = batch()
+    assert (code, out) == (1, b"")
+    assert "failed before; --retry-failed tries again" in err
+    shutil.copy(pictures / "sub/a.png", pictures / "a.png")
+    assert batch()[1] == b"out/a_x2.png\n"
+    assert "the file is empty (check" in batch("--retry-failed")[2]
+
+
+def test_batch_stops_at_the_first_failure_if_told_to(batch, pictures):
+    for path in pictures.rglob("*.png"):
+        break_picture(path)
+    code, _, err = batch("--fail-fast", "-j", "1")
+    assert code == 1
+    assert "1 failed" in err
+
+
+def test_batch_prints_json_lines(batch, pictures):
+    break_picture(pictures / "a.png")
+    lines = [json.loads(line) for line in batch("--json", "-q")[1].splitlines()]
+    assert len(lines) == 5
+    (failed,) = (line for line in lines if "error" in line)
+    assert (failed["input"], failed["exit_code"]) == ("in/a.png", 3)
+    assert {line["output"] for line in lines if line is not failed} == {f"out/{name}" for name in OUTPUTS[1:]}
+    assert {json.loads(line).get("skipped") for line in batch("--json")[1].splitlines()} == {None, "done before"}
+
+
+def test_batch_dry_run_writes_nothing(batch):
+    code, out, _ = batch("--dry-run")
+    assert code == 0
+    assert out.splitlines() == [os.fsencode(f"out/{name}") for name in OUTPUTS]
+    assert not Path("out").exists()
+
+
+def test_batch_refuses_clashes_before_any_work(batch, pictures):
+    shutil.copytree(pictures / "sub", "other")
+    code, out, err = batch(inputs=["in/sub", "other"])
+    assert (code, out) == (4, b"")
+    assert "in/sub/a.png and other/a.png would both be written to out/a_x2.png" in err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_batch_refuses_an_output_that_is_an_input(batch, pictures, link):
+    Path("out").mkdir()
+    link(Path("in/b.jpg").resolve(), "out/a_x2.png")
+    code, _, err = batch("--overwrite")
+    assert code == 4
+    assert "in/a.png: its output out/a_x2.png is the input in/b.jpg" in err
+    assert tree() == {"a_x2.png": Path("in/b.jpg").read_bytes()}
+
+
+def test_batch_shards_make_the_whole(batch):
+    assert batch()[0] == 0
+    whole = tree()
+    shutil.rmtree("out")
+    for index in (1, 2, 3):
+        code, out, _ = batch("--shard", f"{index}/3")
+        assert code == 0
+        assert len(out.splitlines()) in (1, 2)
+    assert tree() == whole
+    assert "5 skipped (5 done before)" in batch()[2]
+
+
+@pytest.mark.parametrize("arguments", [("--shard", "0/3"), ("--shard", "4/3"), ("--shard", "x"), ("-j", "0")])
+def test_batch_refuses_arguments_that_cannot_be_meant(batch, arguments):
+    assert batch(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize(("inputs", "code"), [(["missing"], 3), (["-"], 2), (["out"], 3)])
+def test_batch_exit_codes_of_inputs(batch, inputs, code):
+    got, out, err = batch(inputs=inputs)
+    assert (got, out, err.count("\n")) == (code, b"", 1)
+
+
+def test_batch_filters(batch):
+    assert batch("--include", "*.png", "--exclude", "sub")[1] == b"out/a_x2.png\n"
+    assert batch("--no-recursive", "--include", "*.jpg", "--include", "c.*")[1] == b"out/b_x2.jpg\n"
+
+
+def test_batch_keeps_its_manifest_elsewhere(batch):
+    assert batch("--manifest", "done.jsonl")[0] == 0
+    assert len(Path("done.jsonl").read_text().splitlines()) == 5
+    assert sorted(tree()) == OUTPUTS
+    assert not list(Path("out").glob(".scales*"))
+    assert "5 skipped" in batch("--manifest", "done.jsonl")[2]
+
+
+def test_batch_names_a_model_that_is_missing(batch):
+    assert batch("-m", "unheard-of")[0] == 5
+    assert not Path("out").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_batch_names_an_output_folder_it_cannot_write(batch):
+    Path("out").mkdir(mode=0o555)
+    code, _, err = batch()
+    assert code == 4
+    assert "cannot be written to" in err

@@ -1,0 +1,75 @@
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from scales_cli.errors import OutputError
+from scales_cli.pipeline.manifest import Manifest, Record
+
+RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
+
+
+def test_manifest_finds_what_was_appended(tmp_path):
+    Manifest.of(tmp_path).append(RECORD)
+    assert Manifest.of(tmp_path).find(RECORD.input) == RECORD
+    assert Manifest.of(tmp_path).find("other") is None
+
+
+def test_manifest_takes_the_last_line_on_an_input(tmp_path):
+    later = replace(RECORD, status="failed", error="why")
+    manifest = Manifest.of(tmp_path)
+    manifest.append(RECORD)
+    manifest.append(later)
+    assert manifest.find(RECORD.input) == Manifest.of(tmp_path).find(RECORD.input) == later
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40])
+def test_manifest_survives_a_torn_last_line(tmp_path, cut):
+    manifest = Manifest.of(tmp_path)
+    manifest.append(RECORD)
+    manifest.append(replace(RECORD, input="torn"))
+    data = manifest.path.read_bytes()
+    manifest.path.write_bytes(data[:-cut])
+    again = Manifest.of(tmp_path)
+    again.append(replace(RECORD, input="next"))
+    last = Manifest.of(tmp_path)
+    assert last.find(RECORD.input) == RECORD
+    assert last.find("next") == replace(RECORD, input="next")
+    assert (last.find("torn") is None) == (cut > 1)  # without its end of line only, it is whole
+
+
+@pytest.mark.parametrize("line", [b"[]", b'"x"', b"\xff", b'{"input": "a"}', b"[" * 100_000, b'{"input": 1}'])
+def test_manifest_leaves_out_foreign_lines(tmp_path, line):
+    manifest = Manifest.of(tmp_path)
+    manifest.path.write_bytes(line + b"\n")
+    manifest.append(RECORD)
+    assert Manifest.of(tmp_path).find(RECORD.input) == RECORD
+
+
+def test_manifest_leaves_out_values_of_another_kind(tmp_path):
+    manifest = Manifest.of(tmp_path)
+    manifest.append(RECORD)
+    values = json.loads(manifest.path.read_text())
+    manifest.path.write_text(json.dumps(values | {"size": "10"}) + "\n")
+    assert Manifest.of(tmp_path).find(RECORD.input) is None
+
+
+def test_manifests_of_shards_know_each_other(tmp_path):
+    first, second = (Manifest.of(tmp_path, shard=(index, 2)) for index in (1, 2))
+    first.append(RECORD)
+    assert first.path != second.path
+    assert Manifest.of(tmp_path, shard=(2, 2)).find(RECORD.input) == RECORD
+    assert Manifest.of(tmp_path, tmp_path / "elsewhere").find(RECORD.input) is None
+
+
+def test_manifest_names_a_path_it_cannot_write(tmp_path):
+    with pytest.raises(OutputError, match=r"missing/m\.jsonl"):
+        Manifest.of(tmp_path, tmp_path / "missing" / "m.jsonl").append(RECORD)
+
+
+def test_record_is_of_an_unchanged_input():
+    status = SimpleNamespace(st_size=10, st_mtime_ns=20)
+    assert RECORD.is_of(status, "abc")
+    assert not RECORD.is_of(status, "abd")
+    assert not RECORD.is_of(SimpleNamespace(st_size=10, st_mtime_ns=21), "abc")

@@ -1,0 +1,95 @@
+import os
+from pathlib import Path, PurePath
+
+import pytest
+
+from scales_cli.errors import InputError, UsageError
+from scales_cli.pipeline.selection import Filter, Item, Selection, select
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A folder with pictures and with what is none; the names alone matter."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/a.png", "in/B.JPG", "in/notes.txt", "in/._a.png", "in/.hidden/c.png", "in/sub/deep/d.tif"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    return tmp_path
+
+
+def places(*inputs, output="out", **options):
+    return [item.place.as_posix() for item in select(inputs, Filter(), Path(output), **options).items]
+
+
+def test_select_finds_pictures_by_extension_below_a_folder(tree):
+    assert places("in") == ["B.JPG", "a.png", "sub/deep/d.tif"]
+    assert places("in", recursive=False) == ["B.JPG", "a.png"]
+
+
+def test_select_leaves_out_what_is_not_a_file(tree):
+    os.mkfifo("in/pipe.png")
+    Path("in/folder.png").mkdir()
+    Path("in/sub/loop").symlink_to("..")
+    Path("in/linked.png").symlink_to("a.png")
+    Path("in/dangling.png").symlink_to("nothing.png")
+    assert places("in") == ["B.JPG", "a.png", "dangling.png", "linked.png", "sub/deep/d.tif"]
+
+
+def test_select_leaves_out_the_output(tree):
+    Path("in/out").mkdir()
+    Path("in/out/a_x4.png").touch()
+    assert "out/a_x4.png" in places("in")
+    assert "out/a_x4.png" not in places("in", output="in/out")
+    assert "out/a_x4.png" not in places("in/**/*.png", output="in/out")
+    with pytest.raises(UsageError, match="output folder"):
+        places("in", output="in/sub/..")
+
+
+def test_select_takes_patterns_and_files(tree):
+    assert places("in/*.png") == ["a.png"]
+    assert places("in/**/*.tif") == ["sub/deep/d.tif"]
+    assert places("in/notes.txt", "in/a.png", "in/a.png") == ["notes.txt", "a.png"]
+    Path("in/[1].png").touch()
+    assert places("in/[1].png") == ["[1].png"]
+
+
+@pytest.mark.parametrize(("name", "error"), [("missing", InputError), ("in/*.gone", InputError), ("-", UsageError)])
+def test_select_refuses_what_names_nothing(tree, name, error):
+    with pytest.raises(error):
+        places(name)
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "accepted"),
+    [
+        ((), (), True),
+        (("*.tif",), (), True),
+        (("*.png",), (), False),
+        (("sub/*",), (), True),
+        ((), ("deep",), False),
+        ((), ("sub/deep/*",), False),
+        ((), ("*.TIF",), True),
+    ],
+)
+def test_filter_accepts_by_name_or_place(include, exclude, accepted):
+    assert Filter(include, exclude).accepts(PurePath("sub/deep/d.tif")) == accepted
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_select_reports_unreadable_folders(tree):
+    Path("in/sub").chmod(0)
+    selection = select(["in"], Filter(), Path("out"))
+    Path("in/sub").chmod(0o755)
+    assert [folder for folder, _ in selection.failures] == [Path("in/sub")]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shards_partition_the_selection(rng, count):
+    names = [f"{'ab'[rng.integers(2)]}/{number}{end}" for number in range(20) for end in (".png", ".jpg")]
+    items = [Item(Path(name), PurePath(name)) for name in names]
+    shards = [Selection(list(items)).shard(index + 1, count) for index in range(count)]
+    assert sorted(item.place for shard in shards for item in shard) == sorted(item.place for item in items)
+    stems = [{item.place.with_suffix("") for item in shard} for shard in shards]
+    assert sum(map(len, stems)) == len(set.union(*stems))  # what could have one output is in one shard
+    reversed_items = Selection(items[::-1])
+    assert {item.place for item in reversed_items.shard(1, count)} == {item.place for item in shards[0]}

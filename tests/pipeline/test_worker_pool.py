@@ -1,0 +1,76 @@
+import sys
+
+import pytest
+
+from scales_cli.pipeline.worker import WorkerError
+from scales_cli.pipeline.worker_pool import WorkerPool
+
+OBJECTS = """
+import os, signal, time
+
+class Calculator:
+    def __init__(self, progress, base):
+        self.progress, self.base = progress, base
+
+    def add(self, number):
+        if number == 3:
+            signal.raise_signal(signal.SIGSEGV)
+        if number == 5:
+            raise ValueError("five")
+        self.progress.value = 0.5
+        time.sleep(0.15)
+        return self.base + number
+
+    def pid(self, number):
+        return os.getpid()
+
+class Broken:
+    def __init__(self, progress):
+        raise RuntimeError("broken from the start")
+"""
+
+
+@pytest.fixture
+def objects(tmp_path, monkeypatch):
+    """A module that worker processes can import, too."""
+    (tmp_path / "pool_objects.py").write_text(OBJECTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pool_objects", raising=False)
+    import pool_objects
+
+    return pool_objects
+
+
+def one(task):
+    return (task,)
+
+
+def test_a_dying_worker_costs_its_task_only(objects):
+    with WorkerPool(2, objects.Calculator, 100) as pool:
+        answers = {task: answer for task, answer, _ in pool.run(range(8), "add", one)}
+    assert {task: answer for task, answer in answers.items() if task not in (3, 5)} == {
+        task: 100 + task for task in (0, 1, 2, 4, 6, 7)
+    }
+    assert "SIGSEGV" in str(answers[3])
+    assert "ValueError: five" in str(answers[5])
+
+
+def test_pool_shows_the_progress(objects):
+    seen = set()
+    with WorkerPool(1, objects.Calculator, 0) as pool:
+        list(pool.run([1, 2], "add", one, lambda running: seen.update(running)))
+    assert {(1, 0.5), (2, 0.5)} <= seen
+
+
+def test_pool_keeps_and_recycles_workers(objects, monkeypatch):
+    monkeypatch.setattr("scales_cli.pipeline.worker_pool._TASKS_OF_A_WORKER", 2)
+    with WorkerPool(1, objects.Calculator, 0) as pool:
+        pids = [answer for _, answer, _ in pool.run(range(4), "pid", one)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_pool_tells_that_workers_cannot_start(objects):
+    with WorkerPool(2, objects.Broken) as pool:
+        answers = [answer for _, answer, _ in pool.run(range(3), "add", one)]
+    assert len(answers) == 3
+    assert all(isinstance(answer, WorkerError) and "broken from the start" in str(answer) for answer in answers)
