@@ -45,7 +45,7 @@ class BatchReport:
     def watch(self, running: list[tuple[Item, float]]) -> None:
         """Shows the picture that has been in work for longest, and how it all goes."""
         if self._bars:
-            self._bars.show(self._figures(), sum(self.counts.values()), running)
+            self._bars.show(sum(self.counts.values()), f"{self._figures()}, {self._left()} left", running)
         elif not self._quiet and time.monotonic() - self._last_line > _LINE_SECONDS:
             self._last_line = time.monotonic()
             say(f"scales: {sum(self.counts.values())} of {self.total} pictures, {self._figures()}, {self._left()} left")
@@ -100,9 +100,10 @@ class BatchReport:
         return f"{self.counts[DONE] / seconds:.1f} pictures/s, {self._pixels / seconds / 1e6:.1f} MP/s"
 
     def _left(self) -> str:
-        finished = sum(self.counts.values())
-        seconds = time.monotonic() - self._started
-        return describe_seconds(seconds * (self.total - finished) / finished) if finished else "unknown time"
+        """By the pictures that took time: what is skipped takes none."""
+        tried = self.counts[DONE] + self.counts[FAILED]
+        remaining = self.total - tried - self.counts[SKIPPED]
+        return describe_seconds((time.monotonic() - self._started) * remaining / tried) if tried else "unknown time"
 
 
 class _Bars:
@@ -110,24 +111,24 @@ class _Bars:
 
     def __init__(self, total: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
 
         columns: list[Any] = [
             TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(compact=True),
         ]
         self.progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
-        self.all = self.progress.add_task("", total=total, label="all", figures="")
+        self.all = self.progress.add_task("", total=total, label="", figures="")
         self.current = self.progress.add_task("", total=1.0, label="", figures="", visible=False)
+        self.total = total
 
-    def show(self, figures: str, finished: int, running: list[tuple[Item, float]]) -> None:
-        total = self.progress.tasks[0].total
-        self.progress.update(self.all, completed=finished, label=f"{finished} of {total:.0f}", figures=figures)
+    def show(self, finished: int, figures: str, running: list[tuple[Item, float]]) -> None:
+        self.progress.update(self.all, completed=finished, label=f"{finished} of {self.total}", figures=figures)
         if running:
             item, fraction = running[0]
+            name = printable(item.place.as_posix())
             self.progress.update(
-                self.current, completed=fraction, label=printable(item.place.as_posix()), figures="", visible=True
+                self.current, completed=fraction, label=name, figures=f"{100 * fraction:.0f} %", visible=True
             )
