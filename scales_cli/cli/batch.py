@@ -99,7 +99,16 @@ def batch(
     known = Manifest.of(output, manifest, part)
     report = BatchReport(len(items), quiet=quiet, as_json=as_json)
     with open_pool(options, len(items), jobs, threads, limit) as pool, report:
-        plan = plan_batch(pool, items, output, known, fingerprint, overwrite=overwrite, retry_failed=retry_failed)
+        plan = plan_batch(
+            pool,
+            items,
+            output,
+            known,
+            fingerprint,
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+            watch=report.watch,
+        )
         if dry_run:
             report.print_plan(plan)
             return

@@ -61,6 +61,7 @@ def plan_batch(
     *,
     overwrite: bool = False,
     retry_failed: bool = False,
+    watch: Watch = lambda running: None,
 ) -> BatchPlan:
     """Looks at every input that the manifest does not settle.
 
@@ -75,7 +76,7 @@ def plan_batch(
         else:
             plan.settled.append(outcome)
     found = {}
-    for item, answer, _ in pool.run(unknown, "locate", lambda item: (item.source, output / item.place.parent)):
+    for item, answer, _ in pool.run(unknown, "locate", lambda item: (item.source, output / item.place.parent), watch):
         found[item] = answer
     located = {item: found[item] for item in unknown if isinstance(found[item], Path)}
     targets = [(os.fspath(outcome.item.source), outcome.output) for outcome in plan.settled if outcome.output]
