@@ -33,6 +33,7 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.rows import Decoder, Rows, cmyk_rows, open_rows, read_samples, strips_of
 
 MAX_SIDE = 2**20
+_MAX_ICON_PIXELS = 2**20  # icons are decoded as soon as they are opened
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
@@ -143,7 +144,10 @@ def _decoding() -> Iterator[None]:
 
 def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
     PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES  # Pillow's limit for profiles, too; it refuses those over 1 MiB
-    bomb_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own is checked here
+    is_icon = stream.read(4) == b"\0\0\1\0"
+    stream.seek(0)
+    bomb_limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = _MAX_ICON_PIXELS // 2 if is_icon else None  # our own limit is checked here
     try:
         image = Image.open(stream, formats=[item.name for item in FORMATS])
     finally:

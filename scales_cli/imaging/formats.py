@@ -1,4 +1,4 @@
-"""The picture formats this program reads and writes. A format is added by one line in `FORMATS`.
+"""The picture formats this program reads, and those it writes. A format is added by one line in `FORMATS`.
 
 Formats are recognised by content when reading (only those listed are ever tried: interpreters such as EPS, PDF or SVG
 are not) and chosen by extension when writing.
@@ -17,7 +17,10 @@ BMP_HEADER_BYTES = 54
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """What a format can hold. `name` is Pillow's; the first of `extensions` is the default one."""
+    """What a format can hold. `name` is Pillow's; the first of `extensions` is the default one.
+
+    What is not `writable` is only read: its enlargement becomes a PNG.
+    """
 
     name: str
     extensions: tuple[str, ...]
@@ -25,10 +28,13 @@ class ImageFormat:
     max_bytes: int | None = None  # of samples, for formats that do not compress
     alpha: bool = False
     sixteen_bit: bool = False
+    writable: bool = True
 
     def check_size(self, width: int, height: int, channels: int = 3) -> None:
         """Raises `OutputError` where a picture of this size cannot be held."""
         hint = "choose another format, e.g. PNG"
+        if not self.writable:
+            raise OutputError(f"{self.name} is read, but not written", hint)
         if max(width, height) > self.max_side:
             raise OutputError(
                 f"{self.name} holds at most {self.max_side} pixels a side, the result has {width} x {height}", hint
@@ -57,8 +63,16 @@ TIFF = ImageFormat("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bit=True)
 BMP = ImageFormat("BMP", (".bmp", ".dib"), max_bytes=2**32 - 1 - BMP_HEADER_BYTES - 1024)  # with a grey palette
 PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), sixteen_bit=True)
 
-FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, PPM)
-READABLE = "PNG, JPEG, WebP, TIFF, BMP or PPM"
+GIF = ImageFormat("GIF", (".gif",), writable=False)
+AVIF = ImageFormat("AVIF", (".avif",), writable=False)
+JPEG2000 = ImageFormat("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
+QOI = ImageFormat("QOI", (".qoi",), writable=False)
+ICO = ImageFormat("ICO", (".ico",), writable=False)
+TGA = ImageFormat("TGA", (".tga", ".icb", ".vda", ".vst"), writable=False)
+
+# In the order in which they are tried: TGA, which has no signature, is last.
+FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, PPM, GIF, AVIF, JPEG2000, QOI, ICO, TGA)
+READABLE = "PNG, JPEG, WebP, TIFF, BMP, PPM, GIF, AVIF, JPEG 2000, QOI, ICO or TGA"
 
 _ALIASES = {"MPO": JPEG}  # Pillow's name for the JPEG of a camera that stores further pictures behind the first
 
@@ -75,6 +89,6 @@ def format_for(path: PurePath) -> ImageFormat:
     for item in FORMATS:
         if suffix in item.extensions:
             return item
-    known = " ".join(item.extensions[0] for item in FORMATS)
+    known = " ".join(item.extensions[0] for item in FORMATS if item.writable)
     what = f"unknown extension {suffix!r}" if suffix else "no extension"
     raise OutputError(f"{path}: {what}", f"use one of {known}, or a folder that exists")

@@ -59,6 +59,10 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
     """What a decoder holds beside Pillow's image."""
     if image.format == "WEBP":  # two canvases, a copy of one, and copies of the file
         return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
+    if image.format == "AVIF":  # planes, the frame, its bytes, and copies of the file
+        return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
+    if image.format == "JPEG2000":  # all components in 32 bits, twice
+        return 8 * len(image.getbands()) * pixels
     if image.format == "TIFF":
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))

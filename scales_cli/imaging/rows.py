@@ -99,7 +99,7 @@ def _maximum(image: Image.Image, rawmode: Any) -> int:
         return 65535 if rawmode == "I;16B" else 255
     if image.format == "PNG" and isinstance(rawmode, str) and ";" in rawmode:
         return (1 << int(rawmode.split(";")[1].rstrip("B"))) - 1
-    return 255
+    return 65535 if image.mode == "I;16" else 255
 
 
 def _is_grey(image: Image.Image) -> bool:

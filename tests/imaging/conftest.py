@@ -6,6 +6,69 @@ import numpy as np
 import pytest
 from PIL import Image
 
+KINDS = {
+    "rgb.jpg": lambda image: (image, "JPEG", {}),
+    "grey.jpg": lambda image: (image.convert("L"), "JPEG", {}),
+    "cmyk.jpg": lambda image: (image.convert("CMYK"), "JPEG", {}),
+    "bit.png": lambda image: (image.convert("1"), "PNG", {}),
+    "grey.png": lambda image: (image.convert("L"), "PNG", {}),
+    "grey-alpha.png": lambda image: (image.convert("LA"), "PNG", {}),
+    "grey-transparent.png": lambda image: (image.convert("L"), "PNG", {"transparency": 3}),
+    "grey16.png": lambda image: (image.convert("I;16"), "PNG", {}),
+    "rgb-transparent.png": lambda image: (image, "PNG", {"transparency": (1, 2, 3)}),
+    "palette.png": lambda image: (image.quantize(7), "PNG", {}),
+    "palette-transparent.png": lambda image: (image.quantize(7), "PNG", {"transparency": 2}),
+    "rgba.png": lambda image: (image.convert("RGBA"), "PNG", {}),
+    "rgba.webp": lambda image: (image.convert("RGBA"), "WEBP", {}),
+    "rgb.webp": lambda image: (image, "WEBP", {"lossless": True}),
+    "cmyk.tif": lambda image: (image.convert("CMYK"), "TIFF", {}),
+    "grey16.tif": lambda image: (image.convert("I;16"), "TIFF", {}),
+    "palette.tif": lambda image: (image.quantize(7), "TIFF", {}),
+    "bit.bmp": lambda image: (image.convert("1"), "BMP", {}),
+    "rgb.bmp": lambda image: (image, "BMP", {}),
+    "grey.ppm": lambda image: (image.convert("L"), "PPM", {}),
+    "bit.ppm": lambda image: (image.convert("1"), "PPM", {}),
+    "palette.gif": lambda image: (image.quantize(20), "GIF", {}),
+    "transparent.gif": lambda image: (image.quantize(20), "GIF", {"transparency": 3}),
+    "grey.gif": lambda image: (image.convert("L"), "GIF", {}),
+    "rgb.avif": lambda image: (image, "AVIF", {"quality": 90, "subsampling": "4:4:4"}),
+    "alpha.avif": lambda image: (_with_alpha(image), "AVIF", {"quality": 90}),
+    "grey.avif": lambda image: (image.convert("L"), "AVIF", {"quality": 90}),
+    "rgb.jp2": lambda image: (image, "JPEG2000", {}),
+    "alpha.jp2": lambda image: (_with_alpha(image), "JPEG2000", {}),
+    "grey.j2k": lambda image: (image.convert("L"), "JPEG2000", {"no_jp2": True}),
+    "rgb.qoi": lambda image: (image, "QOI", {}),
+    "alpha.qoi": lambda image: (_with_alpha(image), "QOI", {}),
+    "icon.ico": lambda image: (_with_alpha(image), "ICO", {"sizes": [(8, 6), image.size]}),
+    "bitmap.ico": lambda image: (_with_alpha(image), "ICO", {"sizes": [image.size], "bitmap_format": "bmp"}),
+    "rgb.tga": lambda image: (image, "TGA", {}),
+    "alpha.tga": lambda image: (_with_alpha(image), "TGA", {"compression": "tga_rle"}),
+    "palette.tga": lambda image: (image.quantize(20), "TGA", {}),
+    "grey-alpha.tga": lambda image: (image.convert("LA"), "TGA", {}),
+}
+
+
+def _with_alpha(image):
+    image = image.copy()
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
+def pytest_generate_tests(metafunc):
+    """`kind` runs a test on a picture of every kind, which `kinds` has."""
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", KINDS)
+
+
+@pytest.fixture
+def kinds(photo, saved):
+    """The bytes of the same picture as a file of every kind."""
+    files = {}
+    for name, make in KINDS.items():
+        image, image_format, options = make(Image.fromarray(photo))
+        files[name] = saved(image, image_format, **options)
+    return files
+
 
 @pytest.fixture
 def png_chunk():

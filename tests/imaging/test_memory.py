@@ -167,6 +167,13 @@ INPUTS = {
     "lossy.webp": lambda image, path: image.save(path, quality=90, method=0),
     "lossless.webp": lambda image, path: with_alpha(image).save(path, lossless=True, quality=0, method=0),
     "rgb.bmp": lambda image, path: image.save(path),
+    "palette.gif": lambda image, path: image.quantize(64, method=2).save(path),
+    "rgb.avif": lambda image, path: image.save(path, quality=60, speed=10),
+    "alpha.avif": lambda image, path: with_alpha(image).save(path, quality=60, speed=10, subsampling="4:4:4"),
+    "rgb.jp2": lambda image, path: image.save(path, quality_mode="rates", quality_layers=[20]),
+    "alpha.jp2": lambda image, path: with_alpha(image).save(path, quality_mode="rates", quality_layers=[20]),
+    "rgb.qoi": lambda image, path: image.save(path),
+    "alpha.tga": lambda image, path: with_alpha(image).save(path, compression="tga_rle"),
     "odd.ppm": lambda image, path: path.write_bytes(
         b"P6 %d %d 200\n" % image.size + (np.asarray(image) // 2).tobytes()
     ),
