@@ -9,14 +9,20 @@ from typing import Annotated
 import typer
 
 from scales_cli.cli.options import (
+    BackgroundOpt,
+    FormatOpt,
     JsonOpt,
+    LosslessOpt,
     MaxMemoryOpt,
     MaxPixelsOpt,
+    MetadataOpt,
     ModelOpt,
+    QualityOpt,
     QuietOpt,
     ScaleOpt,
     ThreadsOpt,
     TileOpt,
+    output_options,
 )
 
 Shard = tuple[int, int]
@@ -61,6 +67,11 @@ def batch(
     max_memory: MaxMemoryOpt = None,
     max_pixels: MaxPixelsOpt = "1G",  # type: ignore[assignment]
     tile: TileOpt = None,
+    image_format: FormatOpt = None,
+    quality: QualityOpt = None,
+    lossless: LosslessOpt = False,
+    background: BackgroundOpt = None,
+    metadata: MetadataOpt = "safe",
     include: IncludeOpt = None,
     exclude: ExcludeOpt = None,
     recursive: Annotated[bool, typer.Option(help="Go into subfolders.")] = True,
@@ -89,7 +100,8 @@ def batch(
     from scales_cli.pipeline.selection import Filter, select
 
     part = parse_shard(shard) if shard else None
-    options = BatchOptions(scale, model, max_pixels, tile)
+    written = output_options(image_format, quality, lossless, background, metadata)
+    options = BatchOptions(scale, model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=recursive)
     items = selection.shard(*part) if part else selection.items

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from scales_cli.imaging.options import OutputOptions
 
 
 def parse_scale(text: str | int) -> int:
@@ -21,6 +24,35 @@ def parse_count(text: str | int) -> int:
     if match is None or not (count := int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))):
         raise typer.BadParameter(f"{text!r} is not a number such as 500M or 2G")
     return count
+
+
+def parse_format(text: str) -> str:
+    """A writable format's extension without the dot."""
+    from scales_cli.imaging.formats import FORMATS
+
+    known = [extension[1:] for item in FORMATS if item.writable for extension in item.extensions]
+    if text.lower() not in known:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}")
+    return text.lower()
+
+
+def parse_colour(text: str) -> str:
+    """A name or notation of CSS, as #rrggbb."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a colour such as white or #ffeedd") from error
+    if alpha and alpha[0] != 255:
+        raise typer.BadParameter(f"{text!r} is transparent itself")
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def parse_metadata(text: str) -> str:
+    if text not in ("safe", "keep", "none"):
+        raise typer.BadParameter(f"{text!r} is not safe, keep or none")
+    return text
 
 
 ScaleOpt = Annotated[
@@ -75,3 +107,59 @@ TileOpt = Annotated[
 ]
 QuietOpt = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors (and --json).")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
+FormatOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        parser=parse_format,
+        metavar="png|jpg|webp|tif|bmp|ppm",
+        show_default="that of the output's name, or the input's",
+        help="Format of the results.",
+    ),
+]
+QualityOpt = Annotated[
+    int | None,
+    typer.Option("--quality", min=1, max=100, metavar="N", show_default="95", help="Quality of JPEG and lossy WebP."),
+]
+LosslessOpt = Annotated[bool, typer.Option("--lossless", help="Write WebP without loss.")]
+BackgroundOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        parser=parse_colour,
+        metavar="COLOUR",
+        show_default="white, in formats that hold no transparency",
+        help="Replace transparency by a colour, as white or #ffeedd.",
+    ),
+]
+MetadataOpt = Annotated[
+    str,
+    typer.Option(
+        "--metadata",
+        parser=parse_metadata,
+        metavar="safe|keep|none",
+        help="EXIF to keep: how the picture was made, all that is still true, or none.",
+    ),
+]
+
+
+def output_options(
+    image_format: str | None, quality: int | None, lossless: bool, background: str | None, metadata: str
+) -> OutputOptions:
+    """What these five options say together."""
+    from pathlib import PurePath
+
+    from scales_cli.imaging.formats import format_for
+    from scales_cli.imaging.options import Metadata, OutputOptions
+
+    colour = None
+    if background is not None:
+        red, green, blue = bytes.fromhex(background[1:])
+        colour = (red, green, blue)
+    return OutputOptions(
+        format=None if image_format is None else format_for(PurePath(f"result.{image_format}")),
+        quality=quality,
+        lossless=lossless,
+        background=colour,
+        metadata=Metadata(metadata),
+    )

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scales_cli.cli.options import (
+    BackgroundOpt,
+    FormatOpt,
     JsonOpt,
+    LosslessOpt,
     MaxMemoryOpt,
     MaxPixelsOpt,
+    MetadataOpt,
     ModelOpt,
+    QualityOpt,
     QuietOpt,
     ScaleOpt,
     ThreadsOpt,
     TileOpt,
+    output_options,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +50,16 @@ def upscale(
     max_memory: MaxMemoryOpt = None,
     max_pixels: MaxPixelsOpt = "1G",  # type: ignore[assignment]
     tile: TileOpt = None,
+    image_format: FormatOpt = None,
+    quality: QualityOpt = None,
+    lossless: LosslessOpt = False,
+    background: BackgroundOpt = None,
+    metadata: MetadataOpt = "safe",
     overwrite: OverwriteOpt = False,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
 ) -> None:
-    """Enlarge pictures: PNG, JPEG, WebP, TIFF, BMP, PPM.
+    """Enlarge pictures.
 
     The paths of the results are printed, one a line.
     """
@@ -59,8 +70,9 @@ def upscale(
     from scales_cli.pipeline.plan import Failure, plan_jobs
     from scales_cli.pipeline.upscaler import load_upscaler
 
+    options = output_options(image_format, quality, lossless, background, metadata)
     upscaler = load_upscaler(scale, model, threads)
-    plan = plan_jobs(inputs, output, scale, overwrite=overwrite, max_pixels=max_pixels)
+    plan = plan_jobs(inputs, output, scale, overwrite=overwrite, max_pixels=max_pixels, options=options)
     plan = fit_memory(plan, upscaler, max_memory, tile)
     check_stdout(plan, as_json)
     failed = 0

@@ -29,6 +29,7 @@ from scales_cli.imaging.metadata import (
     read_orientation,
     read_profile,
 )
+from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.rows import Decoder, Rows, cmyk_rows, open_rows, read_samples, strips_of
 
@@ -86,7 +87,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         return Header(layout, orientation, needed)
 
 
-def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
+def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
     """From an open file or an `io.BytesIO`.
 
     Every defect is an `InputError`; pictures of more than `max_pixels` are refused before decoding.
@@ -101,7 +102,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Pictu
         if samples.decoder is not Decoder.NONE:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
         height, orientation = image.height, read_orientation(image)
-        profile, dpi, exif = read_profile(image), read_dpi(image), read_exif(image)
+        profile, dpi, exif = read_profile(image), read_dpi(image), read_exif(image, metadata)
         if image.mode == "CMYK":
             rows, note = cmyk_rows(image, profile)
             profile = None

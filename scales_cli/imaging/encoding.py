@@ -37,6 +37,7 @@ _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
 }
 
 _FITTED_PIXELS = 2**16
+_WHITE = (255, 255, 255)
 
 
 class Map(Protocol):
@@ -49,9 +50,10 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
     """The layout as `image_format` can hold it; what is lost is said in its notes."""
     image_format.check_size(layout.width, layout.height, layout.channels)
     channels, dtype, exif, notes = layout.channels, layout.dtype, layout.exif, list(layout.notes)
-    if layout.has_alpha and not image_format.alpha:
-        channels -= 1
-        notes.append(f"{image_format.name} holds no transparency, which was replaced by white")
+    if layout.has_alpha and (layout.background is not None or not image_format.alpha):
+        channels = 3 if len(set(layout.background or ())) > 1 else channels - 1  # a colour makes one of grey
+        if layout.background is None:
+            notes.append(f"{image_format.name} holds no transparency, which was replaced by white")
     if dtype == np.uint16 and not image_format.sixteen_bit:
         dtype = np.dtype(np.uint8)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
@@ -146,7 +148,7 @@ class RowWriter:
         step = max(1, _FITTED_PIXELS // layout.width)
         for top in range(0, len(rows), step):
             part = rows[top : top + step]
-            part = _flatten(part) if flattened else part
+            part = _flatten(part, layout.background or _WHITE)[..., : layout.channels] if flattened else part
             fitted[top : top + step] = to_8_bit(part) if rounded else part
         return fitted
 
@@ -166,9 +168,10 @@ def to_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _flatten(pixels: Pixels) -> Pixels:
-    """Colour over white, without the alpha channel."""
+def _flatten(pixels: Pixels, background: tuple[int, int, int]) -> NDArray[Any]:
+    """RGB over a colour of 0..255, without the alpha channel."""
     maximum = np.iinfo(pixels.dtype).max
-    colour, alpha = pixels[..., :-1].astype(np.uint32), pixels[..., -1:].astype(np.uint32)
-    blended = (colour * alpha + maximum * (maximum - alpha) + maximum // 2) // maximum
+    colour, alpha = pixels[..., :-1].astype(np.uint64), pixels[..., -1:].astype(np.uint64)
+    below = np.array(background, np.uint64) * (maximum // 255)
+    blended = (colour * alpha + below * (maximum - alpha) + maximum // 2) // maximum
     return blended.astype(pixels.dtype)

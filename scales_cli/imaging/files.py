@@ -17,6 +17,7 @@ from scales_cli.errors import InputError, OutputError, OutputExistsError
 from scales_cli.imaging.decoding import Header, decode_image, read_header
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
+from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture
 
 MAX_FILE_BYTES = 2 * 2**30
@@ -25,10 +26,10 @@ _CHUNK_BYTES = 2**20
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 
-def read_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Picture:
+def read_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
     """Decodes a file, given by its path, its bytes or an open, seekable stream."""
     with _reading(source) as stream:
-        return decode_image(stream, max_pixels)
+        return decode_image(stream, max_pixels, metadata)
 
 
 def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:

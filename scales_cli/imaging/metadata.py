@@ -7,6 +7,8 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from scales_cli.imaging.options import Metadata
+
 MAX_PROFILE_BYTES = 16 * 2**20
 MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
 
@@ -44,6 +46,39 @@ _KEPT_OF_EXPOSURE = (
     ExifTags.Base.LensModel,
 )
 
+# What describes the stored pixels, which are no longer those of the input, and the directories that are read apart.
+_OF_THE_PIXELS = (
+    ExifTags.Base.Orientation,
+    ExifTags.Base.ImageWidth,
+    ExifTags.Base.ImageLength,
+    ExifTags.Base.BitsPerSample,
+    ExifTags.Base.Compression,
+    ExifTags.Base.PhotometricInterpretation,
+    ExifTags.Base.StripOffsets,
+    ExifTags.Base.SamplesPerPixel,
+    ExifTags.Base.RowsPerStrip,
+    ExifTags.Base.StripByteCounts,
+    ExifTags.Base.PlanarConfiguration,
+    ExifTags.Base.Predictor,
+    ExifTags.Base.ColorMap,
+    ExifTags.Base.TileWidth,
+    ExifTags.Base.TileLength,
+    ExifTags.Base.TileOffsets,
+    ExifTags.Base.TileByteCounts,
+    ExifTags.Base.ExtraSamples,
+    ExifTags.Base.SampleFormat,
+    ExifTags.Base.XMLPacket,
+    ExifTags.Base.InterColorProfile,
+    ExifTags.Base.ExifOffset,
+    ExifTags.Base.GPSInfo,
+    ExifTags.Base.ExifImageWidth,
+    ExifTags.Base.ExifImageHeight,
+    ExifTags.Base.ExifInteroperabilityOffset,
+    ExifTags.Base.XResolution,
+    ExifTags.Base.YResolution,
+    ExifTags.Base.ResolutionUnit,
+)
+
 
 def read_orientation(image: Image.Image) -> int:
     """EXIF orientation 1..8; 1 where there is none or a meaningless one."""
@@ -75,13 +110,21 @@ def profile_fits(profile: bytes, channels: int) -> bool:
     return profile[36:40] == b"acsp" and profile[16:20] == _PROFILE_SPACES[channels]
 
 
-def read_exif(image: Image.Image) -> bytes | None:
-    """The harmless tags as a new EXIF block, None if there are none."""
+def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> bytes | None:
+    """The tags to keep as a new EXIF block, None if there are none."""
+    if metadata is Metadata.NONE:
+        return None
     kept = Image.Exif()
     try:
         exif = image.getexif()
-        exposure = _chosen(exif.get_ifd(ExifTags.IFD.Exif), _KEPT_OF_EXPOSURE)
-        for tag, value in _chosen(exif, _KEPT).items():
+        exposure = exif.get_ifd(ExifTags.IFD.Exif)
+        if metadata is Metadata.SAFE:
+            tags, exposure = _chosen(exif, _KEPT), _chosen(exposure, _KEPT_OF_EXPOSURE)
+        else:
+            tags, exposure = _without(exif, _OF_THE_PIXELS), _without(exposure, _OF_THE_PIXELS)
+            if place := exif.get_ifd(ExifTags.IFD.GPSInfo):
+                kept[ExifTags.IFD.GPSInfo] = dict(place)
+        for tag, value in tags.items():
             kept[tag] = value
         if exposure:
             kept.get_ifd(ExifTags.IFD.Exif).update(exposure)
@@ -106,6 +149,10 @@ def native_tags(exif: bytes) -> dict[int, bytes]:
     block.load(exif)
     texts = {tag: value for tag, value in _chosen(block, _KEPT).items() if isinstance(value, str)}
     return {tag: text.encode("ascii", "replace") for tag, text in texts.items()}
+
+
+def _without(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:
+    return {tag: value for tag, value in tags.items() if tag not in names}
 
 
 def _chosen(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:

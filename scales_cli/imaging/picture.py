@@ -34,12 +34,17 @@ class Details:
 
 @dataclass(frozen=True)
 class Layout(Details):
-    """A picture without its pixels: rows of [W, C], uint8 or uint16; `KINDS` names the channels."""
+    """A picture without its pixels: rows of [W, C], uint8 or uint16; `KINDS` names the channels.
+
+    `quality` and `background` are of the file to be written (see `OutputOptions`).
+    """
 
     width: int
     height: int
     channels: int
     dtype: np.dtype[Any]
+    quality: int | None = None
+    background: tuple[int, int, int] | None = None
 
     @property
     def kind(self) -> str:

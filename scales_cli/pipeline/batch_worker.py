@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from contextlib import nullcontext
@@ -12,9 +13,10 @@ from typing import Any
 from scales_cli.engine.resources import usable_cores
 from scales_cli.errors import InputError, ScalesError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
+from scales_cli.imaging.options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.jobs import JobResult, run_jobs
 from scales_cli.pipeline.memory import fit_memory
-from scales_cli.pipeline.plan import Failure, plan_jobs
+from scales_cli.pipeline.plan import Failure, Plan, plan_jobs
 from scales_cli.pipeline.selection import Item
 from scales_cli.pipeline.upscaler import load_upscaler
 from scales_cli.pipeline.worker_pool import WorkerPool
@@ -31,10 +33,13 @@ class BatchOptions:
     model: str | None = None
     max_pixels: int = MAX_OUTPUT_PIXELS
     tile: int | None = None
+    output: OutputOptions = DEFAULTS
 
     def fingerprint(self) -> str:
         """Identifies all that changes a result, the model's weights included. Raises `WeightsError` as `find_model`."""
-        values = {"scale": self.scale, "model": find_model(self.model, self.scale).weights.digest()}
+        model = find_model(self.model, self.scale).weights
+        format_name = self.output.format and self.output.format.name
+        values = dataclasses.asdict(self.output) | {"format": format_name, "model": model.digest()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -49,9 +54,7 @@ class BatchWorker:
     def locate(self, source: Path, folder: Path) -> Path | ScalesError:
         """The output of a picture, whose header says in which format it can be written."""
         try:
-            plan = plan_jobs(
-                [str(source)], f"{folder}/", self._options.scale, overwrite=True, max_pixels=self._options.max_pixels
-            )
+            plan = self._plan(source, folder, overwrite=True)
         except ScalesError as error:
             return error
         if plan.failures:
@@ -62,22 +65,26 @@ class BatchWorker:
 
     def enlarge(self, source: Path, target: Path, overwrite: bool, limit: int) -> JobResult | ScalesError:
         """Writes `target`, within `limit` bytes of this process's memory."""
-        options = self._options
         try:
-            plan = plan_jobs(
-                [str(source)],
-                f"{target.parent}/",
-                options.scale,
-                overwrite=overwrite,
-                max_pixels=options.max_pixels,
-            )
+            plan = self._plan(source, target.parent, overwrite)
             if any(job.target != target for job in plan.jobs):
                 return InputError(f"{source}: it has changed since it was looked at", "run again")
-            plan = fit_memory(plan, self._upscaler, limit, options.tile)
+            plan = fit_memory(plan, self._upscaler, limit, self._options.tile)
             (outcome,) = run_jobs(self._upscaler, plan, lambda name: nullcontext(self._report))
         except ScalesError as error:
             return error
         return outcome.error if isinstance(outcome, Failure) else outcome
+
+    def _plan(self, source: Path, folder: Path, overwrite: bool) -> Plan:
+        options = self._options
+        return plan_jobs(
+            [str(source)],
+            f"{folder}/",
+            options.scale,
+            overwrite=overwrite,
+            max_pixels=options.max_pixels,
+            options=options.output,
+        )
 
     def _report(self, fraction: float) -> None:
         self._progress.value = fraction

@@ -66,8 +66,9 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
     picture = _read(job)
     report = progress or (lambda fraction: None)
     share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
+    layout = job.options.applied(picture.layout.enlarged(upscaler.scale))
     with _destination(job) as stream:
-        writer = open_writer(picture.layout.enlarged(upscaler.scale), job.format, stream, upscaler.jobs.map)
+        writer = open_writer(layout, job.format, stream, upscaler.jobs.map)
         network = upscaler.upscale_rows(
             picture.pixels, tiling=job.tiling, progress=lambda fraction: report(share * fraction)
         )
@@ -92,7 +93,7 @@ def _read(job: Job) -> Picture:
     """The picture that was planned for."""
     planned = job.header.layout
     with nullcontext() if isinstance(job.source, Path) else naming("standard input"):  # a path names itself
-        picture = read_image(job.source, max_pixels=planned.width * planned.height)
+        picture = read_image(job.source, max_pixels=planned.width * planned.height, metadata=job.options.metadata)
     found = picture.layout
     for name in ("width", "height", "channels", "dtype", "format"):
         if getattr(found, name) != getattr(planned, name):

@@ -43,7 +43,8 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     """A tiling for what is left beside the picture and its writer, and the most that the job takes at any time."""
     layout = job.header.layout
     held = layout.row_bytes * layout.height
-    held += encoding_bytes(layout.enlarged(upscaler.scale), job.format, upscaler.jobs.threads)
+    written = job.options.applied(layout.enlarged(upscaler.scale))
+    held += encoding_bytes(written, job.format, upscaler.jobs.threads)
     pixel_bytes = layout.channels * layout.dtype.itemsize
     if layout.has_alpha:
         held += visible_colours_bytes(layout.height, layout.width, layout.channels)

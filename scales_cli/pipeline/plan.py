@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import stat
@@ -16,6 +17,7 @@ from scales_cli.errors import InputError, OutputError, OutputExistsError, Scales
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
+from scales_cli.imaging.options import DEFAULTS, OutputOptions
 
 STREAM = "-"
 
@@ -30,6 +32,7 @@ class Job:
     target: Path | None
     format: ImageFormat
     overwrite: bool = False
+    options: OutputOptions = DEFAULTS
     tiling: Tiling | None = None  # None leaves it to the engine
 
 
@@ -54,6 +57,7 @@ def plan_jobs(
     *,
     overwrite: bool = False,
     max_pixels: int = MAX_OUTPUT_PIXELS,
+    options: OutputOptions = DEFAULTS,
 ) -> Plan:
     """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run.
 
@@ -65,7 +69,8 @@ def plan_jobs(
         try:
             source, header = _open_source(name, max_pixels)
             _check_result(name, header, scale, max_pixels)
-            jobs.append(_plan_job(name, source, header, output, scale, several=len(inputs) > 1, overwrite=overwrite))
+            job = _plan_job(name, source, header, output, scale, options, several=len(inputs) > 1)
+            jobs.append(dataclasses.replace(job, overwrite=overwrite))
         except InputError as error:
             failures.append(Failure(name, error))
     _check_targets(jobs, inputs, overwrite)
@@ -113,28 +118,33 @@ def _plan_job(
     header: Header,
     output: str | None,
     scale: int,
+    options: OutputOptions,
     *,
     several: bool,
-    overwrite: bool,
 ) -> Job:
     if output == STREAM or (output is None and name == STREAM and not several):
-        return Job(name, source, header, None, _automatic_format(header, scale))
+        return Job(name, source, header, None, _automatic_format(header, scale, options), options=options)
     path = source if isinstance(source, Path) else Path("stdin")
-    return Job(name, source, header, *_target(path, header, output, scale, several=several), overwrite)
+    target, image_format = _target(path, header, output, scale, options, several=several)
+    return Job(name, source, header, target, image_format, options=options)
 
 
-def _target(source: Path, header: Header, output: str | None, scale: int, *, several: bool) -> tuple[Path, ImageFormat]:
+def _target(
+    source: Path, header: Header, output: str | None, scale: int, options: OutputOptions, *, several: bool
+) -> tuple[Path, ImageFormat]:
     """The output file and its format: a file the user names, or a name of our own in a folder."""
     width, height = header.width * scale, header.height * scale
     if output is not None and not several and not _is_folder(output):
         target = Path(output)
         image_format = format_for(target)
+        if options.format not in (None, image_format):
+            raise UsageError(f"{target} is a name for {image_format.name}", f"it cannot be {options.format.name}")
         image_format.check_size(width, height, header.layout.channels)
         if target.suffix.lower() == ".pgm" and not header.is_grey:
             raise OutputError(f"{target}: PGM holds no colour", "choose .ppm or .png")
         return target, image_format
     folder = source.parent if output is None else Path(output)
-    image_format = _automatic_format(header, scale)
+    image_format = _automatic_format(header, scale, options)
     suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
     if image_format is PPM and suffix.lower() == ".pgm" and not header.is_grey:
         suffix = ".ppm"
@@ -143,10 +153,15 @@ def _target(source: Path, header: Header, output: str | None, scale: int, *, sev
     return folder / (_shortened(source.stem, room) + name), image_format
 
 
-def _automatic_format(header: Header, scale: int) -> ImageFormat:
-    """The input's format where it can hold the result, else PNG."""
-    fits = header.format.can_hold(header.width * scale, header.height * scale, header.layout.channels)
-    return PNG if not fits or (header.has_alpha and not header.format.alpha) else header.format
+def _automatic_format(header: Header, scale: int, options: OutputOptions) -> ImageFormat:
+    """The format that is asked for, or the input's where it can hold the result, else PNG."""
+    size = (header.width * scale, header.height * scale, header.layout.channels)
+    if options.format is not None:
+        options.format.check_size(*size)
+        return options.format
+    transparent = header.has_alpha and options.background is None
+    fits = header.format.can_hold(*size) and (header.format.alpha or not transparent)
+    return header.format if fits else PNG
 
 
 def _shortened(stem: str, room: int) -> str:

@@ -204,3 +204,10 @@ def test_batch_names_an_output_folder_it_cannot_write(batch):
     code, _, err = batch()
     assert code == 4
     assert "cannot be written to" in err
+
+
+def test_batch_takes_the_options_of_upscale(batch):
+    assert batch("--include", "a.png", "--format", "jpg", "--quality", "40")[1].count(b".jpg\n") == 2
+    first = Path("out/a_x2.jpg").stat().st_size
+    assert batch("--include", "a.png", "--format", "jpg", "--quality", "90")[1].count(b".jpg\n") == 2
+    assert Path("out/a_x2.jpg").stat().st_size > first

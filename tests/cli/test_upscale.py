@@ -168,3 +168,33 @@ def test_a_damaged_picture_is_named_once(upscale):
     code, _, err = upscale("cut.png")
     assert code == 3
     assert err.count("cut.png") == 1
+
+
+def test_upscale_writes_the_format_that_is_asked_for(upscale):
+    assert upscale("a.png", "--format", "webp")[1] == b"a_x2.webp\n"
+    assert upscale("a.png", "--format", "JPG", "-o", "out/")[1] == b"out/a_x2.jpg\n"
+    assert upscale("a.png", "--format", "tiff", "-o", "-")[1][:2] == b"II"
+    assert upscale("a.png", "--format", "webp", "-o", "b.png")[0] == 2
+
+
+def test_upscale_makes_pngs_of_what_it_only_reads(upscale):
+    Image.open("a.png").save("b.gif")
+    assert upscale("b.gif")[1] == b"b_x2.png\n"
+    code, _, err = upscale("b.gif", "-o", "c.gif")
+    assert code == 4
+    assert "GIF is read, but not written" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--format", "gif"), ("--quality", "0"), ("--quality", "9", "--lossless"), ("--background", "sky"),
+     ("--background", "#0000"), ("--metadata", "all")],
+)  # fmt: skip
+def test_upscale_refuses_options_that_cannot_be_meant(upscale, arguments):
+    assert upscale("a.png", *arguments)[0] == 2
+
+
+def test_upscale_puts_transparent_pictures_on_a_background(upscale):
+    Image.new("LA", (5, 4), (0, 0)).save("b.png")
+    assert upscale("b.png", "--background", "red") == (0, b"b_x2.png\n", "")
+    assert read_image("b_x2.png").pixels[3, 3].tolist() == [255, 0, 0]

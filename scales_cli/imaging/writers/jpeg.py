@@ -1,4 +1,4 @@
-"""Baseline JPEG (ITU-T T.81) of quality 95 with full chroma: grey or RGB, streamed.
+"""Baseline JPEG (ITU-T T.81) with full chroma: grey or RGB, streamed.
 
 Pillow encodes each strip as a picture of its own in which every row of blocks begins anew (restart markers). Eight
 rows of blocks use the markers RST0 to RST6; joined by RST7, the strips are the one scan of the whole picture.
@@ -27,6 +27,7 @@ class JpegWriter:
 
     def __init__(self, layout: Layout, stream: BinaryIO) -> None:
         self._height = layout.height
+        self._quality = layout.quality or QUALITY
         self._stream = stream
         self._metadata: dict[str, Any] = {}
         if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
@@ -42,7 +43,7 @@ class JpegWriter:
         stream = io.BytesIO()
         image = Image.fromarray(np.ascontiguousarray(rows[..., 0] if rows.shape[2] == 1 else rows))
         metadata = self._metadata if first else {}
-        image.save(stream, "JPEG", quality=QUALITY, subsampling=0, restart_marker_rows=1, **metadata)
+        image.save(stream, "JPEG", quality=self._quality, subsampling=0, restart_marker_rows=1, **metadata)
         data = stream.getbuffer()
         scan, frame = _positions(data)
         header = bytearray(data[:scan])

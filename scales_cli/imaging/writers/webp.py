@@ -1,6 +1,6 @@
 """WebP, which knows no strips: the picture is collected and encoded at the end.
 
-It is written without loss unless the input was a WebP with loss.
+It is written without loss unless the input was a WebP with loss, or a quality is asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class WebpWriter:
         self.strip_rows = rows_of_strip(layout)
         self._stream = stream
         self._top = 0
-        self._options: dict[str, Any] = {"quality": QUALITY, "exact": True}
+        self._options: dict[str, Any] = {"quality": layout.quality or QUALITY, "exact": True}
         if is_lossless(layout):
             self._options |= {"lossless": True, "quality": 50}  # here: the effort
         if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
@@ -63,4 +63,4 @@ class WebpWriter:
 
 
 def is_lossless(layout: Layout) -> bool:
-    return layout.format is not WEBP or layout.lossless
+    return layout.quality is None and (layout.format is not WEBP or layout.lossless)
