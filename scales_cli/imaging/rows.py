@@ -77,6 +77,10 @@ def read_samples(image: Image.Image) -> Samples:
 
 def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
     """Of an image of any mode but CMYK; loaded, unless nothing decodes it. It holds no more of it than it needs."""
+    if image.mode in _REFUSED_MODES and not (image.mode == "I" and image.format == "PPM"):
+        raise InputError(
+            f"{_REFUSED_MODES[image.mode]} pictures are not supported", "convert it to 8 or 16 bits a channel"
+        )
     if samples.decoder is Decoder.NONE:
         return _stored_rows(stream, image, samples)
     if samples.decoder is Decoder.OPENCV:
@@ -113,10 +117,6 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _pillow_rows(image: Image.Image, samples: Samples) -> Rows:
     """Of a decoded Pillow image of any mode but CMYK."""
-    if image.mode in _REFUSED_MODES and not (image.mode == "I" and image.format == "PPM"):
-        raise InputError(
-            f"{_REFUSED_MODES[image.mode]} pictures are not supported", "convert it to 8 or 16 bits a channel"
-        )
     transparent = image.info.get("transparency")
     if _is_deep(image):
         white_is_zero = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0

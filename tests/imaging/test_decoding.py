@@ -504,3 +504,11 @@ def test_read_image_lets_no_library_speak(rng, capfd):
         read_image(many)
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("PIL").handlers  # else Python itself prints what nobody handles
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"), [("F", "floating-point"), ("I", "32-bit integer"), ("LAB", "CIE Lab")], ids=lambda value: value
+)
+def test_read_image_names_the_kinds_it_refuses(saved, mode, name):
+    with pytest.raises(InputError, match=name):
+        read_image(saved(Image.new(mode, (5, 4)), "TIFF"))
