@@ -10,19 +10,23 @@ import typer
 
 from scales_cli.cli.options import (
     BackgroundOpt,
+    FactorOpt,
     FormatOpt,
+    HeightOpt,
     JsonOpt,
     LosslessOpt,
     MaxMemoryOpt,
     MaxPixelsOpt,
+    MaxSizeOpt,
     MetadataOpt,
     ModelOpt,
     QualityOpt,
     QuietOpt,
-    ScaleOpt,
     ThreadsOpt,
     TileOpt,
+    WidthOpt,
     output_options,
+    sizing_options,
 )
 
 Shard = tuple[int, int]
@@ -60,7 +64,10 @@ ShardOpt = Annotated[str | None, typer.Option(metavar="I/N", help="Only part I o
 def batch(
     inputs: InputsArg,
     output: OutputOpt,
-    scale: ScaleOpt = 4,
+    scale: FactorOpt = None,
+    width: WidthOpt = None,
+    height: HeightOpt = None,
+    max_size: MaxSizeOpt = None,
     model: ModelOpt = "tiny",
     jobs: JobsOpt = None,
     threads: ThreadsOpt = None,
@@ -101,7 +108,7 @@ def batch(
 
     part = parse_shard(shard) if shard else None
     written = output_options(image_format, quality, lossless, background, metadata)
-    options = BatchOptions(scale, model, max_pixels, tile, written)
+    options = BatchOptions(sizing_options(scale, width, height, max_size), model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=recursive)
     items = selection.shard(*part) if part else selection.items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from scales_cli.imaging.options import OutputOptions
+    from scales_cli.pipeline.sizing import Sizing
 
 
 def parse_scale(text: str | int) -> int:
@@ -16,6 +18,17 @@ def parse_scale(text: str | int) -> int:
     if str(text) not in ("2", "3", "4"):
         raise typer.BadParameter(f"{text!r} is not 2, 3 or 4")
     return int(text)
+
+
+def parse_factor(text: str | float) -> float:
+    """A number above 1, up to what a network reaches."""
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 1 < factor <= 4:
+        raise typer.BadParameter(f"{text!r} is not a number above 1, up to 4")
+    return factor
 
 
 def parse_count(text: str | int) -> int:
@@ -57,6 +70,24 @@ def parse_metadata(text: str) -> str:
 
 ScaleOpt = Annotated[
     int, typer.Option("-s", "--scale", parser=parse_scale, metavar="2|3|4", help="Enlarge each side by this.")
+]
+FactorOpt = Annotated[
+    float | None,
+    typer.Option(
+        "-s",
+        "--scale",
+        parser=parse_factor,
+        metavar="N",
+        show_default="4",
+        help="Enlarge each side by this: 2, 3, 4 or a number between, for which a larger result is shrunk.",
+    ),
+]
+WidthOpt = Annotated[
+    int | None, typer.Option("--width", min=1, metavar="N", help="Instead of a scale: as large as this width allows.")
+]
+HeightOpt = Annotated[int | None, typer.Option("--height", min=1, metavar="N", help="The same for a height.")]
+MaxSizeOpt = Annotated[
+    int | None, typer.Option("--max-size", min=1, metavar="N", help="The same for the longer of both sides.")
 ]
 ModelOpt = Annotated[
     str,
@@ -141,6 +172,18 @@ MetadataOpt = Annotated[
         help="EXIF to keep: how the picture was made, all that is still true, or none.",
     ),
 ]
+
+
+def sizing_options(factor: float | None, width: int | None, height: int | None, longest: int | None) -> Sizing:
+    """What these four options say together."""
+    from scales_cli.errors import UsageError
+    from scales_cli.pipeline.sizing import Sizing
+
+    if factor is None:
+        return Sizing(width=width, height=height, longest=longest)
+    if (width, height, longest) != (None, None, None):
+        raise UsageError("a scale and a size exclude each other", "leave out -s")
+    return Sizing(factor)
 
 
 def output_options(

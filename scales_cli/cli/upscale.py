@@ -9,19 +9,23 @@ import typer
 
 from scales_cli.cli.options import (
     BackgroundOpt,
+    FactorOpt,
     FormatOpt,
+    HeightOpt,
     JsonOpt,
     LosslessOpt,
     MaxMemoryOpt,
     MaxPixelsOpt,
+    MaxSizeOpt,
     MetadataOpt,
     ModelOpt,
     QualityOpt,
     QuietOpt,
-    ScaleOpt,
     ThreadsOpt,
     TileOpt,
+    WidthOpt,
     output_options,
+    sizing_options,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +47,10 @@ OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace outputs
 
 def upscale(
     inputs: InputsArg,
-    scale: ScaleOpt = 4,
+    scale: FactorOpt = None,
+    width: WidthOpt = None,
+    height: HeightOpt = None,
+    max_size: MaxSizeOpt = None,
     model: ModelOpt = "tiny",
     output: OutputOpt = None,
     threads: ThreadsOpt = None,
@@ -71,8 +78,9 @@ def upscale(
     from scales_cli.pipeline.upscaler import load_upscaler
 
     options = output_options(image_format, quality, lossless, background, metadata)
-    upscaler = load_upscaler(scale, model, threads)
-    plan = plan_jobs(inputs, output, scale, overwrite=overwrite, max_pixels=max_pixels, options=options)
+    sizing = sizing_options(scale, width, height, max_size)
+    upscaler = load_upscaler(sizing.network_scales[0], model, threads)
+    plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)
     plan = fit_memory(plan, upscaler, max_memory, tile)
     check_stdout(plan, as_json)
     failed = 0

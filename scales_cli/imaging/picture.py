@@ -60,7 +60,10 @@ class Layout(Details):
 
     def enlarged(self, scale: int) -> Layout:
         """The layout of the picture `scale` times the size."""
-        return dataclasses.replace(self, width=self.width * scale, height=self.height * scale)
+        return self.resized(self.width * scale, self.height * scale)
+
+    def resized(self, width: int, height: int) -> Layout:
+        return dataclasses.replace(self, width=width, height=height)
 
 
 @dataclass(frozen=True, eq=False)

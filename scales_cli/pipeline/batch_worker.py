@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scales_cli.engine.resources import usable_cores
-from scales_cli.errors import InputError, ScalesError
+from scales_cli.errors import InputError, ScalesError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.jobs import JobResult, run_jobs
 from scales_cli.pipeline.memory import fit_memory
 from scales_cli.pipeline.plan import Failure, Plan, plan_jobs
 from scales_cli.pipeline.selection import Item
+from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.upscaler import load_upscaler
 from scales_cli.pipeline.worker_pool import WorkerPool
 from scales_cli.weights.store import find_model
@@ -29,7 +30,7 @@ _WORKER_BYTES = 256 * 2**20  # for a program with its modules, and a picture of 
 class BatchOptions:
     """How every picture is enlarged."""
 
-    scale: int = 4
+    sizing: Sizing
     model: str | None = None
     max_pixels: int = MAX_OUTPUT_PIXELS
     tile: int | None = None
@@ -37,9 +38,13 @@ class BatchOptions:
 
     def fingerprint(self) -> str:
         """Identifies all that changes a result, the model's weights included. Raises `WeightsError` as `find_model`."""
-        model = find_model(self.model, self.scale).weights
+        models = [find_model(self.model, self.sizing.network_scales[0]).weights.digest()]
+        for scale in self.sizing.network_scales[1:]:
+            with suppress(WeightsError):  # who needs that one will say so
+                models.append(find_model(self.model, scale).weights.digest())
         format_name = self.output.format and self.output.format.name
-        values = dataclasses.asdict(self.output) | {"format": format_name, "model": model.digest()}
+        values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
+        values |= {"format": format_name, "models": models}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -49,7 +54,7 @@ class BatchWorker:
     def __init__(self, progress: Any, options: BatchOptions, threads: int) -> None:
         self._progress = progress
         self._options = options
-        self._upscaler = load_upscaler(options.scale, options.model, threads)
+        self._upscaler = load_upscaler(options.sizing.network_scales[0], options.model, threads)
 
     def locate(self, source: Path, folder: Path) -> Path | ScalesError:
         """The output of a picture, whose header says in which format it can be written."""
@@ -80,7 +85,7 @@ class BatchWorker:
         return plan_jobs(
             [str(source)],
             f"{folder}/",
-            options.scale,
+            options.sizing,
             overwrite=overwrite,
             max_pixels=options.max_pixels,
             options=options.output,

@@ -18,6 +18,7 @@ from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import naming, read_image, replacing, temporary_file
 from scales_cli.imaging.picture import Picture
 from scales_cli.pipeline.plan import STREAM, Failure, Job, Plan
+from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.upscaler import Progress, Upscaler
 
 _NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
@@ -33,7 +34,7 @@ class JobResult:
     width: int
     height: int
     seconds: float
-    scale: int
+    scale: float
     model: str
     notes: tuple[str, ...] = ()
 
@@ -49,7 +50,7 @@ def run_jobs(
     for job in plan.jobs:
         try:
             with progress(job.name) as report:
-                result = run_job(upscaler, job, report)
+                result = run_job(upscaler.at(job.scale), job, report)
         except ScalesError as error:
             if not error.message.startswith((f"{job.name}:", "standard input:")):
                 error.message = f"{job.name}: {error.message}"
@@ -66,12 +67,15 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
     picture = _read(job)
     report = progress or (lambda fraction: None)
     share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
-    layout = job.options.applied(picture.layout.enlarged(upscaler.scale))
+    layout = job.options.applied(picture.layout.resized(*job.size))
     with _destination(job) as stream:
         writer = open_writer(layout, job.format, stream, upscaler.jobs.map)
         network = upscaler.upscale_rows(
             picture.pixels, tiling=job.tiling, progress=lambda fraction: report(share * fraction)
         )
+        height = picture.height * upscaler.scale
+        if job.size != (picture.width * upscaler.scale, height):
+            network = resample_rows(network, height, job.size)
         for rows in network:
             writer.write(rows)
             del rows
@@ -83,7 +87,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
         width=writer.layout.width,
         height=writer.layout.height,
         seconds=time.perf_counter() - started,
-        scale=upscaler.scale,
+        scale=round(job.size[0] / picture.width, 4) if job.size[0] % picture.width else job.size[0] // picture.width,
         model=upscaler.name,
         notes=writer.layout.notes,
     )

@@ -14,10 +14,13 @@ from scales_cli.imaging.formats import WEBP
 from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.pipeline.alpha import visible_colours_bytes
 from scales_cli.pipeline.plan import Failure, Job, Plan
+from scales_cli.pipeline.resampling import resampling_bytes
 from scales_cli.pipeline.upscaler import Upscaler
 
 _DEFAULT_SHARE, _DEFAULT_MOST = 0.5, 2 * 2**30
 _RESERVE = 24 * 2**20  # modules still to be loaded, allocators' slack, threads' stacks
+
+_VARIATION = 2**20  # of the process's own memory from run to run: who allows what the message says is not refused
 
 
 def fit_memory(plan: Plan, upscaler: Upscaler, limit: int | None = None, tile: int | None = None) -> Plan:
@@ -26,11 +29,11 @@ def fit_memory(plan: Plan, upscaler: Upscaler, limit: int | None = None, tile: i
     base = anonymous_bytes() + _RESERVE
     jobs, failures = [], list(plan.failures)
     for job in plan.jobs:
-        tiling, need = _plan_tiling(job, upscaler, limit - base, tile)
+        tiling, need = _plan_tiling(job, upscaler.at(job.scale), limit - base, tile)
         if need > limit - base:
             error = MemoryLimitError(
-                f"{job.name}: {job.header.width} x {job.header.height} pixels need {_mebibytes(base + need)} of memory "
-                f"to become {job.format.name} of {upscaler.scale} times the size, {_mebibytes(limit)} are allowed",
+                f"{job.name}: {job.header.width} x {job.header.height} pixels need {_mebibytes(base + need + _VARIATION)} of memory "
+                f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
                 "raise --max-memory" + (", or write another format" if job.format is WEBP else ""),
             )
             failures.append(Failure(job.name, error))
@@ -43,8 +46,10 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     """A tiling for what is left beside the picture and its writer, and the most that the job takes at any time."""
     layout = job.header.layout
     held = layout.row_bytes * layout.height
-    written = job.options.applied(layout.enlarged(upscaler.scale))
+    written, network = job.options.applied(layout.resized(*job.size)), layout.enlarged(job.scale)
     held += encoding_bytes(written, job.format, upscaler.jobs.threads)
+    if job.size != (network.width, network.height):
+        held += resampling_bytes(network, job.size)
     pixel_bytes = layout.channels * layout.dtype.itemsize
     if layout.has_alpha:
         held += visible_colours_bytes(layout.height, layout.width, layout.channels)

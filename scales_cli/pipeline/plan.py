@@ -18,17 +18,23 @@ from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
 from scales_cli.imaging.options import DEFAULTS, OutputOptions
+from scales_cli.pipeline.sizing import Sizing
 
 STREAM = "-"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output."""
+    """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output.
+
+    `scale` is that of the network, `size` (width, height) that of the result.
+    """
 
     name: str
     source: Path | BinaryIO
     header: Header
+    scale: int
+    size: tuple[int, int]
     target: Path | None
     format: ImageFormat
     overwrite: bool = False
@@ -53,7 +59,7 @@ class Plan:
 def plan_jobs(
     inputs: Sequence[str],
     output: str | None,
-    scale: int,
+    sizing: Sizing | float,
     *,
     overwrite: bool = False,
     max_pixels: int = MAX_OUTPUT_PIXELS,
@@ -64,12 +70,13 @@ def plan_jobs(
     `max_pixels` limits the outputs.
     """
     _check_arguments(inputs, output)
+    sizing = sizing if isinstance(sizing, Sizing) else Sizing(sizing)
     jobs, failures = [], []
     for name in inputs:
         try:
             source, header = _open_source(name, max_pixels)
-            _check_result(name, header, scale, max_pixels)
-            job = _plan_job(name, source, header, output, scale, options, several=len(inputs) > 1)
+            _check_result(name, header, sizing, max_pixels)
+            job = _plan_job(name, source, header, output, sizing, options, several=len(inputs) > 1)
             jobs.append(dataclasses.replace(job, overwrite=overwrite))
         except InputError as error:
             failures.append(Failure(name, error))
@@ -103,8 +110,9 @@ def _open_source(name: str, max_pixels: int) -> tuple[Path | BinaryIO, Header]:
         return source, probe_image(source, max_pixels=max_pixels)
 
 
-def _check_result(name: str, header: Header, scale: int, max_pixels: int) -> None:
-    width, height = header.width * scale, header.height * scale
+def _check_result(name: str, header: Header, sizing: Sizing, max_pixels: int) -> None:
+    with naming(name):
+        width, height = sizing.result(header.width, header.height)
     if width * height > max_pixels:
         raise InputError(
             f"{name}: the result would have {width} x {height} pixels, more than the {max_pixels} allowed",
@@ -117,50 +125,57 @@ def _plan_job(
     source: Path | BinaryIO,
     header: Header,
     output: str | None,
-    scale: int,
+    sizing: Sizing,
     options: OutputOptions,
     *,
     several: bool,
 ) -> Job:
-    if output == STREAM or (output is None and name == STREAM and not several):
-        return Job(name, source, header, None, _automatic_format(header, scale, options), options=options)
-    path = source if isinstance(source, Path) else Path("stdin")
-    target, image_format = _target(path, header, output, scale, options, several=several)
-    return Job(name, source, header, target, image_format, options=options)
+    size = sizing.result(header.width, header.height)
+    target, image_format = None, _automatic_format(header, size, options)
+    if output != STREAM and not (output is None and name == STREAM and not several):
+        path = source if isinstance(source, Path) else Path("stdin")
+        target, image_format = _target(path, header, output, size, sizing.label, options, several=several)
+    scale = sizing.network_scale(header.width, header.height)
+    return Job(name, source, header, scale, size, target, image_format, options=options)
 
 
 def _target(
-    source: Path, header: Header, output: str | None, scale: int, options: OutputOptions, *, several: bool
+    source: Path,
+    header: Header,
+    output: str | None,
+    size: tuple[int, int],
+    label: str,
+    options: OutputOptions,
+    *,
+    several: bool,
 ) -> tuple[Path, ImageFormat]:
     """The output file and its format: a file the user names, or a name of our own in a folder."""
-    width, height = header.width * scale, header.height * scale
     if output is not None and not several and not _is_folder(output):
         target = Path(output)
         image_format = format_for(target)
         if options.format not in (None, image_format):
             raise UsageError(f"{target} is a name for {image_format.name}", f"it cannot be {options.format.name}")
-        image_format.check_size(width, height, header.layout.channels)
+        image_format.check_size(*size, header.layout.channels)
         if target.suffix.lower() == ".pgm" and not header.is_grey:
             raise OutputError(f"{target}: PGM holds no colour", "choose .ppm or .png")
         return target, image_format
     folder = source.parent if output is None else Path(output)
-    image_format = _automatic_format(header, scale, options)
+    image_format = _automatic_format(header, size, options)
     suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
     if image_format is PPM and suffix.lower() == ".pgm" and not header.is_grey:
         suffix = ".ppm"
-    name = f"_x{scale}{suffix}"
+    name = f"_{label}{suffix}"
     room = 255 - len(os.fsencode(name))  # what file systems allow
     return folder / (_shortened(source.stem, room) + name), image_format
 
 
-def _automatic_format(header: Header, scale: int, options: OutputOptions) -> ImageFormat:
+def _automatic_format(header: Header, size: tuple[int, int], options: OutputOptions) -> ImageFormat:
     """The format that is asked for, or the input's where it can hold the result, else PNG."""
-    size = (header.width * scale, header.height * scale, header.layout.channels)
     if options.format is not None:
-        options.format.check_size(*size)
+        options.format.check_size(*size, header.layout.channels)
         return options.format
     transparent = header.has_alpha and options.background is None
-    fits = header.format.can_hold(*size) and (header.format.alpha or not transparent)
+    fits = header.format.can_hold(*size, header.layout.channels) and (header.format.alpha or not transparent)
     return header.format if fits else PNG
 
 

@@ -45,11 +45,31 @@ class PicturePlanes:
 class Upscaler:
     """Enlarges pictures with one engine: the network's residual is added to the bicubic picture in every channel."""
 
-    def __init__(self, engine: Engine, *, name: str = "", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        name: str = "",
+        threads: int | None = None,
+        load: Callable[[int], Upscaler] | None = None,
+    ) -> None:
+        """`load` gives the upscaler of the same model at another scale, where there is one."""
         self.engine = engine
+        self._load = load
+        self._others: dict[int, Upscaler] = {}
         self.scale = engine.spec.scale
         self.name = name  # of the model
         self.jobs = JobPool(threads or usable_cores())
+
+    def at(self, scale: int) -> Upscaler:
+        """The same model at another scale."""
+        if scale == self.scale:
+            return self
+        if scale not in self._others:
+            if self._load is None:
+                raise WeightsError(f"model {self.name} enlarges by {self.scale} only", "give a size that it reaches")
+            self._others[scale] = self._load(scale)
+        return self._others[scale]
 
     def __call__(self, image: Pixels) -> Pixels:
         return self.upscale(image)
@@ -116,7 +136,8 @@ def load_upscaler(scale: int = 4, model: str | os.PathLike[str] | None = None, t
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
     found = find_model(model, scale)
-    return Upscaler(load_engine(found.weights, threads=threads), name=found.name, threads=threads)
+    engine = load_engine(found.weights, threads=threads)
+    return Upscaler(engine, name=found.name, threads=threads, load=lambda other: load_upscaler(other, model, threads))
 
 
 def upscale(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scales_cli.cli.app import main
 from scales_cli.imaging.files import read_image, write_image
 from scales_cli.imaging.picture import Picture
 
@@ -141,11 +142,11 @@ def test_upscale_prints_json_lines_of_failures(upscale):
     assert (code, json.loads(out), err.count("\n")) == (3, lines["missing.png"], 1)
 
 
-@pytest.mark.parametrize("scale", ["5", "two", "2.0", "-2", ""])
+@pytest.mark.parametrize("scale", ["5", "two", "1", "-2", ""])
 def test_upscale_names_the_scales(upscale, scale):
     code, _, err = upscale("a.png", "-s", scale)
     assert code == 2
-    assert "2, 3 or 4" in err
+    assert "above 1, up to 4" in err
 
 
 def test_upscale_of_an_empty_name(upscale):
@@ -198,3 +199,21 @@ def test_upscale_puts_transparent_pictures_on_a_background(upscale):
     Image.new("LA", (5, 4), (0, 0)).save("b.png")
     assert upscale("b.png", "--background", "red") == (0, b"b_x2.png\n", "")
     assert read_image("b_x2.png").pixels[3, 3].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "size"),
+    [
+        (("-s", "1.5"), "a_x1.5.png", (18, 14)),
+        (("-s", "2.0"), "a_x2.png", (24, 18)),
+        (("--width", "20"), "a_w20.png", (20, 15)),
+        (("--max-size", "16"), "a_max16.png", (16, 12)),
+        (("--width", "100", "--height", "10"), "a_w100_h10.png", (13, 10)),
+        (("--width", "6"), "a_w6.png", (6, 5)),
+    ],
+)
+def test_upscale_reaches_sizes_between(folder, arguments, name, size, capfd):
+    assert main(["upscale", "a.png", "-m", "tiny", *arguments]) == 0
+    assert capfd.readouterr().out == f"{name}\n"
+    with Image.open(name) as picture:
+        assert picture.size == size

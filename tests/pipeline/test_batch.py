@@ -13,12 +13,13 @@ from scales_cli.pipeline.batch import plan_batch, run_batch
 from scales_cli.pipeline.batch_worker import BatchOptions, BatchWorker
 from scales_cli.pipeline.manifest import Manifest
 from scales_cli.pipeline.selection import Filter, select
+from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.worker_pool import WorkerPool
 
 
 @pytest.fixture
 def options(weights_file):
-    return BatchOptions(scale=2, model=str(weights_file(2)))
+    return BatchOptions(Sizing(2), model=str(weights_file(2)))
 
 
 def run(pool, options, folder, limit, out="out"):

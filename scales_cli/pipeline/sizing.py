@@ -1,0 +1,65 @@
+"""How large a result is, and which network's output it is made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scales_cli.config import SCALES
+from scales_cli.errors import InputError, UsageError
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """A factor for both sides; or, where bounds in pixels are given, the largest size of the same shape within them.
+
+    A network enlarges by a whole number. The smallest one that reaches the size is used, and its output shrunk.
+    """
+
+    factor: float = 4
+    width: int | None = None
+    height: int | None = None
+    longest: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 < self.factor <= max(SCALES):
+            raise UsageError(f"a scale of {self.factor:g} is not supported", f"use more than 1, at most {max(SCALES)}")
+
+    @property
+    def is_bounded(self) -> bool:
+        return (self.width, self.height, self.longest) != (None, None, None)
+
+    @property
+    def label(self) -> str:
+        """For names of results: `x2`, `x1.5`, `w1920`."""
+        bounds = (("w", self.width), ("h", self.height), ("max", self.longest))
+        given = [f"{name}{value}" for name, value in bounds if value is not None]
+        return "_".join(given) if given else f"x{self.factor:g}"
+
+    @property
+    def network_scales(self) -> tuple[int, ...]:
+        """Of the networks that may be needed, the one to load first in front."""
+        return SCALES[::-1] if self.is_bounded else (_network_scale(self.factor),)
+
+    def result(self, width: int, height: int) -> tuple[int, int]:
+        """The size of a picture's result; raises `InputError` for one that no network reaches."""
+        factor = self.factor
+        if self.is_bounded:
+            bounds = ((self.width, width), (self.height, height), (self.longest, max(width, height)))
+            factor = min(bound / side for bound, side in bounds if bound is not None)
+        if factor > max(SCALES):
+            raise InputError(
+                f"{width} x {height} pixels would grow {factor:.1f} times", f"{max(SCALES)} times is the most at once"
+            )
+        return max(1, math.floor(width * factor + 0.5)), max(1, math.floor(height * factor + 0.5))
+
+    def network_scale(self, width: int, height: int) -> int:
+        """Of the network that makes a picture's result."""
+        if not self.is_bounded:
+            return _network_scale(self.factor)
+        larger, higher = self.result(width, height)
+        return _network_scale(max(larger / width, higher / height))
+
+
+def _network_scale(factor: float) -> int:
+    return min((scale for scale in SCALES if scale >= factor), default=max(SCALES))
