@@ -31,8 +31,9 @@ def fit_memory(plan: Plan, upscaler: Upscaler, limit: int | None = None, tile: i
     for job in plan.jobs:
         tiling, need = _plan_tiling(job, upscaler.at(job.scale), limit - base, tile)
         if need > limit - base:
+            enough = _mebibytes(base + need + _VARIATION)
             error = MemoryLimitError(
-                f"{job.name}: {job.header.width} x {job.header.height} pixels need {_mebibytes(base + need + _VARIATION)} of memory "
+                f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
                 f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
                 "raise --max-memory" + (", or write another format" if job.format is WEBP else ""),
             )
