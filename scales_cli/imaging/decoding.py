@@ -19,7 +19,15 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
-from scales_cli.imaging.formats import FORMATS, JPEG, MAX_OUTPUT_PIXELS, READABLE, WEBP, ImageFormat, format_named
+from scales_cli.imaging.formats import (
+    JPEG,
+    MAX_OUTPUT_PIXELS,
+    PILLOW_NAMES,
+    READABLE,
+    WEBP,
+    ImageFormat,
+    format_named,
+)
 from scales_cli.imaging.memory import decoding_bytes
 from scales_cli.imaging.metadata import (
     MAX_PROFILE_BYTES,
@@ -150,7 +158,7 @@ def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
     bomb_limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = _MAX_ICON_PIXELS // 2 if is_icon else None  # our own limit is checked here
     try:
-        image = Image.open(stream, formats=[item.name for item in FORMATS])
+        image = Image.open(stream, formats=PILLOW_NAMES)
     finally:
         Image.MAX_IMAGE_PIXELS = bomb_limit
     width, height = image.size

@@ -74,7 +74,9 @@ TGA = ImageFormat("TGA", (".tga", ".icb", ".vda", ".vst"), writable=False)
 FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, PPM, GIF, AVIF, JPEG2000, QOI, ICO, TGA)
 READABLE = "PNG, JPEG, WebP, TIFF, BMP, PPM, GIF, AVIF, JPEG 2000, QOI, ICO or TGA"
 
-_ALIASES = {"MPO": JPEG}  # Pillow's name for the JPEG of a camera that stores further pictures behind the first
+PILLOW_NAMES = (*(item.name for item in FORMATS), "DIB")  # the last: a bitmap without the header of a file
+
+_ALIASES = {"MPO": JPEG, "DIB": BMP}  # the first: a camera's JPEG that stores further pictures behind it
 
 
 def format_named(name: str | None) -> ImageFormat | None:

@@ -95,6 +95,8 @@ def _tile(image: Image.Image) -> tuple[Any, str]:
 
 
 def _maximum(image: Image.Image, rawmode: Any) -> int:
+    if image.mode == "CMYK":
+        return 255  # in which Pillow holds it
     if image.format == "TIFF":
         return 65535 if max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8 else 255
     if image.format == "PPM":

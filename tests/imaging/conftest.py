@@ -28,6 +28,7 @@ KINDS = {
     "rgb.bmp": lambda image: (image, "BMP", {}),
     "grey.ppm": lambda image: (image.convert("L"), "PPM", {}),
     "bit.ppm": lambda image: (image.convert("1"), "PPM", {}),
+    "bitmap.dib": lambda image: (image, "DIB", {}),
     "palette.gif": lambda image: (image.quantize(20), "GIF", {}),
     "transparent.gif": lambda image: (image.quantize(20), "GIF", {"transparency": 3}),
     "grey.gif": lambda image: (image.convert("L"), "GIF", {}),

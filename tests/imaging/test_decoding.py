@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from scales_cli.errors import InputError
@@ -512,3 +513,9 @@ def test_read_image_lets_no_library_speak(rng, capfd):
 def test_read_image_names_the_kinds_it_refuses(saved, mode, name):
     with pytest.raises(InputError, match=name):
         read_image(saved(Image.new(mode, (5, 4)), "TIFF"))
+
+
+def test_read_header_foretells_that_deep_cmyk_becomes_8_bits():
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.full((5, 6, 4), 30_000, np.uint16), photometric="separated")
+    assert_header_foretells(stream.getvalue())
