@@ -101,12 +101,15 @@ def run_batch(
     `limit` bounds the memory of all processes together. A picture that does not fit in its worker's share is tried
     again at the end, alone.
     """
+    room = limit - anonymous_bytes()
+    if room <= 0:
+        raise MemoryLimitError(f"{limit // 2**20} MiB of memory do not even hold the program", "raise --max-memory")
     _make_output(plan.output)
+    plan.manifest.prepare()
     for outcome in plan.settled:
         if outcome.status == FAILED and not outcome.reason:
             _record(plan, outcome)
         yield outcome
-    room = limit - anonymous_bytes()
     too_large = []
     for outcome in _enlarge(pool, plan, plan.targets, room // pool.size, watch):
         if isinstance(outcome.error, MemoryLimitError) and pool.size > 1:

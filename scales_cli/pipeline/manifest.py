@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,20 +63,29 @@ class Manifest:
     def find(self, place: str) -> Record | None:
         return self._records.get(place)
 
+    def prepare(self) -> None:
+        """Makes the file, so that one that cannot be written is an `OutputError` before any work."""
+        with self._writing(), self.path.open("ab"):
+            pass
+
     def append(self, record: Record) -> None:
         """Adds a line; raises `OutputError` where that is impossible."""
         line = json.dumps(dataclasses.asdict(record)).encode("ascii") + b"\n"
+        with self._writing(), self.path.open("a+b", buffering=0) as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            file.write(line)
+        self._records[record.input] = record
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            with self.path.open("a+b", buffering=0) as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    line = line if file.read(1) == b"\n" else b"\n" + line
-                file.write(line)
+            yield
         except OSError as error:
             raise OutputError(
                 f"{self.path}: cannot be written: {error.strerror}", "choose another --manifest"
             ) from error
-        self._records[record.input] = record
 
     def _read(self, file: Path) -> None:
         try:

@@ -193,6 +193,16 @@ def test_batch_keeps_its_manifest_elsewhere(batch):
     assert "5 skipped" in batch("--manifest", "done.jsonl")[2]
 
 
+def test_batch_checks_its_manifest_and_memory_before_any_work(batch):
+    code, out, err = batch("--manifest", "missing/done.jsonl")
+    assert (code, out) == (4, b"")
+    assert "missing/done.jsonl: cannot be written" in err
+    code, out, err = batch("--max-memory", "1M")
+    assert (code, out) == (6, b"")
+    assert "do not even hold the program" in err
+    assert not tree()
+
+
 def test_batch_names_a_model_that_is_missing(batch):
     assert batch("-m", "unheard-of")[0] == 5
     assert not Path("out").exists()
