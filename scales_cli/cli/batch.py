@@ -81,7 +81,7 @@ def batch(
     metadata: MetadataOpt = "safe",
     include: IncludeOpt = None,
     exclude: ExcludeOpt = None,
-    recursive: Annotated[bool, typer.Option(help="Go into subfolders.")] = True,
+    flat: Annotated[bool, typer.Option("--no-recursive", help="Leave out subfolders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do all again and replace what exists.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
@@ -95,8 +95,7 @@ def batch(
 ) -> None:
     """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
 
-    The paths of new results are printed, one a line; failures are named at the end, and the exit code is 1 if there are
-    any.
+    The paths of new results are printed, one a line. Failures are named at the end; the exit code is 1 then.
     """
     from scales_cli.cli.batch_report import BatchReport
     from scales_cli.errors import InputError, ScalesError
@@ -110,7 +109,7 @@ def batch(
     written = output_options(image_format, quality, lossless, background, metadata)
     options = BatchOptions(sizing_options(scale, width, height, max_size), model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
-    selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=recursive)
+    selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)
     items = selection.shard(*part) if part else selection.items
     if not (selection.items or selection.failures):
         raise InputError("there are no pictures among the inputs", "check the folders and patterns")
