@@ -12,6 +12,7 @@ from scales_cli.cli.options import (
     BackgroundOpt,
     FactorOpt,
     FormatOpt,
+    FramesOpt,
     HeightOpt,
     JsonOpt,
     LosslessOpt,
@@ -79,6 +80,7 @@ def batch(
     lossless: LosslessOpt = False,
     background: BackgroundOpt = None,
     metadata: MetadataOpt = "safe",
+    frames: FramesOpt = "first",
     include: IncludeOpt = None,
     exclude: ExcludeOpt = None,
     flat: Annotated[bool, typer.Option("--no-recursive", help="Leave out subfolders.")] = False,
@@ -106,7 +108,7 @@ def batch(
     from scales_cli.pipeline.selection import Filter, select
 
     part = parse_shard(shard) if shard else None
-    written = output_options(image_format, quality, lossless, background, metadata)
+    written = output_options(image_format, quality, lossless, background, metadata, frames)
     options = BatchOptions(sizing_options(scale, width, height, max_size), model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)

@@ -68,6 +68,12 @@ def parse_metadata(text: str) -> str:
     return text
 
 
+def parse_frames(text: str) -> str:
+    if text not in ("first", "all"):
+        raise typer.BadParameter(f"{text!r} is not first or all")
+    return text
+
+
 ScaleOpt = Annotated[
     int, typer.Option("-s", "--scale", parser=parse_scale, metavar="2|3|4", help="Enlarge each side by this.")
 ]
@@ -173,6 +179,16 @@ MetadataOpt = Annotated[
     ),
 ]
 
+FramesOpt = Annotated[
+    str,
+    typer.Option(
+        "--frames",
+        parser=parse_frames,
+        metavar="first|all",
+        help="Of animations: the first frame, or all, as WebP or animated PNG.",
+    ),
+]
+
 
 def sizing_options(factor: float | None, width: int | None, height: int | None, longest: int | None) -> Sizing:
     """What these four options say together."""
@@ -187,9 +203,9 @@ def sizing_options(factor: float | None, width: int | None, height: int | None, 
 
 
 def output_options(
-    image_format: str | None, quality: int | None, lossless: bool, background: str | None, metadata: str
+    image_format: str | None, quality: int | None, lossless: bool, background: str | None, metadata: str, frames: str
 ) -> OutputOptions:
-    """What these five options say together."""
+    """What these six options say together."""
     from pathlib import PurePath
 
     from scales_cli.imaging.formats import format_for
@@ -205,4 +221,5 @@ def output_options(
         lossless=lossless,
         background=colour,
         metadata=Metadata(metadata),
+        all_frames=frames == "all",
     )

@@ -11,6 +11,7 @@ from scales_cli.cli.options import (
     BackgroundOpt,
     FactorOpt,
     FormatOpt,
+    FramesOpt,
     HeightOpt,
     JsonOpt,
     LosslessOpt,
@@ -62,6 +63,7 @@ def upscale(
     lossless: LosslessOpt = False,
     background: BackgroundOpt = None,
     metadata: MetadataOpt = "safe",
+    frames: FramesOpt = "first",
     overwrite: OverwriteOpt = False,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
@@ -77,7 +79,7 @@ def upscale(
     from scales_cli.pipeline.plan import Failure, plan_jobs
     from scales_cli.pipeline.upscaler import load_upscaler
 
-    options = output_options(image_format, quality, lossless, background, metadata)
+    options = output_options(image_format, quality, lossless, background, metadata, frames)
     sizing = sizing_options(scale, width, height, max_size)
     upscaler = load_upscaler(sizing.network_scales[0], model, threads)
     plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)

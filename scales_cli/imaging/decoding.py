@@ -42,6 +42,7 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.rows import Decoder, Rows, cmyk_rows, open_rows, read_samples, strips_of
 
 MAX_SIDE = 2**20
+FIRST_ONLY = "only the first picture of the file is used"
 _MAX_ICON_PIXELS = 2**20  # icons are decoded as soon as they are opened
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
@@ -58,6 +59,7 @@ class Header:
     layout: Layout
     orientation: int
     decoding_bytes: int
+    frames: int = 1  # of an animation
 
     @property
     def format(self) -> ImageFormat:
@@ -81,8 +83,8 @@ class Header:
 
 
 def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
-    with _decoding():
-        image = _open(stream, max_pixels)
+    with decoding_errors():
+        image = open_image(stream, max_pixels)
         samples = read_samples(image)
         image_format = _format(image)
         orientation = read_orientation(_with_late_chunks(stream, image) if image.format == "PNG" else image)
@@ -92,7 +94,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         lossless = _is_lossless(stream, image_format)
         layout = Layout(width, height, samples.channels, samples.dtype, format=image_format, lossless=lossless)
         needed = decoding_bytes(stream, image, layout, samples)
-        return Header(layout, orientation, needed)
+        return Header(layout, orientation, needed, _count_frames(image) if image_format.animation else 1)
 
 
 def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
@@ -100,11 +102,11 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
 
     Every defect is an `InputError`; pictures of more than `max_pixels` are refused before decoding.
     """
-    with _decoding():
-        image = _open(stream, max_pixels)
+    with decoding_errors():
+        image = open_image(stream, max_pixels)
         image_format, notes = _format(image), []
         if image_format is not JPEG and getattr(image, "n_frames", 1) > 1:
-            notes.append("only the first picture of the file is used")
+            notes.append(FIRST_ONLY)
         samples = read_samples(image)
         lossless = _is_lossless(stream, image_format)
         if samples.decoder is not Decoder.NONE:
@@ -128,7 +130,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
 
 
 @contextmanager
-def _decoding() -> Iterator[None]:
+def decoding_errors() -> Iterator[None]:
     """Turns whatever a decoder raises into one line. Decoders raise nearly every class on damaged files."""
     try:
         with warnings.catch_warnings():
@@ -151,7 +153,8 @@ def _decoding() -> Iterator[None]:
         ) from error
 
 
-def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
+def open_image(stream: BinaryIO, max_pixels: int) -> Image.Image:
+    """An image that is not loaded yet, of an acceptable size."""
     PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES  # Pillow's limit for profiles, too; it refuses those over 1 MiB
     is_icon = stream.read(4) == b"\0\0\1\0"
     stream.seek(0)
@@ -171,6 +174,15 @@ def _open(stream: BinaryIO, max_pixels: int) -> Image.Image:
             f"{width} x {height} pixels are more than the {max_pixels} allowed", "cut or shrink the picture first"
         )
     return image
+
+
+def _count_frames(image: Image.Image) -> int:
+    """Without the picture that stands in for an animated PNG where it cannot be animated."""
+    try:
+        count = int(getattr(image, "n_frames", 1))
+    except Exception:  # of a defect behind the first frame, which may be all that is wanted
+        return 1
+    return count - bool(image.info.get("default_image"))
 
 
 def _format(image: Image.Image) -> ImageFormat:
@@ -202,13 +214,13 @@ def _take_over(rows: Rows, height: int, orientation: int) -> Pixels:
     width, channels = first.shape[1:]
     shape = (width, height) if orientation >= 5 else (height, width)
     pixels = np.empty((*shape, channels), first.dtype)
-    stored = _as_stored(pixels, orientation)
+    stored = as_stored(pixels, orientation)
     for top, bottom in strips_of(height, width):
         stored[top:bottom] = rows(top, bottom)
     return pixels
 
 
-def _as_stored(pixels: Pixels, orientation: int) -> Pixels:
+def as_stored(pixels: Pixels, orientation: int) -> Pixels:
     """The view of an upright picture in which its pixels lie as in a file of this EXIF orientation."""
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]

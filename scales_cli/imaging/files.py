@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scales_cli.errors import InputError, OutputError, OutputExistsError
+from scales_cli.imaging import animation
+from scales_cli.imaging.animation import Frame
 from scales_cli.imaging.decoding import Header, decode_image, read_header
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
@@ -30,6 +32,12 @@ def read_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS, metadata:
     """Decodes a file, given by its path, its bytes or an open, seekable stream."""
     with _reading(source) as stream:
         return decode_image(stream, max_pixels, metadata)
+
+
+def read_frames(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Iterator[Frame]:
+    """Decodes an animation."""
+    with _reading(source) as stream:
+        yield from animation.read_frames(stream, max_pixels)
 
 
 def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:

@@ -29,6 +29,7 @@ class ImageFormat:
     alpha: bool = False
     sixteen_bit: bool = False
     writable: bool = True
+    animation: bool = False
 
     def check_size(self, width: int, height: int, channels: int = 3) -> None:
         """Raises `OutputError` where a picture of this size cannot be held."""
@@ -54,17 +55,17 @@ class ImageFormat:
         return True
 
 
-PNG = ImageFormat("PNG", (".png",), alpha=True, sixteen_bit=True)
+PNG = ImageFormat("PNG", (".png",), alpha=True, sixteen_bit=True, animation=True)
 JPEG = ImageFormat(
     "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), max_side=65500
 )  # libjpeg's limit, not the format's 65535
-WEBP = ImageFormat("WEBP", (".webp",), max_side=16383, alpha=True)
+WEBP = ImageFormat("WEBP", (".webp",), max_side=16383, alpha=True, animation=True)
 TIFF = ImageFormat("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bit=True)
 BMP = ImageFormat("BMP", (".bmp", ".dib"), max_bytes=2**32 - 1 - BMP_HEADER_BYTES - 1024)  # with a grey palette
 PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), sixteen_bit=True)
 
-GIF = ImageFormat("GIF", (".gif",), writable=False)
-AVIF = ImageFormat("AVIF", (".avif",), writable=False)
+GIF = ImageFormat("GIF", (".gif",), writable=False, animation=True)
+AVIF = ImageFormat("AVIF", (".avif",), writable=False, animation=True)
 JPEG2000 = ImageFormat("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
 QOI = ImageFormat("QOI", (".qoi",), writable=False)
 ICO = ImageFormat("ICO", (".ico",), writable=False)

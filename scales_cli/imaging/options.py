@@ -25,6 +25,7 @@ class OutputOptions:
 
     `quality` (1..100) is that of JPEG, and of WebP, which is with loss then; without it JPEG has 95 and WebP no loss,
     unless the input was a WebP with loss. A `background` replaces transparency, which formats without it get in white.
+    `all_frames` enlarges animations whole.
     """
 
     format: ImageFormat | None = None
@@ -32,6 +33,7 @@ class OutputOptions:
     lossless: bool = False
     background: tuple[int, int, int] | None = None
     metadata: Metadata = Metadata.SAFE
+    all_frames: bool = False
 
     def __post_init__(self) -> None:
         if self.quality is not None and self.lossless:

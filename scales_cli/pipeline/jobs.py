@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesError
+from scales_cli.imaging.animation import Frame, write_frames
+from scales_cli.imaging.decoding import FIRST_ONLY
 from scales_cli.imaging.encoding import open_writer
-from scales_cli.imaging.files import naming, read_image, replacing, temporary_file
-from scales_cli.imaging.picture import Picture
+from scales_cli.imaging.files import naming, read_frames, read_image, replacing, temporary_file
+from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.pipeline.plan import STREAM, Failure, Job, Plan
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.upscaler import Progress, Upscaler
@@ -66,31 +70,58 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
     started = time.perf_counter()
     picture = _read(job)
     report = progress or (lambda fraction: None)
-    share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
     layout = job.options.applied(picture.layout.resized(*job.size))
+    write = _write_animation if job.frames > 1 else _write_picture
     with _destination(job) as stream:
-        writer = open_writer(layout, job.format, stream, upscaler.jobs.map)
-        network = upscaler.upscale_rows(
-            picture.pixels, tiling=job.tiling, progress=lambda fraction: report(share * fraction)
-        )
-        height = picture.height * upscaler.scale
-        if job.size != (picture.width * upscaler.scale, height):
-            network = resample_rows(network, height, job.size)
-        for rows in network:
-            writer.write(rows)
-            del rows
-        writer.close()
+        written = write(upscaler, job, picture, layout, stream, report)
     report(1.0)
+    factor = job.size[0] / picture.width
     return JobResult(
         input=job.name,
         output=STREAM if job.target is None else os.fspath(job.target),
-        width=writer.layout.width,
-        height=writer.layout.height,
+        width=written.width,
+        height=written.height,
         seconds=time.perf_counter() - started,
-        scale=round(job.size[0] / picture.width, 4) if job.size[0] % picture.width else job.size[0] // picture.width,
+        scale=int(factor) if factor.is_integer() else round(factor, 4),
         model=upscaler.name,
-        notes=writer.layout.notes,
+        notes=written.notes,
     )
+
+
+def _write_picture(
+    upscaler: Upscaler, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
+) -> Layout:
+    share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
+    writer = open_writer(layout, job.format, stream, upscaler.jobs.map)
+    for rows in _enlarged_rows(upscaler, job, picture.pixels, lambda fraction: report(share * fraction)):
+        writer.write(rows)
+        del rows
+    writer.close()
+    return writer.layout
+
+
+def _write_animation(
+    upscaler: Upscaler, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
+) -> Layout:
+    def frames() -> Iterator[Frame]:
+        source = read_frames(job.source, max_pixels=picture.width * picture.height)
+        for index, frame in enumerate(source):
+            rows = _enlarged_rows(upscaler, job, frame.pixels, lambda fraction: None)
+            yield dataclasses.replace(frame, pixels=np.concatenate(list(rows)))
+            report(_NETWORK_SHARE * (index + 1) / job.frames)
+
+    notes = tuple(note for note in layout.notes if note != FIRST_ONLY)
+    if layout.dtype != np.uint8:
+        notes = (*notes, "animations have 8 bits a channel, 16 were rounded to 8")
+    write_frames(frames(), layout, job.format, stream)
+    return dataclasses.replace(layout, notes=notes)
+
+
+def _enlarged_rows(upscaler: Upscaler, job: Job, pixels: Pixels, report: Progress) -> Iterator[Pixels]:
+    """The rows of the result, in its size."""
+    rows = upscaler.upscale_rows(pixels, tiling=job.tiling, progress=report)
+    height, width = (side * upscaler.scale for side in pixels.shape[:2])
+    return rows if job.size == (width, height) else resample_rows(rows, height, job.size)
 
 
 def _read(job: Job) -> Picture:

@@ -10,6 +10,7 @@ import dataclasses
 from scales_cli.engine.resources import anonymous_bytes, available_bytes
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import MemoryLimitError
+from scales_cli.imaging.animation import animation_bytes
 from scales_cli.imaging.formats import WEBP
 from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.pipeline.alpha import visible_colours_bytes
@@ -55,6 +56,9 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     if layout.has_alpha:
         held += visible_colours_bytes(layout.height, layout.width, layout.channels)
         pixel_bytes *= 2  # constant alpha is joined to the colours
+    if job.frames > 1:
+        rgba = dataclasses.replace(written, channels=4)
+        held += animation_bytes(dataclasses.replace(layout, channels=4), 1) + animation_bytes(rgba, job.frames)
     tiling, working = upscaler.engine.plan(
         layout.height, layout.width, budget=room - held, pixel_bytes=pixel_bytes, tile=tile
     )

@@ -16,7 +16,7 @@ from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import InputError, OutputError, OutputExistsError, ScalesError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
-from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, ImageFormat, format_for
+from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, WEBP, ImageFormat, format_for
 from scales_cli.imaging.options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
 
@@ -27,7 +27,8 @@ STREAM = "-"
 class Job:
     """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output.
 
-    `scale` is that of the network, `size` (width, height) that of the result.
+    `scale` is that of the network, `size` (width, height) that of the result; `frames` are more than one of an
+    animation that is to be enlarged whole.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Job:
     size: tuple[int, int]
     target: Path | None
     format: ImageFormat
+    frames: int = 1
     overwrite: bool = False
     options: OutputOptions = DEFAULTS
     tiling: Tiling | None = None  # None leaves it to the engine
@@ -131,12 +133,15 @@ def _plan_job(
     several: bool,
 ) -> Job:
     size = sizing.result(header.width, header.height)
+    frames = header.frames if options.all_frames else 1
     target, image_format = None, _automatic_format(header, size, options)
     if output != STREAM and not (output is None and name == STREAM and not several):
         path = source if isinstance(source, Path) else Path("stdin")
         target, image_format = _target(path, header, output, size, sizing.label, options, several=several)
     scale = sizing.network_scale(header.width, header.height)
-    return Job(name, source, header, scale, size, target, image_format, options=options)
+    if frames > 1 and not image_format.animation:
+        raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")
+    return Job(name, source, header, scale, size, target, image_format, frames, options=options)
 
 
 def _target(
@@ -174,6 +179,8 @@ def _automatic_format(header: Header, size: tuple[int, int], options: OutputOpti
     if options.format is not None:
         options.format.check_size(*size, header.layout.channels)
         return options.format
+    if options.all_frames and header.frames > 1 and not (header.format.animation and header.format.writable):
+        return WEBP if WEBP.can_hold(*size) else PNG
     transparent = header.has_alpha and options.background is None
     fits = header.format.can_hold(*size, header.layout.channels) and (header.format.alpha or not transparent)
     return header.format if fits else PNG

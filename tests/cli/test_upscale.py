@@ -217,3 +217,37 @@ def test_upscale_reaches_sizes_between(folder, arguments, name, size, capfd):
     assert capfd.readouterr().out == f"{name}\n"
     with Image.open(name) as picture:
         assert picture.size == size
+
+
+@pytest.fixture
+def animation(folder):
+    colours = ("red", "lime", "blue")
+    first, *others = (Image.new("RGB", (10, 8), colour) for colour in colours)
+    first.save("b.gif", save_all=True, append_images=others, duration=[50, 70, 90], loop=0)
+    return "b.gif"
+
+
+@pytest.mark.parametrize(("arguments", "name"), [((), "b_x2.webp"), (("--format", "png"), "b_x2.png")])
+def test_upscale_enlarges_all_frames_if_told_to(upscale, animation, arguments, name):
+    assert upscale(animation, "--frames", "all", *arguments) == (0, f"{name}\n".encode(), "")
+    with Image.open(name) as picture:
+        assert (picture.size, picture.n_frames, picture.info["loop"]) == ((20, 16), 3, 0)
+        seen = []
+        for index in range(3):
+            picture.seek(index)
+            picture.load()
+            brightest = int(np.argmax(picture.convert("RGB").getpixel((5, 5))))  # a random network shifts all alike
+            seen.append((brightest, round(picture.info["duration"])))
+    assert seen == [(0, 50), (1, 70), (2, 90)]
+
+
+def test_upscale_warns_that_one_frame_is_used(upscale, animation):
+    code, out, err = upscale(animation)
+    assert (code, out) == (0, b"b_x2.png\n")
+    assert "only the first picture" in err
+
+
+def test_upscale_refuses_animations_for_other_formats(upscale, animation):
+    code, _, err = upscale(animation, "--frames", "all", "-o", "b.jpg")
+    assert code == 4
+    assert "JPEG holds no animation" in err

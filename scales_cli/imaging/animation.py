@@ -1,0 +1,78 @@
+"""Animations: their frames as a viewer shows them, and how enlarged ones are written, as WebP or animated PNG.
+
+Pillow puts frames together when it reads (disposal, blending) and finds what changes when it writes, for which it holds
+all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.decoding import as_stored, decoding_errors, open_image
+from scales_cli.imaging.formats import WEBP, ImageFormat
+from scales_cli.imaging.metadata import read_orientation
+from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.writers.webp import QUALITY, is_lossless
+
+MAX_FRAMES = 10_000
+_FRAMES_HELD = 16  # beside the frames: canvases, the packed file, and what coding one of them takes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """RGBA [H, W, 4], uint8, upright, shown for `duration` milliseconds; the whole runs `loop` times (0: for ever)."""
+
+    pixels: Pixels
+    duration: float
+    loop: int
+
+
+def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
+    """Every frame as a whole picture. Defects are `InputError`s, of a later frame when its turn comes."""
+    with decoding_errors():
+        image = open_image(stream, max_pixels)
+        count, orientation = getattr(image, "n_frames", 1), read_orientation(image)
+        loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
+    if count > MAX_FRAMES:
+        raise InputError(f"the animation has {count} frames, more than {MAX_FRAMES}", "cut it first")
+    first = 1 if image.info.get("default_image") else 0  # which an animated PNG shows where it cannot be animated
+    for index in range(first, count):
+        with decoding_errors():
+            image.seek(index)
+            stored = np.asarray(image.convert("RGBA"))
+            duration = float(image.info.get("duration", 0))
+        pixels = np.empty((*stored.shape[1::-1], 4) if orientation >= 5 else stored.shape, np.uint8)
+        as_stored(pixels, orientation)[:] = stored
+        yield Frame(pixels, duration, loop)
+
+
+def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFormat, stream: BinaryIO) -> None:
+    """Writes frames of the layout's size."""
+    images, durations, loop = [], [], 0
+    for frame in frames:
+        image = Image.fromarray(frame.pixels)
+        if layout.background is not None:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, layout.background), image)
+        images.append(image)
+        durations.append(round(frame.duration))
+        loop = frame.loop
+    options: dict[str, Any] = {"loop": loop, "duration": durations}
+    if image_format is WEBP:
+        options |= {"quality": layout.quality or QUALITY, "exact": True}
+        if is_lossless(layout):
+            options |= {"lossless": True, "quality": 50}  # here: the effort
+    for name in ("icc_profile", "exif"):
+        if (value := getattr(layout, name)) is not None:
+            options[name] = value
+    images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)
+
+
+def animation_bytes(layout: Layout, frames: int) -> int:
+    """What `write_frames` holds for frames of a layout's size."""
+    return (frames + _FRAMES_HELD) * 4 * layout.width * layout.height

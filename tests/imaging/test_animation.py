@@ -1,0 +1,95 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.animation import Frame, write_frames
+from scales_cli.imaging.decoding import read_header
+from scales_cli.imaging.files import read_frames
+from scales_cli.imaging.formats import GIF, PNG, WEBP
+from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.picture import Layout
+
+DURATIONS = [40, 100, 250, 60]
+
+
+@pytest.fixture
+def moving():
+    """RGBA frames of a square that wanders over a transparent ground."""
+    frames = []
+    for index in range(len(DURATIONS)):
+        pixels = np.zeros((12, 16, 4), np.uint8)
+        pixels[4:9, 3 * index : 3 * index + 5] = (200, 40 * index, 0, 255)
+        frames.append(pixels)
+    return frames
+
+
+def animated(frames, image_format, **options):
+    stream = io.BytesIO()
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(stream, image_format, save_all=True, append_images=others, duration=DURATIONS, **options)
+    return stream.getvalue()
+
+
+SAVED = {"GIF": {"disposal": 2, "loop": 3}, "WEBP": {"lossless": True, "exact": True}, "PNG": {"loop": 2}}
+
+
+@pytest.mark.parametrize("image_format", SAVED)
+def test_read_frames_gives_whole_pictures_with_their_timing(moving, image_format):
+    data = animated(moving, image_format, **SAVED[image_format])
+    frames = list(read_frames(data))
+    assert [round(frame.duration) for frame in frames] == DURATIONS
+    assert {frame.loop for frame in frames} == {SAVED[image_format].get("loop", 0)}
+    for frame, expected in zip(frames, moving, strict=True):
+        seen = expected[..., 3] > 0
+        assert np.array_equal(frame.pixels[..., 3], expected[..., 3])
+        assert np.abs(frame.pixels[seen].astype(int) - expected[seen]).max() <= (0 if image_format != "GIF" else 8)
+    assert read_header(io.BytesIO(data)).frames == len(DURATIONS)
+
+
+def test_a_gif_without_a_loop_runs_once(moving):
+    assert next(read_frames(animated(moving, "GIF"))).loop == 1
+
+
+def test_the_picture_that_stands_in_is_no_frame(moving):
+    data = animated([np.full_like(moving[0], 9), *moving], "PNG", default_image=True)
+    assert read_header(io.BytesIO(data)).frames == len(moving)
+    assert np.array_equal(next(read_frames(data)).pixels, moving[0])
+
+
+@pytest.mark.parametrize("image_format", [WEBP, PNG], ids=lambda item: item.name)
+def test_write_frames_can_be_read_again(moving, image_format):
+    frames = [Frame(pixels, duration, 2) for pixels, duration in zip(moving, DURATIONS, strict=True)]
+    stream = io.BytesIO()
+    layout = Layout(16, 12, 4, np.dtype(np.uint8), format=GIF)
+    write_frames(iter(frames), layout, image_format, stream)
+    again = list(read_frames(stream.getvalue()))
+    for frame, written in zip(frames, again, strict=True):
+        assert (written.duration, written.loop) == (frame.duration, 2)
+        assert np.array_equal(written.pixels[..., 3], frame.pixels[..., 3])
+        seen = frame.pixels[..., 3] > 0
+        assert np.array_equal(written.pixels[seen], frame.pixels[seen])
+
+
+def test_write_frames_puts_them_on_a_background(moving):
+    layout = OutputOptions(background=(0, 0, 255)).applied(Layout(16, 12, 4, np.dtype(np.uint8)))
+    stream = io.BytesIO()
+    write_frames([Frame(pixels, 50, 0) for pixels in moving], layout, PNG, stream)
+    assert all((frame.pixels[0, 0] == (0, 0, 255, 255)).all() for frame in read_frames(stream.getvalue()))
+
+
+@pytest.mark.parametrize("image_format", SAVED)
+def test_broken_frames_are_input_errors(moving, image_format):
+    rng = np.random.default_rng(5)
+    data = animated(moving, image_format, **SAVED[image_format])
+    for _ in range(60):
+        damaged = bytearray(data)
+        for position in rng.integers(20, len(data), 4):
+            damaged[position] ^= 1 << rng.integers(8)
+        try:
+            frames = list(read_frames(bytes(damaged[: rng.integers(len(data) // 2, len(data) + 1)]), max_pixels=2**16))
+        except InputError:
+            continue
+        assert all(frame.pixels.shape[2] == 4 for frame in frames)
