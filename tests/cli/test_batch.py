@@ -221,3 +221,43 @@ def test_batch_takes_the_options_of_upscale(batch):
     first = Path("out/a_x2.jpg").stat().st_size
     assert batch("--include", "a.png", "--format", "jpg", "--quality", "90")[1].count(b".jpg\n") == 2
     assert Path("out/a_x2.jpg").stat().st_size > first
+
+
+HOSTILE = [
+    "-.png", "--help.png", "-s 4.png", "a b.png", " a.png", "a .png", "a..png", "a.png.png", "~.png", "$HOME.png",
+    "`id`.png", ";ls.png", "|cat.png", "&.png", "#.png", "*.png", "[a].png", "[bold red]x.png", "{stem}.png",
+    "%s %d%%.png", "'\".png", "\\.png", "\n.png", "\t\r.png", "\x1b[2J\x1b[31m.png", "\u202egnp.png", "\u2028.png",
+    "e\u0301.png", "\xe9.png", "\U0001f4f7.png", "\udcff\udcfe.png", "con.png", "x" * 251 + ".png",
+]  # fmt: skip
+
+
+def test_batch_takes_hostile_names(batch, folder):
+    Path("names").mkdir()
+    for name in HOSTILE:
+        shutil.copy("a.png", os.fsencode(f"names/{name}"))
+    Path("names/broken\n\x1b[31m.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    code, out, err = batch("--json", inputs=["names"])
+    assert code == 1
+    assert len(tree()) == len(HOSTILE)
+    results = [json.loads(line) for line in out.splitlines()]
+    assert len(results) == len(HOSTILE) + 1
+    written = {Path(line["output"]).name for line in results if "output" in line}
+    assert written == {path.name for path in Path("out").glob("*.png")}
+    short = [name for name in HOSTILE if len(name) < 200]
+    assert written >= {f"{name.removesuffix('.png')}_x2.png" for name in short}
+    assert "\x1b" not in err
+    assert "names/broken\\n\\x1b[31m.png" in err
+    assert len(err.splitlines()) == 3
+    assert batch(inputs=["names"])[1] == b""  # all is known
+
+
+@pytest.mark.slow
+def test_batch_of_ten_thousand_names_the_bad_ones(batch, folder):
+    Path("many").mkdir()
+    good = Path("a.png").read_bytes()
+    for index in range(10_000):
+        Path(f"many/{index:05}.png").write_bytes(good[:60] if index % 100 == 7 else good)
+    code, out, err = batch(inputs=["many"])
+    assert (code, len(out.splitlines())) == (1, 9900)
+    bad = [f"many/{index:05}.png" for index in range(7, 10_000, 100)]
+    assert [line.split(": ")[2] for line in err.splitlines() if "damaged" in line] == bad
