@@ -34,6 +34,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("isa", _native.available_isas())
 
 
+@pytest.fixture(autouse=True)
+def own_models(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty cache and no settings: neither what the user has is seen, nor is anything added to it."""
+    folder = tmp_path_factory.mktemp("own") / "cache"
+    monkeypatch.setenv("SCALES_CACHE", str(folder))
+    monkeypatch.setenv("SCALES_CONFIG", str(folder.parent / "config.toml"))
+    monkeypatch.setenv("SCALES_OFFLINE", "")
+    for name in ("SCALES_MIRROR", "SCALES_MODEL", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return folder / "models"
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20231270)

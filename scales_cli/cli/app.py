@@ -17,8 +17,10 @@ from scales_cli.cli.ablate import ablate
 from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
 from scales_cli.cli.console import say, say_error
+from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
 from scales_cli.cli.export import export
+from scales_cli.cli.models import app as models
 from scales_cli.cli.train import train
 from scales_cli.cli.upscale import upscale
 from scales_cli.errors import MemoryLimitError, OutputError, ScalesError, UsageError
@@ -35,6 +37,8 @@ app.command("train")(train)
 app.command("ablate")(ablate)
 app.command("export")(export)
 app.command("bench")(bench)
+app.command("doctor")(doctor)
+app.add_typer(models, name="models")
 
 
 class Terminated(BaseException):

@@ -21,6 +21,7 @@ from scales_cli.cli.options import (
     MaxSizeOpt,
     MetadataOpt,
     ModelOpt,
+    OfflineOpt,
     QualityOpt,
     QuietOpt,
     ThreadsOpt,
@@ -69,7 +70,7 @@ def batch(
     width: WidthOpt = None,
     height: HeightOpt = None,
     max_size: MaxSizeOpt = None,
-    model: ModelOpt = "tiny",
+    model: ModelOpt = None,
     jobs: JobsOpt = None,
     threads: ThreadsOpt = None,
     max_memory: MaxMemoryOpt = None,
@@ -94,12 +95,14 @@ def batch(
     shard: ShardOpt = None,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
+    offline: OfflineOpt = False,
 ) -> None:
     """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
 
     The paths of new results are printed, one a line. Failures are named at the end; the exit code is 1 then.
     """
     from scales_cli.cli.batch_report import BatchReport
+    from scales_cli.cli.models import prepare_model
     from scales_cli.errors import InputError, ScalesError
     from scales_cli.pipeline.batch import plan_batch, run_batch
     from scales_cli.pipeline.batch_worker import BatchOptions, open_pool
@@ -109,7 +112,9 @@ def batch(
 
     part = parse_shard(shard) if shard else None
     written = output_options(image_format, quality, lossless, background, metadata, frames)
-    options = BatchOptions(sizing_options(scale, width, height, max_size), model, max_pixels, tile, written)
+    sizing = sizing_options(scale, width, height, max_size)
+    prepare_model(model, sizing.network_scales[0], quiet=quiet)
+    options = BatchOptions(sizing, model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)
     items = selection.shard(*part) if part else selection.items

@@ -35,7 +35,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scales_cli.cli.options import JsonOpt, QuietOpt, ScaleOpt
+from scales_cli.cli.options import JsonOpt, OfflineOpt, QuietOpt, ScaleOpt
 
 MAX_SIDE = 2**15
 AGAINST = (
@@ -64,7 +64,7 @@ def parse_threads(text: str) -> tuple[int, ...]:
 def bench(
     model: Annotated[
         list[str] | None,
-        typer.Option("-m", "--model", metavar="NAME|FILE", help="A model; may be repeated.", show_default="tiny"),
+        typer.Option("-m", "--model", metavar="NAME|FILE", help="A model; may be repeated.", show_default="as upscale"),
     ] = None,
     scale: ScaleOpt = 4,
     size: Annotated[
@@ -88,11 +88,13 @@ def bench(
     ] = False,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
+    offline: OfflineOpt = False,
 ) -> None:
     """Time models against other runtimes and networks, each in a process of its own, in turn."""
     from scales_cli.cli.console import print_json, progress_bar, say
     from scales_cli.evaluation.bench import Settings, run_bench
     from scales_cli.evaluation.contenders.registry import CONTENDERS, quick_names
+    from scales_cli.weights.settings import default_model
 
     if plot is not None:
         from scales_cli.evaluation.plot import check_plot
@@ -100,7 +102,7 @@ def bench(
         check_plot(plot)
     names = quick_names() if quick else tuple(CONTENDERS)
     settings = Settings(
-        models=tuple(dict.fromkeys(model or ["tiny"])),
+        models=tuple(dict.fromkeys(model or [default_model()])),
         scale=scale,
         sizes=size or ((240, 136) if quick else (480, 270),),
         threads=threads,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.options import JsonOpt, ModelOpt, QuietOpt, ScaleOpt, ThreadsOpt
+from scales_cli.cli.options import JsonOpt, ModelOpt, OfflineOpt, QuietOpt, ScaleOpt, ThreadsOpt
 from scales_cli.cli.train import check_torch
 
 if TYPE_CHECKING:
@@ -22,17 +22,18 @@ FoldersArg = Annotated[
 def evaluate(
     folders: FoldersArg,
     scale: ScaleOpt = 4,
-    model: ModelOpt = "tiny",
+    model: ModelOpt = None,
     threads: ThreadsOpt = None,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
+    offline: OfflineOpt = False,
 ) -> None:
     """Score a model on benchmark sets: PSNR and SSIM on luma, bicubic interpolation beside it."""
     from scales_cli.cli.console import print_json, progress_bar
     from scales_cli.evaluation.benchmarks import find_benchmark
     from scales_cli.evaluation.runner import evaluate as run
 
-    upscaler = open_model(model, scale, threads)
+    upscaler = open_model(model, scale, threads, quiet=quiet)
     benchmarks = [find_benchmark(folder, scale) for folder in folders]
     with progress_bar("evaluating", quiet=quiet) as progress:
         report = run(upscaler, benchmarks, progress=progress)
@@ -43,11 +44,13 @@ def evaluate(
             print_table(benchmark, upscaler.name, scale)
 
 
-def open_model(model: str, scale: int, threads: int | None) -> Upscaler:
+def open_model(model: str | None, scale: int, threads: int | None, *, quiet: bool) -> Upscaler:
     """A packed model in the native engine, or a training run's folder, of any convolution, in torch."""
-    if not Path(model).is_dir():
+    if model is None or not Path(model).is_dir():
+        from scales_cli.cli.models import prepare_model
         from scales_cli.pipeline.upscaler import load_upscaler
 
+        prepare_model(model, scale, quiet=quiet)
         return load_upscaler(scale, model, threads)
     check_torch()
     from scales_cli.training.run import load_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,12 +97,13 @@ MaxSizeOpt = Annotated[
     int | None, typer.Option("--max-size", min=1, metavar="N", help="The same for the longer of both sides.")
 ]
 ModelOpt = Annotated[
-    str,
+    str | None,
     typer.Option(
         "-m",
         "--model",
         metavar="NAME|FILE",
         envvar="SCALES_MODEL",
+        show_default="that of `scales models default`",
         help="A model's name (tiny, scales-tiny-x4) or a packed .safetensors file.",
     ),
 ]
@@ -141,6 +143,18 @@ TileOpt = Annotated[
         show_default="automatic",
         help="Side of the tiles of large pictures, in input pixels; never changes the result.",
     ),
+]
+
+
+def go_offline(offline: bool) -> bool:
+    """Through the environment, so that worker processes are told, too."""
+    if offline:
+        os.environ["SCALES_OFFLINE"] = "1"
+    return offline
+
+
+OfflineOpt = Annotated[
+    bool, typer.Option("--offline", callback=go_offline, help="Download nothing; also by SCALES_OFFLINE=1.")
 ]
 QuietOpt = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors (and --json).")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]

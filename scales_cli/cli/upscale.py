@@ -20,6 +20,7 @@ from scales_cli.cli.options import (
     MaxSizeOpt,
     MetadataOpt,
     ModelOpt,
+    OfflineOpt,
     QualityOpt,
     QuietOpt,
     ThreadsOpt,
@@ -52,7 +53,7 @@ def upscale(
     width: WidthOpt = None,
     height: HeightOpt = None,
     max_size: MaxSizeOpt = None,
-    model: ModelOpt = "tiny",
+    model: ModelOpt = None,
     output: OutputOpt = None,
     threads: ThreadsOpt = None,
     max_memory: MaxMemoryOpt = None,
@@ -67,12 +68,14 @@ def upscale(
     overwrite: OverwriteOpt = False,
     quiet: QuietOpt = False,
     as_json: JsonOpt = False,
+    offline: OfflineOpt = False,
 ) -> None:
     """Enlarge pictures.
 
     The paths of the results are printed, one a line.
     """
     from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
+    from scales_cli.cli.models import prepare_model
     from scales_cli.errors import ScalesError
     from scales_cli.pipeline.jobs import run_jobs
     from scales_cli.pipeline.memory import fit_memory
@@ -81,6 +84,7 @@ def upscale(
 
     options = output_options(image_format, quality, lossless, background, metadata, frames)
     sizing = sizing_options(scale, width, height, max_size)
+    prepare_model(model, sizing.network_scales[0], quiet=quiet)
     upscaler = load_upscaler(sizing.network_scales[0], model, threads)
     plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)
     plan = fit_memory(plan, upscaler, max_memory, tile)

@@ -15,7 +15,7 @@ from typing import Any
 
 from scales_cli.config import SIZES, NetworkSpec
 from scales_cli.engine.base import load_engine
-from scales_cli.errors import ScalesError, WeightsError
+from scales_cli.errors import ScalesError
 from scales_cli.evaluation.benchmarks import find_benchmark
 from scales_cli.evaluation.contenders.base import Task
 from scales_cli.evaluation.contenders.native import lanczos
@@ -29,7 +29,7 @@ from scales_cli.evaluation.runner import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.pipeline.worker import Worker, WorkerError
 from scales_cli.weights.packed import PackedWeights
-from scales_cli.weights.store import find_model
+from scales_cli.weights.store import Store, find_model
 
 LAYER_MACS = 9 * 64 * 64  # binary multiply-accumulates of a layer for each LR pixel
 
@@ -198,13 +198,10 @@ def _report_part(progress: Callable[[float], None], done: int, total: int, fract
 
 def open_model(name: str, scale: int) -> Model:
     """A model by name or path; a size that has none for this scale gets seeded random weights."""
-    try:
-        found = find_model(name, scale)
-    except WeightsError:
-        if name not in SIZES:
-            raise
+    if name in SIZES and not Store().published(name, scale):
         spec = NetworkSpec(scale=scale, n_blocks=SIZES[name])
         return Model(f"scales-{name}-x{scale}", random_weights(spec), trained=False)
+    found = find_model(name, scale)
     return Model(found.name, found.weights, trained=True)
 
 

@@ -1,11 +1,12 @@
 """The packed 1-bit weights file.
 
-A packed file is a safetensors file (little endian, no code inside). Its metadata holds three strings:
+A packed file is a safetensors file (little endian, no code inside). Its metadata holds five strings:
 
     format   "scales-packed"
     version  "1"
     spec     JSON of `NetworkSpec`
     card     JSON object, the model card written by the exporter (data, steps, seconds, device, PSNR)
+    sha256   hexadecimal hash of spec, a zero byte, card, a zero byte and the tensors' data in the order below
 
 and its tensors, with L binary convolutions of F channels, W = F / 64 words a pixel, C colours and scale s, are
 
@@ -39,6 +40,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,10 +125,19 @@ class PackedWeights:
 
     def digest(self) -> str:
         """SHA-256 over all that decides a result: the spec and the tensors, not the card."""
-        digest = hashlib.sha256(json.dumps(self.spec.to_dict(), sort_keys=True).encode())
+        return self._checksum(json.dumps(self.spec.to_dict(), sort_keys=True), "")
+
+    def _checksum(self, spec: str, card: str) -> str:
+        checksum = hashlib.sha256(f"{spec}\0{card}\0".encode())
         for field in _TENSORS:
-            digest.update(np.ascontiguousarray(getattr(self, field)).tobytes())
-        return digest.hexdigest()
+            checksum.update(np.ascontiguousarray(getattr(self, field)).tobytes())
+        return checksum.hexdigest()
+
+    def psnr(self) -> dict[str, float]:
+        """What the card says of benchmarks, in dB; a card may say anything."""
+        scores = self.card.get("psnr")
+        found = {str(name): _psnr(score) for name, score in scores.items()} if isinstance(scores, dict) else {}
+        return {name: psnr for name, psnr in found.items() if psnr is not None}
 
     def save(self, path: Path) -> None:
         metadata = {
@@ -135,6 +146,7 @@ class PackedWeights:
             "spec": json.dumps(self.spec.to_dict()),
             "card": json.dumps(dict(self.card)),
         }
+        metadata["sha256"] = self._checksum(metadata["spec"], metadata["card"])
         tensors = {name: np.ascontiguousarray(getattr(self, field)) for field, name in _TENSORS.items()}
         # Serialised first, because safetensors' own file writing leaves files that only their owner can read.
         with replacing(path, overwrite=True) as stream:
@@ -169,11 +181,19 @@ class PackedWeights:
             card = json.loads(text) if len(text) <= MAX_CARD_BYTES else None
             if not isinstance(card, dict):
                 raise WeightsError(f"{path}: the model card is too long or not an object", hint)
-            return cls(spec=spec, card=card, **arrays)
+            weights = cls(spec=spec, card=card, **arrays)
+            if metadata.get("sha256") != weights._checksum(metadata["spec"], text):
+                raise WeightsError(f"{path}: damaged: its content is not what its checksum says", hint)
+            return weights
         except FileNotFoundError as error:
             raise WeightsError(f"{path}: no such weights file", "check the path given to -m") from error
         except (OSError, ValueError, TypeError, RecursionError, UsageError, safetensors.SafetensorError) as error:
             raise WeightsError(f"{path}: unreadable weights file ({error})", hint) from error
+
+
+def _psnr(score: Any) -> float | None:
+    psnr = score.get("psnr") if isinstance(score, dict) else None
+    return float(psnr) if isinstance(psnr, int | float) and math.isfinite(psnr) else None
 
 
 _TENSORS = {

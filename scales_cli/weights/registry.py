@@ -1,31 +1,45 @@
-"""The models this program knows by name: `registry.toml` pins each file's size and hash."""
+"""The models this program knows by name: `registry.toml` pins what each of their files is and holds.
+
+`base_url` is the folder of the web that `scales models publish` was uploaded to; the empty one stands for none.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
+from scales_cli.weights.packed import PackedWeights
 
-_NAME = re.compile(r"scales-(?P<size>[a-z0-9]+)-x(?P<scale>\d)")
+SUFFIX = ".safetensors"
+_NAME = re.compile(r"scales-(?P<size>[a-z0-9]+(?:-[a-z0-9]+)*)-x(?P<scale>\d)")
 
 
 @dataclass(frozen=True)
 class WeightEntry:
-    """A named model; `sha256` is the lower-case hexadecimal hash of its packed file."""
+    """A published model; `sha256` is the lower-case hexadecimal hash of its packed file, `psnr` its card's, in dB."""
 
     name: str
     file: str
     size: int
     sha256: str
+    spec: NetworkSpec
+    licence: str
+    data_licence: str
+    psnr: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def scale(self) -> int:
-        return int(_matched(self.name)["scale"])
+        return self.spec.scale
 
     @property
     def family(self) -> str:
@@ -33,45 +47,68 @@ class WeightEntry:
         return _matched(self.name)["size"]
 
     def to_toml(self) -> str:
-        return f'[[model]]\nname = "{self.name}"\nfile = "{self.file}"\nsize = {self.size}\nsha256 = "{self.sha256}"\n'
+        values = dataclasses.asdict(self) | {"spec": self.spec.to_dict(), "psnr": dict(self.psnr)}
+        return "[[model]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
 
-    def check(self, data: bytes) -> None:
-        """Raises `WeightsError` where `data` is not this model's file."""
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> WeightEntry:
+        return cls(**{**values, "spec": NetworkSpec.from_dict(values["spec"])})
+
+    def check(self, path: Path) -> None:
+        """Raises `WeightsError` where this is not the model's file."""
+        data = path.read_bytes()
         if len(data) != self.size or hashlib.sha256(data).hexdigest() != self.sha256:
-            raise WeightsError(f"{self.file} is damaged: its hash is not the pinned one", "install scales-cli again")
+            raise WeightsError(f"{path} is damaged: its hash is not the pinned one", "install scales-cli again")
 
 
-def entry_for(path: Path) -> WeightEntry:
-    """The entry that pins a packed file as it is, named after its file: `scales-tiny-x4.safetensors`."""
-    _matched(path.stem)
-    data = path.read_bytes()
-    return WeightEntry(path.stem, path.name, len(data), hashlib.sha256(data).hexdigest())
+@dataclass(frozen=True)
+class Registry:
+    base_url: str
+    entries: tuple[WeightEntry, ...]
+
+    def to_toml(self) -> str:
+        head = f"# Written by `scales models publish`.\n\nbase_url = {_toml(self.base_url)}\n"
+        return "\n".join([head, *(entry.to_toml() for entry in self.entries)])
+
+    def with_entries(self, entries: Iterable[WeightEntry]) -> Registry:
+        """With these in the place of those of their names, or after all."""
+        named = {entry.name: entry for entry in (*self.entries, *entries)}
+        return Registry(self.base_url, tuple(named[name] for name in sorted(named)))
 
 
-def registered() -> tuple[WeightEntry, ...]:
+def load_registry() -> Registry:
     """All known models in the order of `registry.toml`."""
-    text = resources.files("scales_cli.weights").joinpath("registry.toml").read_text("utf-8")
-    return tuple(WeightEntry(**entry) for entry in tomllib.loads(text).get("model", []))
+    values = tomllib.loads(resources.files("scales_cli.weights").joinpath("registry.toml").read_text("utf-8"))
+    return Registry(values["base_url"], tuple(WeightEntry.from_dict(entry) for entry in values.get("model", [])))
 
 
-def find_entry(name: str, scale: int) -> WeightEntry:
-    """The entry of a full name (`scales-tiny-x4`) or of a size at `scale` (`tiny`)."""
-    entries = registered()
-    for entry in entries:
-        if name == entry.name or (name == entry.family and entry.scale == scale):
-            return entry
-    import difflib
+def entry_for(path: Path, data_licence: str) -> WeightEntry:
+    """The entry that pins a packed file as it is, named after its file: `scales-tiny-x4.safetensors`.
 
-    if scales := [str(entry.scale) for entry in entries if entry.family == name]:
-        raise WeightsError(f"model {name!r} does not enlarge by {scale}", f"it does by {', '.join(scales)}")
-    names = [entry.name for entry in entries] + sorted({entry.family for entry in entries})
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    known = f"known are {', '.join(names)}" if names else "give the path of a .safetensors file"
-    raise WeightsError(f"no model {name!r} for x{scale}", f"did you mean {nearest[0]}?" if nearest else known)
+    Raises `WeightsError` where the name, which says a scale, or the file is none of a model.
+    """
+    matched, weights = _matched(path.stem), PackedWeights.load(path)
+    if int(matched["scale"]) != weights.spec.scale:
+        raise WeightsError(f"{path}: this model enlarges by {weights.spec.scale}", "name its file after its scale")
+    data = path.read_bytes()
+    licence = str(weights.card.get("licence", "unknown"))
+    sha256 = hashlib.sha256(data).hexdigest()
+    return WeightEntry(path.stem, path.name, len(data), sha256, weights.spec, licence, data_licence, weights.psnr())
 
 
 def _matched(name: str) -> re.Match[str]:
     matched = _NAME.fullmatch(name)
     if matched is None:
-        raise WeightsError(f"{name!r} is not a model's name", "names look like scales-tiny-x4")
+        raise WeightsError(f"{name!r} is not a published model's name", "names look like scales-tiny-x4")
     return matched
+
+
+def _toml(value: Any) -> str:
+    """A value on one line; strings and numbers are written as in JSON."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}" if value else "{}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)

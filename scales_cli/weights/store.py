@@ -1,18 +1,34 @@
-"""Where models are found: inside the package, or at a path the user gives."""
+"""Where models are found: at a path, inside the package, in the cache, or on the web.
+
+A model's name is `scales-tiny-x4`; `tiny` stands for the one of a scale. Those that `registry.toml` lists are pinned by
+their hashes. They come with the package, or are downloaded once. Others are known by what they were imported as.
+"""
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
-from scales_cli.errors import WeightsError
+from scales_cli.errors import UsageError, WeightsError
+from scales_cli.weights import registry
+from scales_cli.weights.address import HubAddress, WebAddress
+from scales_cli.weights.cache import NAME, Cache, CachedModel
 from scales_cli.weights.packed import PackedWeights
-from scales_cli.weights.registry import find_entry
+from scales_cli.weights.registry import SUFFIX, WeightEntry
+from scales_cli.weights.settings import default_model
+from scales_cli.weights.transfer import fetch
 
-DEFAULT_MODEL = "tiny"
-SUFFIX = ".safetensors"
+OFFLINE = "SCALES_OFFLINE"
+MIRROR = "SCALES_MIRROR"
+
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -23,13 +39,25 @@ class Model:
     weights: PackedWeights
 
 
-def find_model(name: str | os.PathLike[str] | None, scale: int) -> Model:
-    """The model of a name (`tiny`, `scales-tiny-x4`) or of a path (`my/model.safetensors`) for `scale`."""
-    name = os.fspath(name) if name is not None else DEFAULT_MODEL
-    if name.endswith(SUFFIX) or os.sep in name:
+def is_offline() -> bool:
+    return os.environ.get(OFFLINE, "").lower() not in ("", "0", "no", "off", "false")
+
+
+def is_path(name: str) -> bool:
+    """Whether `-m` was given a file, not a name."""
+    return name.endswith(SUFFIX) or os.sep in name or "/" in name
+
+
+def find_model(name: str | os.PathLike[str] | None, scale: int, *, progress: Progress | None = None) -> Model:
+    """The model of a name (`tiny`, `scales-tiny-x4`) or of a path (`my/model.safetensors`) for `scale`.
+
+    A published one that is not on this machine is downloaded. Raises `WeightsError` for any reason there is none.
+    """
+    name = default_model() if name is None else os.fspath(name)
+    if is_path(name):
         model = Model(Path(name).stem, PackedWeights.load(Path(name)))
     else:
-        model = _bundled(name, scale)
+        model = Store().open(name, scale, progress)
     if model.weights.spec.scale != scale:
         raise WeightsError(
             f"model {model.name} enlarges by {model.weights.spec.scale}, not by {scale}",
@@ -38,13 +66,171 @@ def find_model(name: str | os.PathLike[str] | None, scale: int) -> Model:
     return model
 
 
-def _bundled(name: str, scale: int) -> Model:
-    entry = find_entry(name, scale)
-    with resources.as_file(resources.files("scales_cli.weights").joinpath("models", entry.file)) as path:
+class Store:
+    """All models that have a name."""
+
+    def __init__(self, cache: Cache | None = None) -> None:
+        self.registry = registry.load_registry()
+        self._cache = cache
+
+    @property
+    def cache(self) -> Cache:
+        """Made when it is needed: what comes with the package works where there is no home folder."""
+        self._cache = self._cache or Cache()
+        return self._cache
+
+    def open(self, name: str, scale: int, progress: Progress | None = None) -> Model:
+        """A model by its name; a published one that is not on this machine is downloaded."""
+        found = self.find(name, scale)
+        if isinstance(found, CachedModel):
+            found.check()
+            return Model(name, PackedWeights.load(found.path))
+        return Model(found.name, PackedWeights.load(self.locate(found) or self.pull(found, progress=progress)))
+
+    def find(self, name: str, scale: int | None = None) -> WeightEntry | CachedModel:
+        """The published model of a name, or of a size and a scale; else what was imported as that, not checked."""
+        if found := self.published(name, scale):
+            return found[0]
+        if scales := ", ".join(str(entry.scale) for entry in self.published(name)):
+            raise WeightsError(f"model {name!r} does not enlarge by {scale}", f"it does by {scales}")
+        imported = self.imported()
+        for model in imported:
+            if model.name == name:
+                return model
+        entries = self.registry.entries
+        names = [entry.name for entry in entries] + sorted({entry.family for entry in entries})
+        names += [model.name for model in imported]
+        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        raise WeightsError(
+            f"no model {name!r}", f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(names)}"
+        )
+
+    def published(self, name: str, scale: int | None = None) -> list[WeightEntry]:
+        """The model of a full name, or those of a size, of one scale or all."""
+        return [
+            entry
+            for entry in self.registry.entries
+            if name == entry.name or (name == entry.family and scale in (None, entry.scale))
+        ]
+
+    def names(self, name: str) -> list[str]:
+        """The full name of a model, or those of a size. Raises `WeightsError` where nothing has the name."""
+        return [entry.name for entry in self.published(name)] or [self.find(name).name]
+
+    def imported(self) -> list[CachedModel]:
+        """Models of the cache that are none of the published."""
+        published = {entry.name for entry in self.registry.entries}
+        return [model for model in self.cache.models() if model.name not in published]
+
+    def locate(self, entry: WeightEntry) -> Path | None:
+        """A published model's file on this machine, checked; None where it has to be downloaded.
+
+        Raises `WeightsError` where the package's file is damaged, or the cache's and nothing may be downloaded.
+        """
+        path = bundled_path(entry)
+        if path.is_file():
+            entry.check(path)
+            return path
+        cached = self.cache.find(entry.name, entry.sha256)
+        if cached is None:
+            return None
         try:
-            entry.check(path.read_bytes())
-        except OSError as error:
+            cached.check()
+        except WeightsError:
+            if is_offline():
+                raise
+            return None
+        return cached.path
+
+    def pull(self, entry: WeightEntry, source: Path | None = None, progress: Progress | None = None) -> Path:
+        """Puts a published model into the cache, from a file, or the mirror, or where it was published."""
+        return self._fetch_first(entry, self._sources(entry) if source is None else [source], progress)
+
+    def obtain(self, entry: WeightEntry, progress: Progress | None = None) -> Path:
+        """A published model's file in the cache; that in the package where there is nowhere to download it from."""
+        try:
+            sources = self._sources(entry)
+        except WeightsError:
+            if path := self.locate(entry):
+                return path
+            raise
+        cached = self.cache.find(entry.name, entry.sha256)
+        if cached is not None:
+            with suppress(WeightsError):
+                cached.check()
+                return cached.path
+        return self._fetch_first(entry, sources, progress)
+
+    def pull_address(self, address: WebAddress | HubAddress, progress: Progress | None = None) -> Path:
+        """Puts a model that is in no registry into the cache, under its file's name."""
+        if is_offline():
+            raise WeightsError(f"{OFFLINE} forbids to fetch {address.name}", "`scales models import` adds a file")
+        if isinstance(address, WebAddress):
+            return self.add(address.name, address.sha256, address.url, progress)
+        with address.download() as (path, sha256):
+            return self.add(address.name, sha256, path)
+
+    def add(self, name: str, sha256: str, source: str | Path, progress: Progress | None = None) -> Path:
+        """Puts any packed model into the cache, in the place of what had its name. Published names are refused."""
+        if NAME.fullmatch(name) is None or is_path(name):
+            raise UsageError(f"{name!r} cannot be a model's name", "use letters, digits and hyphens")
+        for entry in self.registry.entries:
+            if name in (entry.name, entry.family) and sha256 != entry.sha256:
+                raise UsageError(f"{name} is the name of a published model", "import the file under another name")
+        path = fetch(self.cache, name, sha256, source, progress=progress)
+        self.cache.remove(name, but=sha256)
+        return path
+
+    def import_file(self, file: Path, name: str) -> Path:
+        """Copies a packed file into the cache, under a name of its own."""
+        PackedWeights.load(file)  # which says best what may be wrong with it
+        return self.add(name, hashlib.sha256(file.read_bytes()).hexdigest(), file)
+
+    def verify(self) -> Iterator[tuple[str, Path, WeightsError | None]]:
+        """Every model's file, in the package and in the cache, and what is wrong with it."""
+        for entry in self.registry.entries:
+            if (path := bundled_path(entry)).is_file():
+                yield entry.name, path, _defect(path, partial(entry.check, path))
+        for model in self.cache.models():
+            yield model.name, model.path, _defect(model.path, model.check)
+
+    def prune(self) -> list[Path]:
+        """Removes what is of no use: left-overs, damaged files, other versions of published models."""
+        pins = {entry.name: entry.sha256 for entry in self.registry.entries}
+        return self.cache.prune(lambda model: pins.get(model.name, model.sha256) != model.sha256)
+
+    def _fetch_first(self, entry: WeightEntry, sources: Sequence[str | Path], progress: Progress | None) -> Path:
+        """From the first source that has it; raises the error of the last."""
+        for source in sources[:-1]:
+            with suppress(WeightsError):
+                return fetch(self.cache, entry.name, entry.sha256, source, size=entry.size, progress=progress)
+        return fetch(self.cache, entry.name, entry.sha256, sources[-1], size=entry.size, progress=progress)
+
+    def _sources(self, entry: WeightEntry) -> list[str]:
+        """Where a model can be had from, the mirror first. Raises `WeightsError` where that is nowhere."""
+        places = [place for place in (os.environ.get(MIRROR, ""), self.registry.base_url) if place]
+        by_hand = f"`scales models pull {entry.name} --from FILE` takes it from a file"
+        if not places:
             raise WeightsError(
-                f"model {entry.name} is missing from the installation", "install scales-cli again"
-            ) from error
-        return Model(entry.name, PackedWeights.load(path))
+                f"model {entry.name} is not on this machine, and there is no address to download it from",
+                f"set {MIRROR} to a folder or address that has {entry.file}, or {by_hand}",
+            )
+        if is_offline():
+            places = [place for place in places if "://" not in place]
+        if not places:
+            raise WeightsError(f"model {entry.name} is not on this machine, and {OFFLINE} forbids to fetch it", by_hand)
+        return [f"{place.rstrip('/')}/{entry.file}" for place in places]
+
+
+def bundled_path(entry: WeightEntry) -> Path:
+    """Where a model's file is in the package, if it comes with it."""
+    return Path(str(resources.files("scales_cli.weights"))) / "models" / entry.file
+
+
+def _defect(path: Path, check: Callable[[], None]) -> WeightsError | None:
+    try:
+        check()
+        PackedWeights.load(path)
+    except WeightsError as error:
+        return error
+    return None

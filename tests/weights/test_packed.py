@@ -111,21 +111,3 @@ def test_load_refuses_what_is_no_file(tmp_path):
     for path in (pipe, tmp_path, tmp_path / "missing.safetensors"):
         with pytest.raises(WeightsError):
             PackedWeights.load(path)
-
-
-def test_load_survives_mutations(path, rng):
-    """Flipped bytes in header and data: refused, or a network of the right shapes with usable values."""
-    good = path.read_bytes()
-    refused = 0
-    for trial in range(200):
-        data = bytearray(good)
-        for _ in range(rng.integers(1, 4)):
-            data[rng.integers(0, 1500 if trial % 2 else len(data))] ^= 1 << int(rng.integers(8))
-        path.write_bytes(bytes(data[: rng.integers(0, len(data))] if trial % 10 == 0 else data))
-        try:
-            weights = PackedWeights.load(path)
-        except WeightsError:
-            refused += 1
-        else:
-            assert weights.bits.shape == (weights.spec.n_convs, weights.spec.n_feats, 3, 3, weights.spec.n_feats // 64)
-    assert refused > 50

@@ -1,62 +1,47 @@
+import tomllib
+
 import pytest
 
 from scales_cli.errors import WeightsError
-from scales_cli.weights import registry
-from scales_cli.weights.registry import WeightEntry, entry_for, find_entry, registered
-
-ENTRIES = tuple(
-    WeightEntry(f"scales-{size}-x{scale}", f"scales-{size}-x{scale}.safetensors", 1, "0")
-    for size in ("tiny", "base")
-    for scale in (2, 4)
-)
+from scales_cli.weights.registry import Registry, WeightEntry, entry_for, load_registry
+from scales_cli.weights.store import bundled_path
 
 
-@pytest.fixture
-def entries(monkeypatch):
-    monkeypatch.setattr(registry, "registered", lambda: ENTRIES)
-
-
-@pytest.mark.parametrize(
-    ("name", "scale", "expected"),
-    [("tiny", 2, "scales-tiny-x2"), ("base", 4, "scales-base-x4"), ("scales-tiny-x4", 2, "scales-tiny-x4")],
-)
-def test_find_entry_takes_sizes_and_full_names(entries, name, scale, expected):
-    assert find_entry(name, scale).name == expected
-
-
-@pytest.mark.parametrize(("name", "nearest"), [("tyny", "tiny"), ("scales-bse-x4", "scales-base-x4")])
-def test_find_entry_suggests_the_nearest_name(entries, name, nearest):
-    with pytest.raises(WeightsError) as caught:
-        find_entry(name, 4)
-    assert nearest in caught.value.hint
-
-
-def test_find_entry_of_nothing_alike_lists_all(entries):
-    with pytest.raises(WeightsError) as caught:
-        find_entry("zzz", 3)
-    assert "scales-base-x2" in caught.value.hint
-
-
-def test_entry_for_round_trips_through_toml(tmp_path, monkeypatch):
-    import tomllib
-
-    path = tmp_path / "scales-tiny-x3.safetensors"
-    path.write_bytes(b"weights")
-    entry = entry_for(path)
-    assert (entry.family, entry.scale, entry.size) == ("tiny", 3, 7)
-    assert WeightEntry(**tomllib.loads(entry.to_toml())["model"][0]) == entry
-    entry.check(b"weights")
+def test_entry_for_pins_a_file(weights_file):
+    path = weights_file(3)
+    entry = entry_for(path, "CC0")
+    assert (entry.family, entry.scale, entry.size, entry.data_licence) == ("random", 3, path.stat().st_size, "CC0")
+    entry.check(path)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(WeightsError, match="damaged"):
-        entry.check(b"weightz")
+        entry.check(path)
 
 
-def test_entry_for_wants_a_models_name(tmp_path):
+def test_registry_round_trips_through_toml(weights_file):
+    entries = [entry_for(weights_file(scale), 'with "quotes" and ünicode') for scale in (2, 4)]
+    registry = Registry("https://example.org/models", ()).with_entries(entries)
+    values = tomllib.loads(registry.to_toml())
+    assert values["base_url"] == registry.base_url
+    assert tuple(WeightEntry.from_dict(entry) for entry in values["model"]) == registry.entries
+
+
+def test_new_entries_take_the_place_of_those_of_their_names(weights_file):
+    old, new = (entry_for(weights_file(2), licence) for licence in ("old", "new"))
+    assert Registry("", (old,)).with_entries([new]).entries == (new,)
+
+
+def test_entry_for_wants_a_models_name_and_its_scale(weights_file):
+    path = weights_file(2)
     with pytest.raises(WeightsError, match="name"):
-        entry_for(tmp_path / "model.safetensors")
+        entry_for(path.rename(path.with_name("model.safetensors")), "")
+    path = weights_file(2)
+    with pytest.raises(WeightsError, match="enlarges by 2"):
+        entry_for(path.rename(path.with_name("scales-random-x4.safetensors")), "")
 
 
-def test_registered_models_are_in_the_package():
-    from importlib import resources
-
-    for entry in registered():
-        entry.check(resources.files("scales_cli.weights").joinpath("models", entry.file).read_bytes())
+def test_the_registry_pins_the_models_of_the_package():
+    entries = load_registry().entries
+    assert {entry.name for entry in entries} >= {"scales-tiny-x2", "scales-tiny-x3", "scales-tiny-x4", "scales-base-x4"}
+    for entry in entries:
+        assert entry == entry_for(bundled_path(entry), entry.data_licence)
+    assert sum(entry.size for entry in entries) < 1.5 * 2**20

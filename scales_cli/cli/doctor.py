@@ -1,0 +1,33 @@
+"""`scales doctor`.
+
+With `--json`, one object: "healthy", and "findings", each with name, status (ok, warning, broken), detail and values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import typer
+
+from scales_cli.cli.options import JsonOpt
+
+
+def doctor(as_json: JsonOpt = False) -> None:
+    """Check this installation: versions, kernels, limits, models, cache, codecs.
+
+    The exit code is 1 if something is broken.
+    """
+    from scales_cli.cli.console import print_json, printable
+    from scales_cli.errors import ScalesError
+    from scales_cli.evaluation.health import examine
+
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            typer.echo(printable(f"{finding.status:<8} {finding.name}: {finding.detail}"))
+    broken = [finding.name for finding in findings if finding.status == "broken"]
+    if as_json:
+        print_json({"healthy": not broken, "findings": [dataclasses.asdict(finding) for finding in findings]})
+    if broken:
+        raise ScalesError(f"broken: {', '.join(broken)}", "the lines above say what to do")

@@ -1,0 +1,48 @@
+"""What a user has set for good: the model that is taken where none is named."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from scales_cli.errors import UsageError
+from scales_cli.imaging.files import replacing
+
+VARIABLE = "SCALES_CONFIG"
+DEFAULT_MODEL = "tiny"
+
+
+def default_model() -> str:
+    """Raises `UsageError` where there are settings that cannot be read."""
+    try:
+        path = _path()
+        settings = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError, RuntimeError):
+        return DEFAULT_MODEL
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}", f"mend or remove it, or set {VARIABLE}") from error
+    model = settings.get("model", DEFAULT_MODEL)
+    if set(settings) - {"model"} or not isinstance(model, str):
+        raise UsageError(f"{path}: holds other things than a model's name", 'write a line such as model = "base"')
+    return model
+
+
+def set_default_model(name: str) -> None:
+    """Raises `UsageError` or `OutputError` where the settings cannot be written."""
+    try:
+        path = _path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"there is no folder for settings: {error}", f"set {VARIABLE} to a file") from error
+    with replacing(path, overwrite=True) as stream:
+        stream.write(f'model = "{name}"\n'.encode())
+
+
+def _path() -> Path:
+    """`SCALES_CONFIG`, or a file in the system's folder for settings. Raises `RuntimeError` where there is no home."""
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("scales", appauthor=False), "config.toml")

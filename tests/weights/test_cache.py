@@ -1,0 +1,71 @@
+"""Folders that cannot be used: a message that names the remedy."""
+
+import os
+import pwd
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from scales_cli.errors import WeightsError
+from scales_cli.weights.cache import Cache
+from scales_cli.weights.store import Store
+
+
+def refuse(function, *arguments):
+    with pytest.raises(WeightsError) as caught:
+        function(*arguments)
+    assert "SCALES_CACHE" in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_made(weights_file, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in ("/proc/scales", tmp_path / "file", tmp_path / "file" / "below", "/dev/null", tmp_path / ("x" * 300)):
+        monkeypatch.setenv("SCALES_CACHE", str(folder))
+        refuse(Store().import_file, weights_file(2), "mine")
+
+
+def test_a_folder_that_may_not_be_written(weights_file, monkeypatch, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("the superuser may write everywhere")
+    tmp_path.chmod(0o500)
+    monkeypatch.setenv("SCALES_CACHE", str(tmp_path))
+    refuse(Store().import_file, weights_file(2), "mine")
+
+
+def test_no_home(monkeypatch):
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("SCALES_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    refuse(Cache)
+
+
+def test_a_full_disk(weights_file, own_models):
+    code = """
+        import resource, sys
+        from scales_cli.errors import WeightsError
+        from scales_cli.weights.store import Store
+        from pathlib import Path
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            Store().import_file(Path(sys.argv[1]), "mine")
+        except WeightsError as error:
+            print(error.message, error.hint)
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", textwrap.dedent(code), weights_file(2)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
+    assert "SCALES_CACHE" in result.stdout
+    assert "File too large" in result.stdout
+    assert list(own_models.iterdir()) == []
+
+
+def test_a_relative_folder_is_of_the_place_where_the_program_runs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCALES_CACHE", "here")
+    assert Cache().folder == tmp_path / "here" / "models"
