@@ -1,11 +1,13 @@
-"""Fixtures shared by all tests: a seeded generator and small random networks."""
+"""Fixtures shared by all tests: a seeded generator, small random networks, and a server of models."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small tensors, torch's threads cost more than they bring
@@ -98,3 +100,59 @@ def benchmarks() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is missing")
     return folder
+
+
+class ModelServer(ThreadingHTTPServer):
+    """Serves a folder on the loopback; `answer`, where it is set, takes the place of that."""
+
+    daemon_threads = True
+    answer: Callable[[SimpleHTTPRequestHandler], None] | None = None
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+        self.folder = folder
+        self.requests: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that leave are part of the tests."""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(super().do_GET)
+
+    def do_HEAD(self) -> None:
+        self._answer(super().do_HEAD)
+
+    def _answer(self, serve_file: Callable[[], None]) -> None:
+        assert isinstance(self.server, ModelServer)
+        self.server.requests.append(self.path)
+        if self.server.answer is None:
+            serve_file()
+        else:
+            self.server.answer(self)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `scales models publish` writes, of the real models."""
+    from scales_cli.weights.publishing import publish
+    from scales_cli.weights.store import Store
+
+    folder = tmp_path_factory.mktemp("published")
+    publish(Store(), folder, (), "")
+    return folder
+
+
+@pytest.fixture
+def server(published: Path) -> Iterator[ModelServer]:
+    with ModelServer(published) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

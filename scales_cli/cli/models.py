@@ -272,4 +272,4 @@ def print_models(items: Sequence[CatalogueItem]) -> None:
     console.print(table)
     for licence in dict.fromkeys(item.data_licence for item in items):
         names = ", ".join(item.name for item in items if item.data_licence == licence)
-        console.print(Text(f"Trained on pictures under {licence}: {names}"), style="dim")
+        console.print(Text(f"Licence of the training data of {names}: {licence}"), style="dim")

@@ -75,8 +75,8 @@ class HubAddress:
                     raise WeightsError(f"{self.file}: too large for a packed model", "check the address")
                 path = hub.hf_hub_download(self.repository, self.file, revision=self.revision, local_dir=folder)
             except (OSError, ValueError, RuntimeError) as error:
-                reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-                raise WeightsError(f"hf:{self.repository}: {reason[0]}", "check the address, HF_TOKEN") from error
+                reason = " ".join(str(error).split()) or type(error).__name__
+                raise WeightsError(f"{self.file} of {self.repository}: {reason}", "check the address") from error
             yield Path(path), hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 

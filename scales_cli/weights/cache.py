@@ -109,7 +109,7 @@ class Cache:
     def _files(self) -> list[Path]:
         try:
             return [path for path in self.folder.iterdir() if path.is_file()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise WeightsError(

@@ -71,7 +71,8 @@ def mutate(tensors, spec, rng):
     elif kind == 4:
         tensors[name] = np.concatenate([tensor, tensor[: rng.integers(len(tensor) + 1)]])
     elif kind == 5:
-        tensors[name] = tensor.astype(rng.choice(["float16", "float64", "int64", "uint8"]))
+        with np.errstate(all="ignore"):
+            tensors[name] = tensor.astype(rng.choice(["float16", "float64", "int64", "uint8"]))
     elif kind == 6:
         tensors[name] = tensor.reshape(-1)
     else:
