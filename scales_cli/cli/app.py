@@ -117,6 +117,8 @@ def _run(arguments: Sequence[str]) -> int:
             raise
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "scales"
+        if not error.format_message():  # a group without a command, whose help was printed
+            return UsageError.exit_code
         raise UsageError(error.format_message().rstrip("."), f"see `{path} --help`") from error
     if code == 130:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt

@@ -88,7 +88,9 @@ def show(name: NameArg, scale: OptionalScaleOpt = None, as_json: JsonOpt = False
 def pull(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="NAME|URL#sha256=...|hf:OWNER/REPO@REVISION/FILE", help="Published models, or others."),
+        typer.Argument(
+            metavar="NAME|ADDRESS", help="Published models, or URL#sha256=..., or hf:OWNER/REPO@REVISION/FILE."
+        ),
     ],
     scale: OptionalScaleOpt = None,
     source: Annotated[
@@ -124,7 +126,7 @@ def pull(
 
 @app.command()
 def path(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model, or none for the cache.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A model, or none for the cache.")] = None,
     scale: OptionalScaleOpt = None,
 ) -> None:
     """Print where a model's file is, or the folder of the cache."""
@@ -145,7 +147,7 @@ def path(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default="all")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default="all")] = None,
     quiet: QuietOpt = False,
 ) -> None:
     """Check the files of models: their hashes, and that they hold what a network needs."""
@@ -193,7 +195,7 @@ def prune(quiet: QuietOpt = False) -> None:
 
 
 @app.command()
-def default(name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None) -> None:
+def default(name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None) -> None:
     """Print the model that is used where none is named, or set it."""
     from scales_cli.weights.settings import default_model, set_default_model
     from scales_cli.weights.store import Store
@@ -220,7 +222,7 @@ def import_file(
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, and to upload then.")],
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Packed models to add, named scales-SIZE-xN.")
+        list[Path] | None, typer.Argument(metavar="FILE", help="Packed models to add, named scales-SIZE-xN.")
     ] = None,
     data_licence: Annotated[
         str, typer.Option(metavar="TEXT", help="Licence of what FILEs were trained on.")
