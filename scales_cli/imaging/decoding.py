@@ -36,6 +36,7 @@ from scales_cli.imaging.metadata import (
     read_exif,
     read_orientation,
     read_profile,
+    read_xmp,
 )
 from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
@@ -113,6 +114,9 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             image.load()  # before EXIF is asked for, which may stand behind the pixels
         height, orientation = image.height, read_orientation(image)
         profile, dpi, exif = read_profile(image), read_dpi(image), read_exif(image, metadata)
+        xmp, note = read_xmp(image, metadata)
+        if note is not None:
+            notes.append(note)
         if image.mode == "CMYK":
             rows, note = cmyk_rows(image, profile)
             profile = None
@@ -125,7 +129,14 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             profile = None
             notes.append("the colour profile is damaged or of another kind of picture and was left out")
         return Picture(
-            pixels, format=image_format, lossless=lossless, icc_profile=profile, dpi=dpi, exif=exif, notes=tuple(notes)
+            pixels,
+            format=image_format,
+            lossless=lossless,
+            icc_profile=profile,
+            dpi=dpi,
+            exif=exif,
+            xmp=xmp,
+            notes=tuple(notes),
         )
 
 
