@@ -40,7 +40,7 @@ from scales_cli.imaging.metadata import (
 )
 from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
-from scales_cli.imaging.rows import Decoder, Rows, cmyk_rows, open_rows, read_samples, strips_of
+from scales_cli.imaging.rows import Rows, cmyk_rows, open_rows, read_samples, strips_of
 
 MAX_SIDE = 2**20
 FIRST_ONLY = "only the first picture of the file is used"
@@ -110,9 +110,11 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             notes.append(FIRST_ONLY)
         samples = read_samples(image)
         lossless = _is_lossless(stream, image_format)
-        if samples.decoder is not Decoder.NONE:
+        if samples.loads:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
-        height, orientation = image.height, read_orientation(image)
+        orientation = read_orientation(image)
+        turned = image.format == "TIFF" and not samples.loads and orientation >= 5
+        height = image.width if turned else image.height
         profile, dpi, exif = read_profile(image), read_dpi(image), read_exif(image, metadata)
         xmp, note = read_xmp(image, metadata)
         if note is not None:
