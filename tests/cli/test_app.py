@@ -137,6 +137,17 @@ def test_main_on_a_full_standard_output(spawn, folder, model):
             assert result.stderr.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_main_on_a_full_standard_error(spawn, folder, model):
+    """What is said there, about success or failure, changes neither."""
+    Image.new("RGBA", (4, 4), (0, 0, 0, 9)).save("b.png")
+    with Path("/dev/full").open("wb") as full:
+        for name, output, code, out in (("missing.png", "x.png", 3, b""), ("b.png", "b.jpg", 0, b"b.jpg\n")):
+            arguments = ["upscale", name, "-s", "2", "-m", model, "-o", output]
+            result = spawn(*arguments, stdout=subprocess.PIPE, stderr=full)
+            assert (result.returncode, result.stdout) == (code, out)
+
+
 def test_main_on_a_closed_pipe(spawn, folder, model):
     reader, writer = os.pipe()
     os.close(reader)
