@@ -193,6 +193,15 @@ def test_batch_keeps_its_manifest_elsewhere(batch):
     assert "5 skipped" in batch("--manifest", "done.jsonl")[2]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_batch_that_cannot_record_anything_stops(batch):
+    """Or nothing would be known of what it has done."""
+    code, _, err = batch("--manifest", "/dev/full")
+    assert code == 4
+    assert "/dev/full: cannot be written: No space left on device" in err
+    assert all(name in OUTPUTS for name in tree())
+
+
 def test_batch_checks_its_manifest_and_memory_before_any_work(batch):
     code, out, err = batch("--manifest", "missing/done.jsonl")
     assert (code, out) == (4, b"")
