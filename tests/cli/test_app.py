@@ -44,6 +44,8 @@ def raising(error):
         (["a.png", "-m", "missing.safetensors"], 5),
         (["a.png", "-m", "unheard-of"], 5),
         (["a.png", "-s", "4"], 5),
+        (["a.png", "--max-pixels", "9"], 3),
+        (["a.png", "--max-memory", "1M"], 6),
         (["missing.png", "a.png", "-o", "out"], 1),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
