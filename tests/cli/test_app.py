@@ -186,6 +186,15 @@ def test_app_registers_the_commands():
     assert {command.name for command in app.app.registered_commands} >= {"upscale", "eval", "train"}
 
 
+@pytest.mark.parametrize("home", [None, "/proc/nowhere"], ids=["unset", "read-only"])
+def test_main_needs_no_home(spawn, folder, model, home):
+    """And so no cache, no configuration and no network."""
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment |= {} if home is None else {"HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": home}
+    result = spawn("upscale", "a.png", "-m", "tiny", env=environment)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"a_x4.png\n", b"")
+
+
 def test_main_completes_in_shells(spawn):
     words = {"COMP_WORDS": "scales up", "COMP_CWORD": "1"}
     for instruction in ("complete_bash", "source_bash"):

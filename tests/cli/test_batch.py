@@ -60,6 +60,17 @@ def test_batch_mirrors_the_tree_with_the_bytes_of_upscale(batch, upscale):
     assert sorted(tree()) == OUTPUTS
 
 
+@pytest.mark.parametrize("runs", [2, pytest.param(100, marks=pytest.mark.slow)])
+def test_batch_gives_the_same_whatever_the_jobs(batch, runs):
+    assert batch()[0] == 0
+    first = tree()
+    for number in range(runs):
+        shutil.rmtree("out")
+        jobs = 4 - number % 4
+        assert batch("-j", jobs, "-t", jobs)[0] == 0
+        assert tree() == first
+
+
 def test_batch_skips_what_is_done_and_unchanged(batch, pictures):
     assert batch()[0] == 0
     before = {name: Path("out", name).stat().st_mtime_ns for name in OUTPUTS}

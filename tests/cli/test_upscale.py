@@ -56,6 +56,12 @@ def test_upscale_keeps_16_bits(upscale, rng):
     assert read_image("b_x2.tif").pixels.dtype == np.uint16
 
 
+def test_upscale_keeps_the_levels_of_16_bits(upscale, folder):
+    Image.fromarray(np.arange(65536, dtype=np.uint16).reshape(256, 256)).save("b.png")
+    assert main(["upscale", "b.png", "-s", "2", "-m", "tiny"]) == 0
+    assert len(np.unique(read_image("b_x2.png").pixels)) >= 0.99 * 65536
+
+
 def test_upscale_goes_on_after_failures(upscale):
     Path("text.png").write_text("hello")
     code, out, err = upscale("text.png", "a.png", "missing.png", ".", "-o", "out")
