@@ -1,6 +1,7 @@
 import io
 import struct
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -133,3 +134,31 @@ def test_twelve_bits_of_grey_fill_the_range(rng):
     tags = {tag: (tiff.LONG, (value,)) for tag, value in values_of.items()}
     data = b"II*\0" + struct.pack("<I", 8 + len(body)) + body + tiff.directory(tags, 8 + len(body))
     assert np.array_equal(read_as_foretold(data)[..., 0], np.rint(values * (65535 / 4095)))
+
+
+def turned(pixels, orientation):
+    """By EXIF's own words: 1 nothing, 2 mirrored, 3 half a turn, 4 upside down, 5 to 8 with rows as columns."""
+    rows = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    return rows[:: -1 if orientation in (3, 4, 7, 8) else 1, :: -1 if orientation in (2, 3, 6, 7) else 1]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_read_image_turns_16_bit_tiff(rng, orientation):
+    pixels = rng.integers(0, 65536, (5, 4, 3), dtype=np.uint16)
+    data = bytearray(cv2.imencode(".tiff", pixels[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1].tobytes())
+    data = with_tiff_orientation(bytes(data), orientation)
+    assert np.array_equal(read_image(data).pixels, turned(pixels, orientation))
+
+
+def with_tiff_orientation(data, orientation):
+    """Appends a copy of the (little-endian) directory with tag 274."""
+    assert data[:2] == b"II"
+    (offset,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, offset)
+    entries = [data[offset + 2 + 12 * i : offset + 14 + 12 * i] for i in range(count)]
+    entries = [entry for entry in entries if entry[:2] != struct.pack("<H", 274)]
+    entries.append(struct.pack("<HHIHH", 274, 3, 1, orientation, 0))
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry)[0])
+    data += bytes(len(data) % 2)
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
