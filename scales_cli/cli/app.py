@@ -16,7 +16,7 @@ import typer
 from scales_cli.cli.ablate import ablate
 from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
-from scales_cli.cli.console import say, say_error
+from scales_cli.cli.console import abandon, say, say_error
 from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
 from scales_cli.cli.export import export
@@ -84,11 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("scales: interrupted")
         return 130
     except BrokenPipeError:
-        _abandon_stdout()
+        abandon(sys.stdout)
         return OutputError.exit_code
     except OSError as error:  # pictures have their own errors; writing to a standard stream names no file
         if error.filename is None:
-            _abandon_stdout()
+            abandon(sys.stdout)
         say(f"scales: error: {error.filename or 'standard output'}: {error.strerror or error} (is the disk full?)")
         return OutputError.exit_code
     except MemoryError:
@@ -123,12 +123,6 @@ def _run(arguments: Sequence[str]) -> int:
     if code == 130:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
-
-
-def _abandon_stdout() -> None:
-    """Lets the interpreter's own flush at exit succeed, which would print a traceback otherwise."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

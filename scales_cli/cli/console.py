@@ -11,8 +11,8 @@ import sys
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 from scales_cli.errors import ScalesError
 
@@ -25,9 +25,20 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """One line on standard error."""
-    if sys.stderr is not None:
+    """One line on standard error. Where that cannot be written, as on a full disk, nothing else depends on it."""
+    if sys.stderr is None:
+        return
+    try:
         sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        abandon(sys.stderr)
+
+
+def abandon(stream: TextIO) -> None:
+    """Lets the interpreter's own flush at exit succeed, which would change the exit code otherwise."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

@@ -189,7 +189,7 @@ MetadataOpt = Annotated[
         "--metadata",
         parser=parse_metadata,
         metavar="safe|keep|none",
-        help="EXIF to keep: how the picture was made, all that is still true, or none.",
+        help="EXIF and XMP to keep: how the picture was made, all that is still true, or none.",
     ),
 ]
 

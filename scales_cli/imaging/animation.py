@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import as_stored, decoding_errors, open_image
-from scales_cli.imaging.formats import WEBP, ImageFormat
+from scales_cli.imaging.formats import PNG, WEBP, ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
@@ -67,9 +67,12 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
         options |= {"quality": layout.quality or QUALITY, "exact": True}
         if is_lossless(layout):
             options |= {"lossless": True, "quality": 50}  # here: the effort
-    for name in ("icc_profile", "exif"):
+    for name in ("icc_profile", "exif", "xmp"):
         if (value := getattr(layout, name)) is not None:
             options[name] = value
+    if layout.xmp is not None and image_format is PNG:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", layout.xmp.decode())
     images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)
 
 

@@ -36,10 +36,11 @@ from scales_cli.imaging.metadata import (
     read_exif,
     read_orientation,
     read_profile,
+    read_xmp,
 )
 from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
-from scales_cli.imaging.rows import Decoder, Rows, cmyk_rows, open_rows, read_samples, strips_of
+from scales_cli.imaging.rows import Rows, cmyk_rows, open_rows, read_samples, strips_of
 
 MAX_SIDE = 2**20
 FIRST_ONLY = "only the first picture of the file is used"
@@ -109,10 +110,15 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             notes.append(FIRST_ONLY)
         samples = read_samples(image)
         lossless = _is_lossless(stream, image_format)
-        if samples.decoder is not Decoder.NONE:
+        if samples.loads:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
-        height, orientation = image.height, read_orientation(image)
+        orientation = read_orientation(image)
+        turned = image.format == "TIFF" and not samples.loads and orientation >= 5
+        height = image.width if turned else image.height
         profile, dpi, exif = read_profile(image), read_dpi(image), read_exif(image, metadata)
+        xmp, note = read_xmp(image, metadata)
+        if note is not None:
+            notes.append(note)
         if image.mode == "CMYK":
             rows, note = cmyk_rows(image, profile)
             profile = None
@@ -125,7 +131,14 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             profile = None
             notes.append("the colour profile is damaged or of another kind of picture and was left out")
         return Picture(
-            pixels, format=image_format, lossless=lossless, icc_profile=profile, dpi=dpi, exif=exif, notes=tuple(notes)
+            pixels,
+            format=image_format,
+            lossless=lossless,
+            icc_profile=profile,
+            dpi=dpi,
+            exif=exif,
+            xmp=xmp,
+            notes=tuple(notes),
         )
 
 

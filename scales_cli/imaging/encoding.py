@@ -26,6 +26,7 @@ from scales_cli.imaging.writers.png import PngWriter
 from scales_cli.imaging.writers.strips import StripWriter
 from scales_cli.imaging.writers.tiff import TiffWriter
 from scales_cli.imaging.writers.webp import WebpWriter
+from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES
 
 _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
     PNG: PngWriter,
@@ -49,7 +50,7 @@ class Map(Protocol):
 def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
     """The layout as `image_format` can hold it; what is lost is said in its notes."""
     image_format.check_size(layout.width, layout.height, layout.channels)
-    channels, dtype, exif, notes = layout.channels, layout.dtype, layout.exif, list(layout.notes)
+    channels, dtype, exif, xmp, notes = layout.channels, layout.dtype, layout.exif, layout.xmp, list(layout.notes)
     if layout.has_alpha and (layout.background is not None or not image_format.alpha):
         channels = 3 if len(set(layout.background or ())) > 1 else channels - 1  # a colour makes one of grey
         if layout.background is None:
@@ -61,7 +62,10 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
         exif = without_exposure(exif)
         if exif != layout.exif:
             notes.append("the exposure data of its EXIF were left out, which are not written to TIFF")
-    return dataclasses.replace(layout, channels=channels, dtype=dtype, exif=exif, notes=tuple(notes))
+    if xmp is not None and image_format is JPEG and len(xmp) > MAX_JPEG_XMP_BYTES:
+        xmp = None
+        notes.append(f"its XMP metadata were left out: JPEG holds {MAX_JPEG_XMP_BYTES} bytes of them")
+    return dataclasses.replace(layout, channels=channels, dtype=dtype, exif=exif, xmp=xmp, notes=tuple(notes))
 
 
 def open_writer(layout: Layout, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> RowWriter:

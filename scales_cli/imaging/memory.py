@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
+from scales_cli.imaging.deep_tiff import held_planes
 from scales_cli.imaging.encoding import fit_to_format
 from scales_cli.imaging.formats import JPEG, WEBP, ImageFormat
 from scales_cli.imaging.picture import Layout
@@ -29,6 +30,11 @@ def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples
     small = _SMALL + _CONVERTED_BYTES * strip_pixels(layout.width)
     if samples.decoder is Decoder.NONE:
         return array + small
+    if samples.decoder is Decoder.DEEP_TIFF:
+        planes, count = held_planes(image)
+        held = 2 * planes * count * pixels
+        small += _CONVERTED_BYTES * strip_pixels(layout.width)  # a strip is copied up to three times
+        return held + max(array, stream.seek(0, os.SEEK_END) + _largest_tiff_strip(image) // planes) + small
     held = pixels * _pillow_bytes(image.mode)
     if samples.decoder is Decoder.OPENCV:
         decoded = pixels * 2 * (4 if layout.has_alpha else 3)
@@ -77,7 +83,9 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
 def _largest_tiff_strip(image: Image.Image) -> int:
     tags: Any = getattr(image, "tag_v2", {})
     width, height = image.size
-    rows = min(tags.get(323) or tags.get(278) or height, max(width, height))
+    if tags.get(274, 1) >= 5:
+        width, height = height, width
+    rows = tags.get(323) or min(tags.get(278) or height, height)  # tiles may be larger than the picture
     return int(rows * (tags.get(322) or width) * tags.get(277, 1) * max(tags.get(258, (8,))) // 8)
 
 

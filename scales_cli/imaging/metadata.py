@@ -1,4 +1,4 @@
-"""What is kept of a file's metadata: orientation (to apply it), colour profile, resolution, harmless EXIF tags."""
+"""What is kept of a file's metadata: orientation (to apply it), colour profile, resolution, EXIF tags, XMP."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from scales_cli.imaging.options import Metadata
+from scales_cli.imaging.xmp import still_true
 
 MAX_PROFILE_BYTES = 16 * 2**20
 MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
@@ -133,6 +134,17 @@ def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> bytes |
     except Exception:  # as above
         return None
     return block if 0 < len(block) <= MAX_EXIF_BYTES else None
+
+
+def read_xmp(image: Image.Image, metadata: Metadata) -> tuple[bytes | None, str | None]:
+    """The packet to keep, and why one is not. Only all of it is worth keeping: it is about people and places."""
+    packet = image.info.get("xmp")
+    if metadata is not Metadata.KEEP or not packet:
+        return None, None
+    try:
+        return still_true(bytes(packet)), None
+    except (ValueError, TypeError) as error:
+        return None, f"its XMP metadata were left out: {error}"
 
 
 def without_exposure(exif: bytes) -> bytes | None:

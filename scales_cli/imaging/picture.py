@@ -20,8 +20,8 @@ KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 class Details:
     """What a file says beside its pixels.
 
-    `format` and `lossless` are the input's, `exif` holds harmless tags only, `notes` what a user should know about
-    conversions that were made.
+    `format` and `lossless` are the input's; `exif` and `xmp` hold what is to be kept, `notes` what a user should know
+    about conversions that were made.
     """
 
     format: ImageFormat = PNG
@@ -29,6 +29,7 @@ class Details:
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -1,8 +1,9 @@
 """Rows of a decoded picture as its file holds them, whatever decodes it: the conversions to grey, RGB and alpha.
 
-Pillow decodes all kinds. It gives 8 bits for colour of 16, which OpenCV therefore decodes a second time: OpenCV never
-sees bytes that Pillow did not accept, as it knows no limits and does not notice a truncated file. The samples of Netpbm
-files that Pillow would take one by one in Python are read as they are.
+Pillow decodes all kinds. It gives 8 bits for colour of 16, which is therefore given to it as grey from TIFF files (see
+`deep_tiff`), and decoded a second time by OpenCV from PNG files: OpenCV never sees bytes that Pillow did not accept, as
+it knows no limits and does not notice a truncated file. The samples of Netpbm files that Pillow would take one by one
+in Python are read as they are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scales_cli.errors import InputError
+from scales_cli.imaging import deep_tiff
 from scales_cli.imaging.picture import Pixels
 
 _STRIP_PIXELS = 2**18
@@ -41,6 +43,7 @@ def strip_pixels(width: int) -> int:
 class Decoder(Enum):
     PILLOW = "pillow"
     OPENCV = "opencv"
+    DEEP_TIFF = "deep tiff"
     NONE = "none"  # samples that lie in the file as they are
 
 
@@ -48,12 +51,17 @@ class Decoder(Enum):
 class Samples:
     """What is to be known of a file's samples before they are decoded.
 
-    They reach from 0 to `maximum`: 1, 3, 15 (PNG only), 255 or 65535, anything below 65536 for Netpbm.
+    They reach from 0 to `maximum`: 1, 3, 15 (PNG only), 255, 4095 (TIFF only) or 65535, anything below for Netpbm.
     """
 
     maximum: int
     channels: int
     decoder: Decoder
+
+    @property
+    def loads(self) -> bool:
+        """Whether Pillow's image is to be loaded, which turns that of a TIFF file."""
+        return self.decoder in (Decoder.PILLOW, Decoder.OPENCV)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -68,6 +76,8 @@ def read_samples(image: Image.Image) -> Samples:
     has_alpha = image.has_transparency_data and image.mode != "CMYK"
     if image.format == "PPM" and (codec == "ppm" or rawmode == "I;16B"):
         decoder = Decoder.NONE
+    elif deep_tiff.is_deep(image):
+        decoder = Decoder.DEEP_TIFF
     elif maximum > 255 and not _is_deep(image) and image.mode != "CMYK":
         decoder = Decoder.OPENCV
     else:
@@ -76,13 +86,15 @@ def read_samples(image: Image.Image) -> Samples:
 
 
 def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
-    """Of an image of any mode but CMYK; loaded, unless nothing decodes it. It holds no more of it than it needs."""
+    """Of an image of any mode but CMYK; loaded if its samples say so. It holds no more of it than it needs."""
     if image.mode in _REFUSED_MODES and not (image.mode == "I" and image.format == "PPM"):
         raise InputError(
             f"{_REFUSED_MODES[image.mode]} pictures are not supported", "convert it to 8 or 16 bits a channel"
         )
     if samples.decoder is Decoder.NONE:
         return _stored_rows(stream, image, samples)
+    if samples.decoder is Decoder.DEEP_TIFF:
+        return deep_tiff.DeepTiff(stream, image).rows
     if samples.decoder is Decoder.OPENCV:
         return _deep_rows(stream, image, samples)
     return _pillow_rows(image, samples)
@@ -98,7 +110,8 @@ def _maximum(image: Image.Image, rawmode: Any) -> int:
     if image.mode == "CMYK":
         return 255  # in which Pillow holds it
     if image.format == "TIFF":
-        return 65535 if max(getattr(image, "tag_v2", {}).get(258, (8,))) > 8 else 255
+        bits = max(getattr(image, "tag_v2", {}).get(258, (8,)))
+        return 4095 if bits == 12 else 65535 if bits > 8 else 255
     if image.format == "PPM":
         if isinstance(rawmode, tuple) and isinstance(rawmode[-1], int) and rawmode[-1] > 0:
             return int(rawmode[-1])
@@ -127,6 +140,8 @@ def _pillow_rows(image: Image.Image, samples: Samples) -> Rows:
             grey = np.asarray(_crop(image, top, bottom)).astype(np.uint16)[..., None]
             if white_is_zero:
                 return 65535 - grey  # Pillow inverts 8 bits only
+            if image.format == "TIFF" and samples.maximum < 65535:  # which Pillow stretches for Netpbm only
+                return _stretch(grey, samples)
             if not isinstance(transparent, int):
                 return grey
             return np.concatenate([grey, _opaque_unless(grey, transparent)], axis=2)
@@ -173,14 +188,11 @@ def _crop(image: Image.Image, top: int, bottom: int) -> Image.Image:
 
 
 def _deep_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
-    """16-bit colour by OpenCV, accepted only where it agrees with Pillow's 8 bits.
-
-    The comparison catches byte orders, layouts and premultiplied alpha that the two read differently.
-    """
+    """16-bit colour by OpenCV, accepted only where it agrees with Pillow's 8 bits."""
     import cv2
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
-    refusal = InputError("this kind of 16-bit picture is not supported", "save it as a plain 16-bit PNG or TIFF")
+    refusal = InputError("this kind of 16-bit picture is not supported", "save it as a plain 16-bit PNG")
     stream.seek(0)
     data = np.frombuffer(stream.read(), np.uint8)
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)

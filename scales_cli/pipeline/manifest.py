@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,11 @@ class Manifest:
 
     def _read(self, file: Path) -> None:
         try:
+            mode = file.stat().st_mode
+            if stat.S_ISCHR(mode):  # as /dev/null, which keeps nothing; others never end
+                return
+            if not stat.S_ISREG(mode):
+                raise OutputError(f"{file}: is not a regular file", "choose another --manifest")
             lines = file.read_bytes().splitlines()
         except FileNotFoundError:
             return

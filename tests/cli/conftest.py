@@ -12,6 +12,25 @@ from scales_cli.cli.app import main
 pytest.importorskip("scales_cli.engine._native")
 
 
+HOSTILE = [
+    "-.png", "--help.png", "-s 4.png", "a b.png", " a.png", "a .png", "a..png", "a.png.png", "~.png", "$HOME.png",
+    "`id`.png", ";ls.png", "|cat.png", "&.png", "#.png", "*.png", "[a].png", "[bold red]x.png", "{stem}.png",
+    "%s %d%%.png", "'\".png", "\\.png", "\n.png", "\t\r.png", "\x1b[2J\x1b[31m.png", "\u202egnp.png", "\u2028.png",
+    "e\u0301.png", "\xe9.png", "\U0001f4f7.png", "\udcff\udcfe.png", "con.png", "x" * 251 + ".png",
+]  # fmt: skip
+
+
+def pytest_generate_tests(metafunc):
+    """`hostile_name` runs a test with each of them."""
+    if "hostile_name" in metafunc.fixturenames:
+        metafunc.parametrize("hostile_name", HOSTILE, ids=ascii)
+
+
+@pytest.fixture
+def hostile_names():
+    return HOSTILE
+
+
 @pytest.fixture(autouse=True)
 def source_tree(monkeypatch):
     """Lets new processes import this package whether it is installed or not."""

@@ -44,6 +44,8 @@ def raising(error):
         (["a.png", "-m", "missing.safetensors"], 5),
         (["a.png", "-m", "unheard-of"], 5),
         (["a.png", "-s", "4"], 5),
+        (["a.png", "--max-pixels", "9"], 3),
+        (["a.png", "--max-memory", "1M"], 6),
         (["missing.png", "a.png", "-o", "out"], 1),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -137,6 +139,17 @@ def test_main_on_a_full_standard_output(spawn, folder, model):
             assert result.stderr.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_main_on_a_full_standard_error(spawn, folder, model):
+    """What is said there, about success or failure, changes neither."""
+    Image.new("RGBA", (4, 4), (0, 0, 0, 9)).save("b.png")
+    with Path("/dev/full").open("wb") as full:
+        for name, output, code, out in (("missing.png", "x.png", 3, b""), ("b.png", "b.jpg", 0, b"b.jpg\n")):
+            arguments = ["upscale", name, "-s", "2", "-m", model, "-o", output]
+            result = spawn(*arguments, stdout=subprocess.PIPE, stderr=full)
+            assert (result.returncode, result.stdout) == (code, out)
+
+
 def test_main_on_a_closed_pipe(spawn, folder, model):
     reader, writer = os.pipe()
     os.close(reader)
@@ -171,6 +184,15 @@ def test_main_ends_on_signals(folder, model, number, code):
 
 def test_app_registers_the_commands():
     assert {command.name for command in app.app.registered_commands} >= {"upscale", "eval", "train"}
+
+
+@pytest.mark.parametrize("home", [None, "/proc/nowhere"], ids=["unset", "read-only"])
+def test_main_needs_no_home(spawn, folder, model, home):
+    """And so no cache, no configuration and no network."""
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment |= {} if home is None else {"HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": home}
+    result = spawn("upscale", "a.png", "-m", "tiny", env=environment)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"a_x4.png\n", b"")
 
 
 def test_main_completes_in_shells(spawn):

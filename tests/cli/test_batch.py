@@ -60,6 +60,17 @@ def test_batch_mirrors_the_tree_with_the_bytes_of_upscale(batch, upscale):
     assert sorted(tree()) == OUTPUTS
 
 
+@pytest.mark.parametrize("runs", [2, pytest.param(100, marks=pytest.mark.slow)])
+def test_batch_gives_the_same_whatever_the_jobs(batch, runs):
+    assert batch()[0] == 0
+    first = tree()
+    for number in range(runs):
+        shutil.rmtree("out")
+        jobs = 4 - number % 4
+        assert batch("-j", jobs, "-t", jobs)[0] == 0
+        assert tree() == first
+
+
 def test_batch_skips_what_is_done_and_unchanged(batch, pictures):
     assert batch()[0] == 0
     before = {name: Path("out", name).stat().st_mtime_ns for name in OUTPUTS}
@@ -193,6 +204,15 @@ def test_batch_keeps_its_manifest_elsewhere(batch):
     assert "5 skipped" in batch("--manifest", "done.jsonl")[2]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_batch_that_cannot_record_anything_stops(batch):
+    """Or nothing would be known of what it has done."""
+    code, _, err = batch("--manifest", "/dev/full")
+    assert code == 4
+    assert "/dev/full: cannot be written: No space left on device" in err
+    assert all(name in OUTPUTS for name in tree())
+
+
 def test_batch_checks_its_manifest_and_memory_before_any_work(batch):
     code, out, err = batch("--manifest", "missing/done.jsonl")
     assert (code, out) == (4, b"")
@@ -223,27 +243,19 @@ def test_batch_takes_the_options_of_upscale(batch):
     assert Path("out/a_x2.jpg").stat().st_size > first
 
 
-HOSTILE = [
-    "-.png", "--help.png", "-s 4.png", "a b.png", " a.png", "a .png", "a..png", "a.png.png", "~.png", "$HOME.png",
-    "`id`.png", ";ls.png", "|cat.png", "&.png", "#.png", "*.png", "[a].png", "[bold red]x.png", "{stem}.png",
-    "%s %d%%.png", "'\".png", "\\.png", "\n.png", "\t\r.png", "\x1b[2J\x1b[31m.png", "\u202egnp.png", "\u2028.png",
-    "e\u0301.png", "\xe9.png", "\U0001f4f7.png", "\udcff\udcfe.png", "con.png", "x" * 251 + ".png",
-]  # fmt: skip
-
-
-def test_batch_takes_hostile_names(batch, folder):
+def test_batch_takes_hostile_names(batch, folder, hostile_names):
     Path("names").mkdir()
-    for name in HOSTILE:
+    for name in hostile_names:
         shutil.copy("a.png", os.fsencode(f"names/{name}"))
     Path("names/broken\n\x1b[31m.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     code, out, err = batch("--json", inputs=["names"])
     assert code == 1
-    assert len(tree()) == len(HOSTILE)
+    assert len(tree()) == len(hostile_names)
     results = [json.loads(line) for line in out.splitlines()]
-    assert len(results) == len(HOSTILE) + 1
+    assert len(results) == len(hostile_names) + 1
     written = {Path(line["output"]).name for line in results if "output" in line}
     assert written == {path.name for path in Path("out").glob("*.png")}
-    short = [name for name in HOSTILE if len(name) < 200]
+    short = [name for name in hostile_names if len(name) < 200]
     assert written >= {f"{name.removesuffix('.png')}_x2.png" for name in short}
     assert "\x1b" not in err
     assert "names/broken\\n\\x1b[31m.png" in err

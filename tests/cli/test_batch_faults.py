@@ -16,7 +16,9 @@ from scales_cli.imaging.files import read_image
 
 COUNT = 16  # pictures, some tenths of a second of work
 
-few_or_many = pytest.mark.parametrize("rounds", [4, pytest.param(50, marks=pytest.mark.slow)])
+
+def rounds(few, many):
+    return pytest.mark.parametrize("rounds", [few, pytest.param(many, marks=pytest.mark.slow)])
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def wait_for(condition, seconds=30.0):
     return condition()
 
 
-@few_or_many
+@rounds(4, 200)
 def test_killed_batches_are_resumed(start, rng, rounds):
     code, _, err = finish(start(output="whole"))
     assert code == 0, err
@@ -90,10 +92,10 @@ def test_killed_batches_are_resumed(start, rng, rounds):
     assert outputs() == whole
 
 
-@few_or_many
+@rounds(2, 50)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_batch_at_once(start, rng, number, code, rounds):
-    for _ in range(rounds // 2):
+    for _ in range(rounds):
         process = start("--overwrite")
         assert wait_for(lambda: bool(outputs()))
         time.sleep(rng.uniform(0, 0.2))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import read_header
@@ -135,8 +135,6 @@ def test_an_icon_that_is_a_bomb_is_not_decoded(saved):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("image_format", [PNG, TIFF, PPM], ids=lambda item: item.name)
 def test_read_header_foretells_the_layout_of_16_bits(rng, image_format, channels):
-    if (image_format, channels) == (TIFF, 2):
-        pytest.skip("which Pillow does not read")
     stream = io.BytesIO()
     encode_image(Picture(rng.integers(0, 65536, (5, 6, channels), dtype=np.uint16)), image_format, stream)
     assert_header_foretells(stream.getvalue())
@@ -173,34 +171,6 @@ def test_read_image_takes_netpbm_of_any_range(rng, magic, maximum):
 @pytest.mark.parametrize("orientation", [0, 9, 77])
 def test_read_image_ignores_meaningless_orientation(saved, photo, orientation):
     assert np.array_equal(read_image(saved(photo, exif=orientation_exif(orientation))).pixels, photo)
-
-
-def turned(pixels, orientation):
-    """By EXIF's own words: 1 nothing, 2 mirrored, 3 half a turn, 4 upside down, 5 to 8 with rows as columns."""
-    rows = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
-    return rows[:: -1 if orientation in (3, 4, 7, 8) else 1, :: -1 if orientation in (2, 3, 6, 7) else 1]
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_read_image_turns_16_bit_tiff(rng, orientation):
-    pixels = rng.integers(0, 65536, (5, 4, 3), dtype=np.uint16)
-    data = bytearray(cv2.imencode(".tiff", pixels[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1].tobytes())
-    data = with_tiff_orientation(bytes(data), orientation)
-    assert np.array_equal(read_image(data).pixels, turned(pixels, orientation))
-
-
-def with_tiff_orientation(data, orientation):
-    """Appends a copy of the (little-endian) directory with tag 274."""
-    assert data[:2] == b"II"
-    (offset,) = struct.unpack_from("<I", data, 4)
-    (count,) = struct.unpack_from("<H", data, offset)
-    entries = [data[offset + 2 + 12 * i : offset + 14 + 12 * i] for i in range(count)]
-    entries = [entry for entry in entries if entry[:2] != struct.pack("<H", 274)]
-    entries.append(struct.pack("<HHIHH", 274, 3, 1, orientation, 0))
-    entries.sort(key=lambda entry: struct.unpack_from("<H", entry)[0])
-    data += bytes(len(data) % 2)
-    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
-    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
 
 
 def test_read_image_keeps_grey(saved, photo):
@@ -325,10 +295,12 @@ def test_read_image_refuses_truncated_16_bit(rng):
             read_image(data[: len(data) // 2])
 
 
-@pytest.mark.parametrize("mode", ["F", "I"])
-def test_read_image_refuses_numbers_that_are_no_colours(saved, mode):
-    with pytest.raises(InputError, match="not supported"):
-        read_image(saved(Image.new(mode, (4, 4)), "TIFF"))
+@pytest.mark.parametrize(
+    ("mode", "name"), [("F", "floating-point"), ("I", "32-bit integer"), ("LAB", "CIE Lab")], ids=lambda value: value
+)
+def test_read_image_names_the_kinds_it_refuses(saved, mode, name):
+    with pytest.raises(InputError, match=name):
+        read_image(saved(Image.new(mode, (5, 4)), "TIFF"))
 
 
 def test_read_image_converts_cmyk(saved, photo):
@@ -338,51 +310,6 @@ def test_read_image_converts_cmyk(saved, photo):
         assert picture.kind == "rgb"
         assert picture.notes
         assert np.abs(picture.pixels.astype(int) - photo).mean() < 12
-
-
-def test_read_image_keeps_profiles(saved, photo):
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert read_image(saved(photo, icc_profile=profile)).icc_profile == profile
-    assert read_image(saved(photo, "JPEG", icc_profile=profile)).icc_profile == profile
-
-
-@pytest.mark.parametrize("profile", [b"", b"garbage", bytes(200), b"x" * 4000])
-def test_read_image_leaves_out_broken_profiles(saved, photo, profile):
-    picture = read_image(saved(photo, icc_profile=profile))
-    assert picture.icc_profile is None
-    assert np.array_equal(picture.pixels, photo)
-
-
-def test_read_image_leaves_out_profiles_of_other_colours(saved, photo):
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = read_image(saved(photo[..., 0], icc_profile=profile))
-    assert picture.icc_profile is None
-    assert "profile" in picture.notes[0]
-
-
-def test_read_image_keeps_resolution(saved, photo):
-    for name in ("PNG", "JPEG", "TIFF", "BMP"):
-        assert read_image(saved(photo, name, dpi=(300, 300))).dpi == pytest.approx((300, 300), abs=0.05)
-    assert read_image(saved(photo)).dpi is None
-
-
-def test_read_image_keeps_harmless_exif(saved, photo):
-    exif = Image.Exif()
-    exif[0x010F] = "Maker"
-    exif[0x0112] = 3
-    exif.get_ifd(0x8769)[0x9003] = "2026:11:23 10:00:00"
-    exif.get_ifd(0x8769)[0xA431] = "serial"
-    exif.get_ifd(0x8825)[1] = "N"
-    kept = Image.Exif()
-    kept.load(read_image(saved(photo, "JPEG", exif=exif.tobytes())).exif)
-    assert kept[0x010F] == "Maker"
-    assert 0x0112 not in kept
-    assert kept.get_ifd(0x8769) == {0x9003: "2026:11:23 10:00:00"}
-    assert not kept.get_ifd(0x8825)
-
-
-def test_read_image_survives_broken_exif(saved, photo):
-    assert np.array_equal(read_image(saved(photo, exif=b"Exif\0\0garbage")).pixels, photo)
 
 
 def test_read_image_tells_lossy_webp(saved, photo):
@@ -505,14 +432,6 @@ def test_read_image_lets_no_library_speak(rng, capfd):
         read_image(many)
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("PIL").handlers  # else Python itself prints what nobody handles
-
-
-@pytest.mark.parametrize(
-    ("mode", "name"), [("F", "floating-point"), ("I", "32-bit integer"), ("LAB", "CIE Lab")], ids=lambda value: value
-)
-def test_read_image_names_the_kinds_it_refuses(saved, mode, name):
-    with pytest.raises(InputError, match=name):
-        read_image(saved(Image.new(mode, (5, 4)), "TIFF"))
 
 
 def test_read_header_foretells_that_deep_cmyk_becomes_8_bits():

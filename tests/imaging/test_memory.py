@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from scales_cli.imaging.files import probe_image
@@ -148,6 +149,13 @@ def save_scans(image, path):
     path.write_bytes(b"\xff\xd8" + tables[0] + header + tables[1] + b"".join(scans) + b"\xff\xd9")
 
 
+def save_deep(image, path, channels=3, **options):
+    pixels = deep(image, channels)
+    if "planarconfig" in options:
+        pixels = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+    tifffile.imwrite(path, pixels, photometric="rgb", **options)
+
+
 INPUTS = {
     "rgb.jpg": lambda image, path: image.save(path, quality=90),
     "turned.jpg": lambda image, path: image.save(path, quality=90, exif=turned()),
@@ -160,6 +168,12 @@ INPUTS = {
     "interlaced.png": save_interlaced,
     "deep.png": lambda image, path: cv2.imwrite(str(path), deep(image), [cv2.IMWRITE_PNG_COMPRESSION, 1]),
     "deep-alpha.tif": lambda image, path: cv2.imwrite(str(path), deep(image, 4), [cv2.IMWRITE_TIFF_COMPRESSION, 1]),
+    "deep-strip.tif": lambda image, path: save_deep(image, path, compression="deflate", rowsperstrip=image.height),
+    "deep-planar.tif": lambda image, path: save_deep(image, path, planarconfig="separate", compression="deflate"),
+    "premultiplied.tif": lambda image, path: save_deep(
+        image, path, 4, byteorder=">", compression="deflate", predictor=True, extrasamples=["assocalpha"]
+    ),
+    "deep-plain.tif": lambda image, path: save_deep(image, path, planarconfig="separate", rowsperstrip=16),
     "turned.tif": lambda image, path: image.save(path, compression="tiff_lzw", exif=turned()),
     "one-strip.tif": lambda image, path: image.convert("CMYK").save(
         path, compression="tiff_lzw", tiffinfo={278: image.height}

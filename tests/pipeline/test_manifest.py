@@ -1,5 +1,7 @@
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -73,3 +75,11 @@ def test_record_is_of_an_unchanged_input():
     assert RECORD.is_of(status, "abc")
     assert not RECORD.is_of(status, "abd")
     assert not RECORD.is_of(SimpleNamespace(st_size=10, st_mtime_ns=21), "abc")
+
+
+def test_manifest_is_a_regular_file_or_none(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(OutputError, match="not a regular file"):
+            Manifest.of(tmp_path, path)
+    Manifest.of(tmp_path, Path("/dev/null")).append(RECORD)

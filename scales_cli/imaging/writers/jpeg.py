@@ -34,6 +34,8 @@ class JpegWriter:
             self._metadata["icc_profile"] = layout.icc_profile
         if layout.exif is not None:
             self._metadata["exif"] = layout.exif
+        if layout.xmp is not None:
+            self._metadata["xmp"] = layout.xmp
         if layout.dpi is not None:
             self._metadata["dpi"] = layout.dpi
 

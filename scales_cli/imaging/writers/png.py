@@ -47,6 +47,8 @@ class PngWriter:
             stream.write(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
         if layout.exif is not None:
             stream.write(_chunk(b"eXIf", layout.exif.removeprefix(b"Exif\0\0")))
+        if layout.xmp is not None:  # as a text that is neither compressed nor in any language
+            stream.write(_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + layout.xmp))
 
     def encode(self, rows: Pixels, above: Pixels | None) -> tuple[bytes, int, int]:
         """The chunk, and the checksum and number of the bytes it was made of."""

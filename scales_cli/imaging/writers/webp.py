@@ -33,6 +33,8 @@ class WebpWriter:
             self._options["icc_profile"] = layout.icc_profile
         if layout.exif is not None:
             self._options["exif"] = layout.exif
+        if layout.xmp is not None:
+            self._options["xmp"] = layout.xmp
         self._image = Image.new("RGBA" if layout.has_alpha else "RGB", (layout.width, layout.height))
 
     def encode(self, rows: Pixels, above: Pixels | None) -> Image.Image:

@@ -1,0 +1,135 @@
+"""16-bit colour and grey with alpha from TIFF files: contiguous or planar, alpha premultiplied or not.
+
+Pillow reduces colour to 8 bits, but decodes 16 of grey. So the strips or tiles are given to it as those of a grey
+picture: of one sample after the other, several times as wide, or plane by plane. The differences of horizontal
+prediction, which depend on the number of samples, and the order of bytes are left to us.
+"""
+
+from __future__ import annotations
+
+import io
+from itertools import accumulate
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.picture import Pixels
+from scales_cli.imaging.writers import tiff
+
+_PREMULTIPLIED = 1  # what ExtraSamples says of such alpha
+_FEW_PIXELS = 2**14  # of which numbers in 32 bits take little memory
+_STORED, _PACK_BITS = 1, 32773
+_DIFFERENCED = (5, 8, 32946, 34925, 50000)  # where a predictor counts: LZW, deflate (two numbers), LZMA, Zstandard
+
+# Pillow knows no grey with alpha of 16 bits, and would not open a file of it. Nothing decodes these raw modes.
+for _prefix in (b"II", b"MM"):
+    for _extra, _mode in ((0, "L"), (1, "LA"), (2, "LA")):
+        _key = (_prefix, 1, (1,), 1, (16, 16), (_extra,))
+        TiffImagePlugin.OPEN_INFO.setdefault(_key, (_mode, f"{_mode};16L"))
+
+
+class DeepTiff:
+    """The rows of an opened, not loaded Pillow image of such a file, as they are stored."""
+
+    def __init__(self, stream: BinaryIO, image: Image.Image) -> None:
+        self._tags: Any = image.tag_v2  # type: ignore[attr-defined]
+        self._swapped = self._tags.prefix == b"MM"
+        self._channels = len(image.getbands())
+        self._has_alpha = self._channels in (2, 4)
+        self._width, self._height = self._tags[256], self._tags[257]
+        compression = self._tags.get(259, _STORED)
+        if compression not in (_STORED, _PACK_BITS, *_DIFFERENCED):
+            raise _refusal()
+        self._block = 0  # the columns over which differences run
+        if compression in _DIFFERENCED and (predictor := self._tags.get(317, 1)) != 1:
+            if predictor != 2:
+                raise _refusal()
+            self._block = self._tags.get(322) or self._width
+        self._parts = [self._decode(stream, compression, plane) for plane in range(held_planes(image)[0])]
+
+    def rows(self, top: int, bottom: int) -> Pixels:
+        parts = [np.asarray(part.crop((0, top, part.width, bottom))) for part in self._parts]
+        pixels = np.stack(parts, axis=2) if len(parts) > 1 else parts[0].reshape(bottom - top, self._width, -1)
+        if self._swapped:
+            pixels = pixels.byteswap()
+        if self._block:
+            pixels = pixels.copy()
+            for left in range(0, self._width, self._block):
+                block = pixels[:, left : left + self._block]
+                np.add.accumulate(block, axis=1, dtype=np.uint16, out=block)
+        pixels = pixels[..., : self._channels]
+        if self._tags.get(262) == 0:  # white, which grey without alpha only may be
+            return 65535 - pixels
+        if self._has_alpha and self._tags.get(338) == (_PREMULTIPLIED,):
+            return unpremultiplied(pixels)
+        return pixels
+
+    def _decode(self, stream: BinaryIO, compression: int, plane: int) -> Image.Image:
+        """A plane, or all samples if they are not in planes, as a grey picture."""
+        tags, samples = self._tags, self._tags.get(277, 1)
+        is_tiled, is_planar = 324 in tags, tags.get(284, 1) == 2
+        across, down = (tags[322], tags[323]) if is_tiled else (self._width, min(tags.get(278, 2**32), self._height))
+        count = -(-self._width // across) * -(-self._height // down)
+        chosen = slice(plane * count, (plane + 1) * count)
+        offsets, lengths = (tags[name][chosen] for name in ((324, 325) if is_tiled else (273, 279)))
+        damage = InputError("the picture is truncated or damaged", "get the file again")
+        if not len(offsets) == len(lengths) == count or sum(lengths) > stream.seek(0, io.SEEK_END):
+            raise damage
+        factor = 1 if is_planar else samples
+        places = list(accumulate(lengths, initial=8))
+        directory: tiff.Tags = {
+            256: (tiff.LONG, (self._width * factor,)),
+            257: (tiff.LONG, (self._height,)),
+            258: (tiff.SHORT, (16,)),
+            259: (tiff.SHORT, (compression,)),
+            262: (tiff.SHORT, (1,)),
+            277: (tiff.SHORT, (1,)),
+            324 if is_tiled else 273: (tiff.LONG, tuple(places[:-1])),
+            325 if is_tiled else 279: (tiff.LONG, tuple(lengths)),
+            323 if is_tiled else 278: (tiff.LONG, (down,)),
+        }
+        if is_tiled:
+            directory[322] = (tiff.LONG, (across * factor,))
+        with io.BytesIO() as file:
+            file.write(b"II*\0" + places[-1].to_bytes(4, "little"))
+            for offset, length in zip(offsets, lengths, strict=True):
+                stream.seek(offset)
+                file.write(stream.read(length))
+            if file.tell() != places[-1]:
+                raise damage
+            file.write(tiff.directory(directory, places[-1]))
+            file.seek(0)
+            part = TiffImagePlugin.TiffImageFile(file)  # not by `Image.open`, whose limits are not ours
+            part.load()
+        return part
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether an opened image is one of these."""
+    tags = getattr(image, "tag_v2", {})
+    is_deep = image.format == "TIFF" and set(tags.get(258, ())) == {16} and tags.get(339, (1,))[0] == 1
+    return is_deep and (image.mode in ("RGB", "RGBA", "L", "LA") or (tags.get(277, 1) > 1 and image.mode != "CMYK"))
+
+
+def held_planes(image: Image.Image) -> tuple[int, int]:
+    """How many grey pictures stand for an image, and of how many samples each."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    return (len(image.getbands()), 1) if tags.get(284, 1) == 2 else (1, tags.get(277, 1))
+
+
+def unpremultiplied(pixels: Pixels) -> NDArray[np.uint16]:
+    """Colours that were multiplied by their alpha, divided by it; those that no alpha shows are zero."""
+    result = np.array(pixels)
+    flat = result.reshape(-1, result.shape[2])
+    for start in range(0, len(flat), _FEW_PIXELS):
+        colour, alpha = np.split(flat[start : start + _FEW_PIXELS].astype(np.uint32), [-1], axis=1)
+        np.minimum(colour, alpha, out=colour)  # more than that has no meaning
+        flat[start : start + _FEW_PIXELS, :-1] = (colour * 65535 + alpha // 2) // np.maximum(alpha, 1)
+    return result
+
+
+def _refusal() -> InputError:
+    return InputError("this kind of 16-bit TIFF is not supported", "save it without compression or with LZW")
