@@ -21,7 +21,7 @@ from scales_cli.weights.registry import SUFFIX
 from scales_cli.weights.transfer import check_url
 
 _WEB = re.compile(r"(?P<url>[a-z]+://[^#]+)#sha256=(?P<sha256>[0-9a-fA-F]{64})")
-_HUB = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>[\w./-]+)")
+_HUB = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>(?:\w[\w.-]*/)*\w[\w.-]*)")
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,16 @@ class HubAddress:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 url = hub.hf_hub_url(self.repository, self.file, revision=self.revision)
-                if (hub.get_hf_file_metadata(url).size or 0) > MAX_FILE_BYTES:
-                    raise WeightsError(f"{self.file}: too large for a packed model", "check the address")
-                path = hub.hf_hub_download(self.repository, self.file, revision=self.revision, local_dir=folder)
-            except (OSError, ValueError, RuntimeError) as error:
+                size = hub.get_hf_file_metadata(url).size
+                if size is not None and size <= MAX_FILE_BYTES:
+                    hub.hf_hub_download(self.repository, self.file, revision=self.revision, local_dir=folder)
+            except Exception as error:  # its own, those of the HTTP library it uses, and the system's
                 reason = " ".join(str(error).split()) or type(error).__name__
                 raise WeightsError(f"{self.file} of {self.repository}: {reason}", "check the address") from error
-            yield Path(path), hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            path = Path(folder, self.file)
+            if not path.is_file():
+                raise WeightsError(f"{self.file} of {self.repository}: too large for a model", "check the address")
+            yield path, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def parse_address(text: str) -> WebAddress | HubAddress | None:

@@ -17,8 +17,11 @@ def default_model() -> str:
     """Raises `UsageError` where there are settings that cannot be read."""
     try:
         path = _path()
+        if not path.exists():
+            return DEFAULT_MODEL
+        _check_regular(path)
         settings = tomllib.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError, RuntimeError):
+    except RuntimeError:  # there is no home
         return DEFAULT_MODEL
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {error}", f"mend or remove it, or set {VARIABLE}") from error
@@ -35,8 +38,15 @@ def set_default_model(name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(f"there is no folder for settings: {error}", f"set {VARIABLE} to a file") from error
+    if path.exists():
+        _check_regular(path)
     with replacing(path, overwrite=True) as stream:
         stream.write(f'model = "{name}"\n'.encode())
+
+
+def _check_regular(path: Path) -> None:
+    if not path.is_file():  # but a folder, or a device that never ends
+        raise UsageError(f"{path}: is not a file of settings", f"set {VARIABLE} to another path")
 
 
 def _path() -> Path:

@@ -54,6 +54,8 @@ def find_model(name: str | os.PathLike[str] | None, scale: int, *, progress: Pro
     A published one that is not on this machine is downloaded. Raises `WeightsError` for any reason there is none.
     """
     name = default_model() if name is None else os.fspath(name)
+    if "://" in name or name.startswith("hf:"):
+        raise WeightsError(f"{name}: is an address", "`scales models pull` it, and use the name that it has then")
     if is_path(name):
         model = Model(Path(name).stem, PackedWeights.load(Path(name)))
     else:

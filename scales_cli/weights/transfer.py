@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,9 +108,12 @@ def open_source(source: str) -> Iterator[tuple[Iterator[bytes], int | None]]:
             yield opened
         return
     try:
+        if not stat.S_ISREG(Path(source).stat().st_mode):  # a pipe would be waited for without end
+            raise WeightsError(f"{source}: is not a file", "give a packed .safetensors file")
         stream = Path(source).open("rb")  # noqa: SIM115 (only the errors of opening are meant)
-    except OSError as error:
-        raise WeightsError(f"{source}: cannot be read: {error.strerror}", "check the path") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{source}: cannot be read: {reason}", "check the path") from error
     with stream:
         yield _pieces(stream), os.fstat(stream.fileno()).st_size
 

@@ -189,3 +189,26 @@ def test_verify_finds_damage_everywhere(own_models, weights_file):
 def test_card_scores_of_any_kind_are_read(random_weights):
     for psnr, expected in [({"Set5": {"psnr": 31}}, {"Set5": 31.0}), ([1], {}), ({"a": 3, "b": {"psnr": "x"}}, {})]:
         assert dataclasses.replace(random_weights(), card={"psnr": psnr}).psnr() == expected
+
+
+def test_settings_are_a_file(monkeypatch):
+    """A device would be read without end, and replaced by a file."""
+    for path in ("/dev/zero", "/dev"):
+        monkeypatch.setenv("SCALES_CONFIG", path)
+        for use in (default_model, lambda: set_default_model("base")):
+            with pytest.raises(UsageError, match=path):
+                use()
+
+
+def test_models_are_pulled_from_files_only(entry, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/zero", tmp_path / "missing", tmp_path / "\0"):
+        with pytest.raises(WeightsError):
+            Store().pull(entry, path)
+
+
+@pytest.mark.parametrize("name", ["https://example.org/mine.safetensors", "hf:me/mine@v1/mine.safetensors"])
+def test_addresses_are_pulled_first(name):
+    with pytest.raises(WeightsError) as caught:
+        find_model(name, 4)
+    assert "models pull" in caught.value.hint
