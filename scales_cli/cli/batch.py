@@ -144,4 +144,5 @@ def batch(
                 break
     report.summarise()
     if report.failures:
-        raise ScalesError(f"{len(report.failures)} pictures failed", "the lines above name them")
+        total = len(items) + len(selection.failures)
+        raise ScalesError(f"{len(report.failures)} of {total} pictures failed", "the lines above name them")
