@@ -10,42 +10,73 @@ from typing import Any, Self
 from scales_cli.errors import UsageError
 
 SCALES = (2, 3, 4)
-SIZES = {"tiny": 4, "base": 16}  # residual blocks of two binary convolutions, 64 channels
+Options = Mapping[str, int | float | str | bool]
+TINY_BLOCKS = 4
+
+# What `--size` stands for: fields of NetworkSpec. A block of tiny and base is two binary convolutions.
+SIZES: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {"n_blocks": TINY_BLOCKS},
+    "base": {"n_blocks": 16},
+    "edsr": {"n_feats": 256, "n_blocks": 32},
+    "rdn": {"backbone": "rdn", "n_blocks": 8},
+    "rcan": {"backbone": "rcan", "n_blocks": 10},
+    "swinir-mini": {
+        "backbone": "swinir",
+        "n_feats": 32,
+        "n_blocks": 2,
+        "backbone_options": {"n_layers": 2, "n_heads": 2},
+    },
+    "swinir": {"backbone": "swinir", "n_feats": 60, "n_blocks": 4},
+    "hat": {"backbone": "hat", "n_feats": 144, "n_blocks": 6},
+}
+
+
+_OPTIONS = ("conv_options", "linear_options", "backbone_options")
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network's dimensions. `conv` names the class of the body's convolutions, `conv_options` its arguments."""
+    """A network's dimensions.
+
+    `n_blocks` counts the backbone's blocks or groups, whose inner sizes are `backbone_options`. `conv` names the family
+    of the body's layers (`layers.families`), `conv_options` and `linear_options` are arguments of its two classes.
+    """
 
     scale: int = 4
     backbone: str = "srresnet"
     colors: int = 1
     n_feats: int = 64
-    n_blocks: int = SIZES["tiny"]
+    n_blocks: int = TINY_BLOCKS
     conv: str = "scales"
-    conv_options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    conv_options: Options = field(default_factory=dict)
+    linear_options: Options = field(default_factory=dict)
+    backbone_options: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_types(self)
-        if not isinstance(self.conv_options, Mapping):
-            raise UsageError("conv_options is not a table", "give names and values")
+        for name in _OPTIONS:
+            if not isinstance(getattr(self, name), Mapping):
+                raise UsageError(f"{name} is not a table", "give names and values")
         if self.scale not in SCALES:
             raise UsageError(f"scale {self.scale} is not supported", "use 2, 3 or 4")
         if self.colors not in (1, 3):
             raise UsageError(f"{self.colors} colours are not supported", "use 1 (luma) or 3 (RGB)")
-        if not (64 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
-            raise UsageError("n_feats must be 64..1024 and n_blocks 1..256", "see the README's training section")
-
-        if self.n_feats % 64:
+        if not (8 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
+            raise UsageError("n_feats must be 8..1024 and n_blocks 1..256", "see the README's training section")
+        if self.backbone == "srresnet" and self.n_feats % 64:
             raise UsageError(f"{self.n_feats} channels do not fill 64-bit words", "use a multiple of 64")
 
     @property
     def n_convs(self) -> int:
-        """Binary convolutions in the body."""
+        """Binary convolutions in the body of an srresnet."""
         return 2 * self.n_blocks
 
+    def full_precision(self) -> Self:
+        """The twin of the same sizes without binary layers."""
+        return dataclasses.replace(self, conv="float", conv_options={}, linear_options={})
+
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"conv_options": dict(self.conv_options)}
+        return dataclasses.asdict(self) | {name: dict(getattr(self, name)) for name in _OPTIONS}
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:

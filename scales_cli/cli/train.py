@@ -85,7 +85,7 @@ def read_config(
     if scale is not None:
         spec = dataclasses.replace(spec, scale=scale)
     if size is not None:
-        spec = dataclasses.replace(spec, n_blocks=SIZES[size])
+        spec = dataclasses.replace(spec, **SIZES[size])
     return dataclasses.replace(
         settings,
         network=spec,

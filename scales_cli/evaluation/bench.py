@@ -199,7 +199,7 @@ def _report_part(progress: Callable[[float], None], done: int, total: int, fract
 def open_model(name: str, scale: int) -> Model:
     """A model by name or path; a size that has none for this scale gets seeded random weights."""
     if name in SIZES and not Store().published(name, scale):
-        spec = NetworkSpec(scale=scale, n_blocks=SIZES[name])
+        spec = NetworkSpec(scale=scale, **SIZES[name])
         return Model(f"scales-{name}-x{scale}", random_weights(spec), trained=False)
     found = find_model(name, scale)
     return Model(found.name, found.weights, trained=True)
@@ -240,7 +240,7 @@ def summarize(
     for item in measurements:
         if item.contender is LAYER:
             continue
-        seconds, convs = item.seconds, item.contender.convs
+        seconds, parts = item.seconds, item.contender.parts
         rows.append(
             Row(
                 item.contender.name,
@@ -250,7 +250,7 @@ def summarize(
                 sum(sample.cpu_seconds for sample in item.samples) / sum(sample.seconds for sample in item.samples),
                 item.peak_memory,
                 item.model_bytes,
-                count(convs(spec)) if convs else None,
+                count(parts(spec)) if parts else None,
                 psnr.get(item.contender.name),
             )
         )

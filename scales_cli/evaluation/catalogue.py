@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
-from scales_cli.evaluation.cost import count, srresnet
+from scales_cli.evaluation.cost import count, parts_of
 from scales_cli.weights.cache import CachedModel
 from scales_cli.weights.packed import PackedWeights
 from scales_cli.weights.registry import WeightEntry
@@ -39,11 +39,11 @@ class CatalogueItem:
 
     @property
     def parameters(self) -> float | None:
-        return None if self.spec is None else count(srresnet(self.spec)).parameters
+        return None if self.spec is None else count(parts_of(self.spec)).parameters
 
     @property
     def operations(self) -> float | None:
-        return None if self.spec is None else count(srresnet(self.spec)).operations
+        return None if self.spec is None else count(parts_of(self.spec)).operations
 
     def card(self) -> dict[str, Any]:
         """The model card in the file; empty where there is no readable file. Raises nothing."""

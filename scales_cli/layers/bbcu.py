@@ -17,16 +17,16 @@ class BBCUConv2d(BinaryConv2d):
     does.
     """
 
-    def __init__(self, n_feats: int) -> None:
-        super().__init__(n_feats)
+    def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
+        super().__init__(n_feats, out_feats, kernel_size)
         self.shift = nn.Parameter(torch.zeros(n_feats))
-        self.activation = RPReLU(n_feats)
+        self.activation = RPReLU(self.out_feats)
 
     @property
     def multiplications(self) -> float:
         """Weight scales and slopes."""
-        return 2 * self.weight.shape[0]
+        return 2 * self.out_feats
 
     def forward(self, x: Tensor) -> Tensor:
         bits = ste_sign(x + self.shift.view(-1, 1, 1))
-        return x + self.activation(self.convolve_scaled(bits))
+        return self.skip(x, self.activation(self.convolve_scaled(bits)))

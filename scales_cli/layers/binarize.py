@@ -32,5 +32,5 @@ def ste_sign_identity(x: Tensor) -> Tensor:
 
 
 def mean_magnitude(weight: Tensor) -> Tensor:
-    """s_W[o] = mean |W[o]| of a [Co, Ci, k, k] weight, [Co], without a gradient (XNOR-Net)."""
-    return weight.detach().abs().mean(dim=(1, 2, 3))
+    """s_W[o] = mean |W[o]| of a weight [Co, Ci, k, k] or [Co, Ci], as [Co], without a gradient (XNOR-Net)."""
+    return weight.detach().abs().flatten(1).mean(dim=1)

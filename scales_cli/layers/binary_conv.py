@@ -1,6 +1,6 @@
-"""3x3 convolutions for the body of a super-resolution network, each with its full-precision skip.
+"""Convolutions for the body of a super-resolution network, each with a full-precision skip where shapes agree.
 
-All of them map [B, F, H, W] to the same shape, so a backbone takes any of them.
+All of them map [B, F, H, W] to [B, G, H, W], by default 3x3 and G = F, so a backbone takes any of them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scales_cli.layers.rescaling import ChannelwiseRescaling, LayerwiseScalingFa
 class BinaryConv2d(nn.Module):
     """x + s_W . (sign(x) * sign(W)): the plain binary convolution, s_W = mean |W| per output channel (Bi-Real Net).
 
+    Like every layer of this family it has no skip where the numbers of channels differ.
     Latent weights start four times smaller than a usual convolution's, so that Adam's steps can turn their signs.
     The +-1 convolution runs in `compute_dtype`; bfloat16 holds its sums, which are even, exactly up to 512.
     """
@@ -28,41 +29,51 @@ class BinaryConv2d(nn.Module):
     compute_dtype = torch.float32
     stream_slope: ClassVar[float | None] = None  # of a LeakyReLU that backbones put between two layers of this kind
 
-    def __init__(self, n_feats: int) -> None:
+    def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_feats, n_feats, 3, 3))
+        self.weight = nn.Parameter(torch.empty(out_feats or n_feats, n_feats, kernel_size, kernel_size))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         with torch.no_grad():
             self.weight.mul_(self.LATENT_GAIN)
 
     @property
+    def out_feats(self) -> int:
+        return self.weight.shape[0]
+
+    @property
     def multiplications(self) -> float:
         """By full-precision numbers at each position, of all that is not the +-1 convolution: here by s_W."""
-        return self.weight.shape[0]
+        return self.out_feats
 
     @property
     def derived_parameters(self) -> int:
         """Full-precision numbers that inference keeps beside the learned ones: s_W."""
-        return self.weight.shape[0]
+        return self.out_feats
 
     def convolve(self, bits: Tensor) -> Tensor:
         """The zero-padded convolution of +-1 activations with the +-1 weights: whole numbers, float32."""
         weight = ste_sign_identity(self.weight)
-        out = functional.conv2d(bits.to(self.compute_dtype), weight.to(self.compute_dtype), padding=1)
+        padding = self.weight.shape[-1] // 2
+        out = functional.conv2d(bits.to(self.compute_dtype), weight.to(self.compute_dtype), padding=padding)
         return out.to(torch.float32)
 
     def convolve_scaled(self, bits: Tensor) -> Tensor:
         """s_W . (bits * sign(W))."""
         return self.convolve(bits) * mean_magnitude(self.weight).view(-1, 1, 1)
 
+    def skip(self, x: Tensor, branch: Tensor) -> Tensor:
+        """x + branch where their channels agree, else the branch alone."""
+        return x + branch if x.shape[1] == self.out_feats else branch
+
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.convolve_scaled(ste_sign(x))
+        return self.skip(x, self.convolve_scaled(ste_sign(x)))
 
 
 class ScalesConv2d(BinaryConv2d):
     """x + act((alpha sign((x - beta) / alpha) * s sign(W)) . S(x) . C(x)): the layer of SCALES.
 
-    layerwise, spatial, channel: whether it has alpha and beta, S, and C; without them sign(x), 1 and 1.
+    layerwise, spatial, channel: whether it has alpha and beta, S, and C; without them sign(x), 1 and 1. C, one weight an
+    input channel, is left out where the numbers of channels differ.
     weight_scale: "learned" (s a parameter, may turn negative) or "mean" (s = mean |W|, without a gradient).
     start: the branch's standard deviation over mean |x| before training (without `layerwise`, over 1/2); a branch as
     large as the stream drowns it.
@@ -71,6 +82,8 @@ class ScalesConv2d(BinaryConv2d):
     def __init__(
         self,
         n_feats: int,
+        out_feats: int | None = None,
+        kernel_size: int = 3,
         *,
         layerwise: bool = True,
         spatial: bool = True,
@@ -81,18 +94,20 @@ class ScalesConv2d(BinaryConv2d):
         weight_scale: str = "learned",
         start: float = 0.2,
     ) -> None:
-        super().__init__(n_feats)
+        super().__init__(n_feats, out_feats, kernel_size)
         if channel_kernel > n_feats:
             raise ValueError("the kernel over the channels is longer than they are many")
+        channel = channel and self.out_feats == n_feats
         self.binarize = LayerwiseScalingFactor(n_feats) if layerwise else None
         self.spatial = SpatialRescaling(n_feats, gate_factor) if spatial else None
         self.channel = ChannelwiseRescaling(channel_kernel, gate_factor) if channel else None
-        self.activation = build_activation(activation, n_feats)
+        self.activation = build_activation(activation, self.out_feats)
         if weight_scale not in ("learned", "mean"):
             raise ValueError(f"unknown weight_scale {weight_scale!r}: learned or mean")
         if weight_scale == "learned":
-            # 9 F random +-1 products sum to a deviation of sqrt(9 F), and alpha starts at 2 mean |x|.
-            self.scale = nn.Parameter(torch.full((n_feats,), start / (2 * math.sqrt(9 * n_feats))))
+            # k k F random +-1 products sum to a deviation of sqrt(k k F), and alpha starts at 2 mean |x|.
+            products = self.weight[0].numel()
+            self.scale = nn.Parameter(torch.full((self.out_feats,), start / (2 * math.sqrt(products))))
         else:
             self.register_parameter("scale", None)
 
@@ -100,11 +115,12 @@ class ScalesConv2d(BinaryConv2d):
     def multiplications(self) -> float:
         """By the scale, the slopes, C, and S, whose 1x1 convolution adds one for each channel."""
         parts = 1 + (not isinstance(self.activation, nn.Identity)) + (self.channel is not None)
-        return self.weight.shape[0] * (parts + 2 * (self.spatial is not None))
+        spatial = 0 if self.spatial is None else sum(self.weight.shape[:2])
+        return self.out_feats * parts + spatial
 
     @property
     def derived_parameters(self) -> int:
-        return self.weight.shape[0] if self.scale is None else 0
+        return self.out_feats if self.scale is None else 0
 
     def weight_scale(self) -> Tensor:
         """s, [F]."""
@@ -121,7 +137,7 @@ class ScalesConv2d(BinaryConv2d):
             branch = branch * self.spatial(x)
         if self.channel is not None:
             branch = branch * self.channel(x)
-        return x + self.activation(branch)
+        return self.skip(x, self.activation(branch))
 
 
 class FloatConv2d(nn.Module):
@@ -129,11 +145,11 @@ class FloatConv2d(nn.Module):
 
     stream_slope: ClassVar[float | None] = None
 
-    def __init__(self, n_feats: int) -> None:
+    def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
         super().__init__()
-        conv = nn.Conv2d(n_feats, n_feats, 3, padding=1)
+        conv = nn.Conv2d(n_feats, out_feats or n_feats, kernel_size)
         self.weight, self.bias = conv.weight, conv.bias
-        self.activation = nn.PReLU(n_feats)
+        self.activation = nn.PReLU(conv.out_channels)
 
     @property
     def multiplications(self) -> float:
@@ -141,4 +157,6 @@ class FloatConv2d(nn.Module):
         return self.weight.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.activation(functional.conv2d(x, self.weight, self.bias, padding=1))
+        padding = self.weight.shape[-1] // 2
+        branch = self.activation(functional.conv2d(x, self.weight, self.bias, padding=padding))
+        return x + branch if branch.shape == x.shape else branch

@@ -22,15 +22,15 @@ class BTMConv2d(BinaryConv2d):
     The published input normalization is the backbone's (4 x - 2); its latents are scaled down as those of its rivals.
     """
 
-    def __init__(self, n_feats: int) -> None:
-        super().__init__(n_feats)
+    def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
+        super().__init__(n_feats, out_feats, kernel_size)
         nn.init.xavier_uniform_(self.weight, gain=self.LATENT_GAIN)
-        self.activation = nn.PReLU(n_feats)
+        self.activation = nn.PReLU(self.out_feats)
 
     @property
     def multiplications(self) -> float:
         """Weight scales and slopes."""
-        return 2 * self.weight.shape[0]
+        return 2 * self.out_feats
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.activation(self.convolve_scaled(ste_sign_cubic(x)))
+        return self.skip(x, self.activation(self.convolve_scaled(ste_sign_cubic(x))))

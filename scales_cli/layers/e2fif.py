@@ -18,18 +18,18 @@ class E2FIFConv2d(BinaryConv2d):
 
     stream_slope = 0.1
 
-    def __init__(self, n_feats: int) -> None:
-        super().__init__(n_feats)
-        self.norm = small_batch_norm(n_feats)
+    def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
+        super().__init__(n_feats, out_feats, kernel_size)
+        self.norm = small_batch_norm(self.out_feats)
 
     @property
     def multiplications(self) -> float:
         """The normalization, and on every second layer the LeakyReLU."""
-        return self.weight.shape[0] * 1.5
+        return self.out_feats * 1.5
 
     @property
     def derived_parameters(self) -> int:
         return 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.norm(self.convolve(ste_sign(x)))
+        return self.skip(x, self.norm(self.convolve(ste_sign(x))))

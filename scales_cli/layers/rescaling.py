@@ -1,7 +1,8 @@
 """The three scalings of SCALES (arXiv 2303.12270v2): layer-wise, spatial and channel-wise.
 
 A binary layer computes Y = (alpha sign((X - beta) / alpha) * W_b) . S(X) . C(X) + X, in which `LayerwiseScalingFactor`
-holds alpha and beta, `SpatialRescaling` is S and `ChannelwiseRescaling` is C. All tensors are [B, C, H, W].
+holds alpha and beta, `SpatialRescaling` is S and `ChannelwiseRescaling` is C. Tensors are [B, C, H, W]; with
+`dims` = 0 the first two take tokens, whose channels are the last dimension.
 """
 
 from __future__ import annotations
@@ -22,37 +23,39 @@ class LayerwiseScalingFactor(nn.Module):
 
     MINIMUM = 1e-5
 
-    def __init__(self, n_feats: int) -> None:
+    def __init__(self, n_feats: int, dims: int = 2) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(()))
         self.beta = nn.Parameter(torch.zeros(n_feats))
+        self._shape = (n_feats, *[1] * dims)
 
     def factor(self) -> Tensor:
         """alpha, kept positive."""
         return self.alpha.clamp(min=self.MINIMUM)
 
     def forward(self, x: Tensor) -> Tensor:
-        return ste_sign((x - self.beta.view(-1, 1, 1)) / self.factor())
+        return ste_sign((x - self.beta.view(self._shape)) / self.factor())
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:
         """alpha = 2 mean |X - beta|, the value that puts the layer's input inside the window of the gradient (BiT)."""
-        self.alpha.copy_(2 * (x - self.beta.view(-1, 1, 1)).abs().mean())
+        self.alpha.copy_(2 * (x - self.beta.view(self._shape)).abs().mean())
 
 
 class SpatialRescaling(nn.Module):
-    """S(X) = gate_factor * sigmoid(conv1x1(X)), [B, 1, H, W]: one weight a position."""
+    """S(X) = gate_factor * sigmoid(conv1x1(X)), [B, 1, H, W], or [..., 1] of tokens: one weight a position."""
 
-    def __init__(self, n_feats: int, gate_factor: float = 2.0) -> None:
+    def __init__(self, n_feats: int, gate_factor: float = 2.0, dims: int = 2) -> None:
         super().__init__()
         bound = n_feats**-0.5
         self.weight = nn.Parameter(torch.empty(n_feats).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(()).uniform_(-bound, bound))
         self.gate_factor = gate_factor
+        self._shape = (n_feats, *[1] * dims)
 
     def forward(self, x: Tensor) -> Tensor:
         # A product and a sum: compiled, this is 2.5 times as fast in training as a convolution to one channel.
-        dot = (x * self.weight.view(-1, 1, 1)).sum(dim=1, keepdim=True)
+        dot = (x * self.weight.view(self._shape)).sum(dim=-len(self._shape), keepdim=True)
         return self.gate_factor * torch.sigmoid(dot + self.bias)
 
 

@@ -37,6 +37,19 @@ class BicubicUpsampler(nn.Module):
         return x.reshape(batch, colors, self.scale * height, self.scale * width)
 
 
+class ChannelAttention(nn.Module):
+    """A weight in (0, 1) for each channel from its mean over the picture: [B, C, H, W] -> [B, C, 1, 1] (SENet)."""
+
+    def __init__(self, n_feats: int, reduction: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(n_feats, n_feats // reduction, 1)
+        self.excite = nn.Conv2d(n_feats // reduction, n_feats, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=(2, 3), keepdim=True)
+        return torch.sigmoid(self.excite(functional.relu(self.squeeze(mean))))
+
+
 def mirror(x: Tensor, dim: int) -> Tensor:
     """Two more samples on both ends of `dim`, mirrored with the edge repeated."""
     length = x.shape[dim]

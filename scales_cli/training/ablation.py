@@ -13,7 +13,7 @@ from typing import Any
 from scales_cli.config import SIZES, NetworkSpec, TrainConfig
 from scales_cli.errors import UsageError
 from scales_cli.evaluation.benchmarks import Benchmark
-from scales_cli.evaluation.cost import count, count_everything, srresnet
+from scales_cli.evaluation.cost import count, count_everything, parts_of
 from scales_cli.evaluation.runner import evaluate
 from scales_cli.networks.build import build_network
 from scales_cli.training import checkpoint
@@ -51,7 +51,7 @@ class Ablation:
             values = tomllib.loads(source.read_text(encoding="utf-8"))
             rows = tuple(Row(**{"title": row["name"], "conv_options": {}} | row) for row in values.pop("rows"))
             rates, tuning_steps = tuple(values.pop("learning_rates")), values.pop("tuning_steps")
-            spec = NetworkSpec(scale=values.pop("scale"), n_blocks=SIZES[values.pop("size")])
+            spec = NetworkSpec(scale=values.pop("scale"), **SIZES[values.pop("size")])
             base = TrainConfig.from_dict(values | {"network": spec.to_dict()})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
@@ -137,7 +137,7 @@ def table(ablation: Ablation, results: Mapping[str, Result]) -> str:
         if (result := results.get(row.name)) is None:
             continue
         network = build_network(ablation.config(row, result.learning_rate, result.steps).network)
-        convolutions, everything = count(srresnet(network.spec)), count_everything(network)
+        convolutions, everything = count(parts_of(network.spec)), count_everything(network)
         lines.append(
             [
                 row.title,

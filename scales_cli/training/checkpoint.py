@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from scales_cli.config import TrainConfig
 from scales_cli.errors import OutputError, UsageError, WeightsError
+from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
-from scales_cli.networks.srresnet import SRResNet
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Checkpoint:
                 f"{path}: not a training checkpoint ({error})", "give a run's folder or its weights file"
             ) from error
 
-    def network(self) -> SRResNet:
+    def network(self) -> Network:
         """The network with the averaged weights."""
         network = build_network(self.config.network)
         network.load_state_dict(self.ema)

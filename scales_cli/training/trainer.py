@@ -20,6 +20,7 @@ import scales_cli
 from scales_cli.config import TrainConfig
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.layers.binary_conv import BinaryConv2d
+from scales_cli.layers.binary_linear import BinaryLinear
 from scales_cli.networks.build import build_network, calibrate
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
@@ -74,7 +75,7 @@ class Trainer:
         self.progress = Progress(device=_device_name(device), commit=describe_commit(), data=data_name)
         self.first_batch = first_batch
         self.stopping = False
-        self._use_fast_convolutions(self.network)
+        self._use_fast_products(self.network)
         self.loss_function = self._compile_or_not if compiled else self._loss
 
     def _compile_or_not(self, *batch: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -91,10 +92,10 @@ class Trainer:
             result = self._loss(*batch)
         return result
 
-    def _use_fast_convolutions(self, network: nn.Module) -> None:
+    def _use_fast_products(self, network: nn.Module) -> None:
         if bfloat16_pays(self.device):
             for module in network.modules():
-                if isinstance(module, BinaryConv2d):
+                if isinstance(module, (BinaryConv2d, BinaryLinear)):
                     module.compute_dtype = torch.bfloat16
 
     def _parameter_groups(self) -> list[dict[str, object]]:
@@ -128,7 +129,7 @@ class Trainer:
         """
         own = self.network.state_dict()
         fitting = {name: value for name, value in source.ema.items() if name in own and own[name].shape == value.shape}
-        if any(name.startswith("body.") and value.dim() == 4 and name not in fitting for name, value in own.items()):
+        if any(name.startswith("body.") and value.dim() > 1 and name not in fitting for name, value in own.items()):
             raise UsageError(
                 "the body of --init does not fit this network", "give a run with the same blocks and channels"
             )
@@ -150,7 +151,7 @@ class Trainer:
             raise UsageError("the teacher has another scale or other colours", "give a teacher of the same scale")
         teacher = source.network().requires_grad_(False).eval()
         teacher.to(self.device, memory_format=torch.channels_last)
-        self._use_fast_convolutions(teacher)
+        self._use_fast_products(teacher)
         self.dataset.teach(lambda lr: self_ensemble(teacher, lr))
         self.progress = replace(self.progress, teacher=_describe(source))
 
@@ -299,7 +300,8 @@ def bfloat16_pays(device: torch.device) -> bool:
 def _describe(source: Checkpoint) -> str:
     """A line on a run, for the model card of one that builds on it."""
     spec, progress = source.config.network, source.progress
-    return f"{spec.conv} {spec.n_convs}x{spec.n_feats} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
+    size = f"{spec.n_convs}x{spec.n_feats}" if spec.backbone == "srresnet" else spec.backbone
+    return f"{spec.conv} {size} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
 
 
 def describe_commit() -> str:

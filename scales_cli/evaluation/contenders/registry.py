@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
@@ -15,7 +15,7 @@ from scales_cli.evaluation.contenders.onnx_runtime import OnnxNetwork
 from scales_cli.evaluation.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
 from scales_cli.evaluation.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
 from scales_cli.evaluation.contenders.torch_runtime import NetworkName, TorchNetwork
-from scales_cli.evaluation.cost import Conv, espcn, fsrcnn, srresnet
+from scales_cli.evaluation.cost import Part, espcn, fsrcnn, parts_of
 
 INSTALL = 'pip install "scales-cli[bench]"'
 EXPORT = ("torch", "onnx")
@@ -32,7 +32,7 @@ class Contender:
     build: Callable[[Task], Runner]
     requires: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    convs: Callable[[NetworkSpec], list[Conv]] | None = None
+    parts: Callable[[NetworkSpec], list[Part]] | None = None
     fallback: bool = False
 
     def missing(self) -> list[str]:
@@ -40,15 +40,15 @@ class Contender:
 
 
 def _twin(name: str, build: Callable[[Task], Runner], requires: tuple[str, ...], *steps: Step) -> tuple[Contender, ...]:
-    return (Contender(name, build, requires, steps, lambda spec: srresnet(replace(spec, conv="float"))),)
+    return (Contender(name, build, requires, steps, lambda spec: parts_of(spec.full_precision())),)
 
 
-def _small(name: NetworkName, step: Step, convs: Callable[[NetworkSpec], list[Conv]]) -> tuple[Contender, ...]:
+def _small(name: NetworkName, step: Step, parts: Callable[[NetworkSpec], list[Part]]) -> tuple[Contender, ...]:
     """In both fast runtimes: now one, now the other is the faster."""
     return (
-        Contender(f"{name} (openvino)", partial(OpenVinoNetwork, name=name), ("openvino", *EXPORT), (step,), convs),
-        Contender(f"{name} (onnxruntime)", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), (step,), convs),
-        Contender(f"{name} (torch)", partial(TorchNetwork, name=name), ("torch",), (), convs, fallback=True),
+        Contender(f"{name} (openvino)", partial(OpenVinoNetwork, name=name), ("openvino", *EXPORT), (step,), parts),
+        Contender(f"{name} (onnxruntime)", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), (step,), parts),
+        Contender(f"{name} (torch)", partial(TorchNetwork, name=name), ("torch",), (), parts, fallback=True),
     )
 
 
@@ -56,7 +56,7 @@ _openvino, _torch = partial(OpenVinoNetwork, name="twin"), partial(TorchNetwork,
 _int8 = partial(OpenVinoNetwork, name="twin-int8", precision=None)
 
 PROGRAM = "scales upscale"
-SCALES = Contender("scales", NativeNetwork, convs=srresnet)
+SCALES = Contender("scales", NativeNetwork, parts=parts_of)
 LAYER = Contender("binary layer", BinaryLayer)
 CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "torch-fp32": _twin("torch-fp32", _torch, ("torch",)),
@@ -64,7 +64,7 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "openvino-fp32": _twin("openvino-fp32", _openvino, ("openvino", *EXPORT), export_twin),
     "openvino-bf16": _twin("openvino-bf16", partial(_openvino, precision="bf16"), ("openvino", *EXPORT), export_twin),
     "openvino-int8": _twin("openvino-int8", _int8, ("openvino", "nncf", *EXPORT), export_twin, quantize_twin),
-    "openvino-binary": (Contender("openvino-binary", OpenVinoBinary, ("openvino",), convs=srresnet),),
+    "openvino-binary": (Contender("openvino-binary", OpenVinoBinary, ("openvino",), parts=parts_of),),
     "onnxruntime": _twin("onnxruntime", partial(OnnxNetwork, name="twin"), ("onnxruntime", *EXPORT), export_twin),
     "fsrcnn": _small("fsrcnn", export_fsrcnn, lambda spec: fsrcnn()),
     "espcn": _small("espcn", export_espcn, lambda spec: espcn(spec.scale)),

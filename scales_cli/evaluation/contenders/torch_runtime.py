@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ NetworkName = Literal["twin", "fsrcnn", "espcn"]
 def build(name: NetworkName, spec: NetworkSpec) -> Any:
     """A module with seeded random weights, [1, 1, H, W] -> [1, 1, sH, sW].
 
-    The twin is the network of `spec` with every binary layer in full precision: 3x3 convolution, PReLU and skip.
+    The twin is the network of `spec` with every binary layer in full precision; a convolution, with PReLU and skip.
     """
     import torch
 
@@ -26,7 +25,7 @@ def build(name: NetworkName, spec: NetworkSpec) -> Any:
 
     torch.manual_seed(0)
     if name == "twin":
-        network: Any = build_network(dataclasses.replace(spec, conv="float", conv_options={}))
+        network: Any = build_network(spec.full_precision())
         network.forward = network.residual
     else:
         network = {"fsrcnn": FSRCNN, "espcn": ESPCN}[name](spec.scale)

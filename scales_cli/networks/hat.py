@@ -1,0 +1,172 @@
+"""HAT, the hybrid attention Transformer (Chen et al., CVPR 2023): window attention beside channel attention, and at the
+end of each group attention over windows that overlap."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scales_cli.config import NetworkSpec
+from scales_cli.layers.families import Layers
+from scales_cli.networks.base import Network, shrink
+from scales_cli.networks.blocks import ChannelAttention
+from scales_cli.networks.windows import (
+    MLP,
+    GroupEnd,
+    TransformerBody,
+    WindowAttention,
+    join_heads,
+    merge,
+    partition,
+    position_bias_table,
+    position_index,
+    split_heads,
+)
+
+TAIL_FEATS = 64
+CHANNEL_WEIGHT = 0.01  # of the channel attention branch
+
+
+class ChannelBranch(nn.Module):
+    """Two convolutions through few channels, weighed by channel attention, on tokens [B, H, W, C].
+
+    Full precision: what passes between them is too narrow to be one bit.
+    """
+
+    def __init__(self, n_feats: int, compress: int, squeeze: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(n_feats, n_feats // compress, 3, padding=1)
+        self.widen = nn.Conv2d(n_feats // compress, n_feats, 3, padding=1)
+        self.attention = ChannelAttention(n_feats, squeeze)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.widen(functional.gelu(self.narrow(x.permute(0, 3, 1, 2))))
+        return (self.attention(x) * x).permute(0, 2, 3, 1)
+
+
+class HybridLayer(nn.Module):
+    """x + attention(norm(x)) + 0.01 channels(norm(x)), then x + MLP(norm(x))."""
+
+    def __init__(
+        self,
+        n_feats: int,
+        n_heads: int,
+        window: int,
+        mlp_ratio: int,
+        compress: int,
+        squeeze: int,
+        layers: Layers,
+        *,
+        shifted: bool,
+    ) -> None:
+        super().__init__()
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
+        self.attention = WindowAttention(n_feats, n_heads, window, layers, shifted=shifted)
+        self.channels = ChannelBranch(n_feats, compress, squeeze)
+        self.mlp = MLP(n_feats, mlp_ratio, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = self.attention_norm(x)
+        x = x + self.attention(normed) + CHANNEL_WEIGHT * self.channels(normed)
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class OverlappingAttention(nn.Module):
+    """Attention from each window to a larger one around it, zeros beyond the picture, on tokens [B, H, W, C]."""
+
+    def __init__(self, n_feats: int, n_heads: int, window: int, overlap: float, layers: Layers) -> None:
+        super().__init__()
+        linear = layers.require_linear()
+        self.n_heads, self.window, self.reach = n_heads, window, window + int(window * overlap)
+        self.query, self.key, self.value = (linear(n_feats, n_feats, inner=True) for _ in range(3))
+        self.proj = linear(n_feats, n_feats)
+        self.position_bias = position_bias_table(window, self.reach, n_heads)
+        self.register_buffer("index", position_index(window, self.reach), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, height, width, _ = x.shape
+        query = split_heads(partition(self.query(x), self.window), self.n_heads)
+        key, value = (split_heads(self._around(item), self.n_heads) for item in (self.key(x), self.value(x)))
+        bias = self.position_bias[self.index].permute(2, 0, 1)[None]
+        out = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.proj(merge(join_heads(out), self.window, height, width))
+
+    def _around(self, x: Tensor) -> Tensor:
+        """[B, H, W, C] -> [B * windows, reach^2, C]."""
+        batch, _, _, channels = x.shape
+        padding = (self.reach - self.window) // 2
+        columns = functional.unfold(x.permute(0, 3, 1, 2), self.reach, padding=padding, stride=self.window)
+        return columns.view(batch, channels, self.reach**2, -1).permute(0, 3, 2, 1).flatten(0, 1)
+
+
+class OverlappingLayer(nn.Module):
+    """x + overlapping attention(norm(x)), then x + MLP(norm(x))."""
+
+    def __init__(
+        self, n_feats: int, n_heads: int, window: int, mlp_ratio: int, overlap: float, layers: Layers
+    ) -> None:
+        super().__init__()
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
+        self.attention = OverlappingAttention(n_feats, n_heads, window, overlap, layers)
+        self.mlp = MLP(n_feats, mlp_ratio, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class HybridGroup(nn.Module):
+    """x + conv(layers(x)): hybrid layers, every second one shifted, then an overlapping one."""
+
+    def __init__(self, hybrid: list[HybridLayer], overlapping: OverlappingLayer, end: GroupEnd) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*hybrid, overlapping)
+        self.end = end
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.end(self.layers(x), x)
+
+
+class HAT(Network):
+    """`Network` whose body is n_blocks hybrid groups; HAT_S is 6 by 6 with 144 channels.
+
+    Its tail, too, is the published one: it enlarges in steps of 2 (or once by 3), with 64 channels at each resolution.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        layers: Layers,
+        n_layers: int = 6,
+        n_heads: int = 6,
+        window: int = 16,
+        mlp_ratio: int = 2,
+        compress: int = 24,
+        squeeze: int = 24,
+        overlap: float = 0.5,
+    ) -> None:
+        n_feats = spec.n_feats
+        common = (n_feats, n_heads, window, mlp_ratio)
+
+        def build_group() -> HybridGroup:
+            hybrid = [HybridLayer(*common, compress, squeeze, layers, shifted=i % 2 == 1) for i in range(n_layers)]
+            return HybridGroup(hybrid, OverlappingLayer(*common, overlap, layers), GroupEnd(n_feats, layers))
+
+        def build_body() -> TransformerBody:
+            groups = nn.ModuleList(build_group() for _ in range(spec.n_blocks))
+            return TransformerBody(n_feats, window, groups, layers)
+
+        super().__init__(spec, build_body)
+
+    def build_tail(self) -> nn.Module:
+        spec = self.spec
+        steps = [3] if spec.scale == 3 else [2] * (spec.scale // 2)
+        tail = nn.Sequential(nn.Conv2d(spec.n_feats, TAIL_FEATS, 3, padding=1), nn.LeakyReLU(0.01))
+        for step in steps:
+            tail.extend([nn.Conv2d(TAIL_FEATS, TAIL_FEATS * step**2, 3, padding=1), nn.PixelShuffle(step)])
+        last = nn.Conv2d(TAIL_FEATS, spec.colors, 3, padding=1)
+        shrink(last)
+        return tail.append(last)
+
+    def enlarge(self, features: Tensor) -> Tensor:
+        return self.tail(features)

@@ -1,0 +1,162 @@
+"""Windows of tokens [B, H, W, C] and attention within them (Swin Transformer, Liu et al., ICCV 2021)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scales_cli.layers.families import Layers
+
+
+def partition(x: Tensor, window: int) -> Tensor:
+    """[B, H, W, C] -> [B * windows, window^2, C], row by row; both sides must be multiples of `window`."""
+    batch, height, width, channels = x.shape
+    x = x.view(batch, height // window, window, width // window, window, channels)
+    return x.transpose(2, 3).reshape(-1, window * window, channels)
+
+
+def merge(windows: Tensor, window: int, height: int, width: int) -> Tensor:
+    """The inverse of `partition`."""
+    channels = windows.shape[-1]
+    x = windows.view(-1, height // window, width // window, window, window, channels)
+    return x.transpose(2, 3).reshape(-1, height, width, channels)
+
+
+def continue_edge(x: Tensor, window: int) -> Tensor:
+    """[B, H, W, C] with its last row and column repeated up to the next multiples of `window`."""
+    for dim in (1, 2):
+        length = x.shape[dim]
+        if missing := -length % window:
+            x = torch.cat((x, x.narrow(dim, length - 1, 1).repeat_interleave(missing, dim)), dim)
+    return x
+
+
+def shift_mask(height: int, width: int, window: int, shift: int, device: torch.device) -> Tensor:
+    """What shifted windows may not mix, [windows, window^2, window^2]: 0 or -inf to be added before the softmax.
+
+    Rolled by `shift`, the last windows of each axis hold tokens from both ends of the picture.
+    """
+
+    def ends(length: int) -> Tensor:
+        index = torch.arange(length, device=device)
+        return (index >= length - window).int() + (index >= length - shift).int()
+
+    region = (3 * ends(height)[:, None] + ends(width)[None, :])[None, :, :, None]
+    regions = partition(region, window)[..., 0]
+    return torch.where(regions[:, :, None] == regions[:, None, :], 0.0, -torch.inf)
+
+
+def position_index(window: int, reach: int) -> Tensor:
+    """Where in a table of (window + reach - 1)^2 entries the offset from query to key stands, [window^2, reach^2].
+
+    Keys are a square of side `reach` around the queries' of side `window`.
+    """
+    offset = torch.arange(reach)[None, :] - torch.arange(window)[:, None] + window - 1
+    side = window + reach - 1
+    index = side * offset[:, None, :, None] + offset[None, :, None, :]
+    return index.reshape(window**2, reach**2)
+
+
+class WindowAttention(nn.Module):
+    """Multi-head attention of tokens [B, H, W, C] within windows, shifted by half a window or not.
+
+    `query`, `key`, `value` and `proj` are of `layers`; products, softmax and position bias are full precision.
+    """
+
+    index: Tensor
+
+    def __init__(self, n_feats: int, n_heads: int, window: int, layers: Layers, *, shifted: bool = False) -> None:
+        super().__init__()
+        if n_feats % n_heads:
+            raise ValueError(f"{n_feats} channels cannot be shared by {n_heads} heads")
+        linear = layers.require_linear()
+        self.n_heads, self.window, self.shift = n_heads, window, window // 2 if shifted else 0
+        self.query, self.key, self.value = (linear(n_feats, n_feats, inner=True) for _ in range(3))
+        self.proj = linear(n_feats, n_feats)
+        self.position_bias = position_bias_table(window, window, n_heads)
+        self.register_buffer("index", position_index(window, window), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, height, width, _ = x.shape
+        shift = self.shift
+        tokens = (self.query(x), self.key(x), self.value(x))
+        if shift:
+            tokens = tuple(item.roll((-shift, -shift), (1, 2)) for item in tokens)
+        query, key, value = (split_heads(partition(item, self.window), self.n_heads) for item in tokens)
+        bias = self.position_bias[self.index].permute(2, 0, 1)[None]
+        if shift:
+            mask = shift_mask(height, width, self.window, shift, x.device)[:, None]
+            bias = (bias + mask).repeat(x.shape[0], 1, 1, 1)
+        out = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        out = merge(join_heads(out), self.window, height, width)
+        if shift:
+            out = out.roll((shift, shift), (1, 2))
+        return self.proj(out)
+
+
+def position_bias_table(window: int, reach: int, n_heads: int) -> nn.Parameter:
+    """The learned bias of each offset of `position_index` and head."""
+    table = nn.Parameter(torch.zeros((window + reach - 1) ** 2, n_heads))
+    nn.init.trunc_normal_(table, std=0.02)
+    return table
+
+
+def split_heads(x: Tensor, n_heads: int) -> Tensor:
+    """[N, T, C] -> [N, heads, T, C / heads]."""
+    return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """The inverse of `split_heads`."""
+    return x.transpose(1, 2).flatten(2)
+
+
+class MLP(nn.Module):
+    """fc2(GELU(fc1(x))) with `ratio` times as many channels in between."""
+
+    def __init__(self, n_feats: int, ratio: int, layers: Layers) -> None:
+        super().__init__()
+        linear = layers.require_linear()
+        self.fc1, self.fc2 = linear(n_feats, ratio * n_feats), linear(ratio * n_feats, n_feats)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(functional.gelu(self.fc1(x)))
+
+
+class GroupEnd(nn.Module):
+    """The 3x3 convolution of a group on tokens [B, H, W, C], and the skip around the group.
+
+    A binary convolution's own skip takes that one's place: the stream that passes it has passed the group.
+    """
+
+    def __init__(self, n_feats: int, layers: Layers) -> None:
+        super().__init__()
+        self.conv = layers.group_conv(n_feats)
+        self.skips = isinstance(self.conv, nn.Conv2d)
+
+    def forward(self, x: Tensor, start: Tensor) -> Tensor:
+        x = self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return start + x if self.skips else x
+
+
+class TransformerBody(nn.Module):
+    """[B, C, H, W] -> the same by groups of tokens' layers, between normalizations, and a last convolution.
+
+    Pictures are continued by their edge to multiples of the window, and cut back.
+    """
+
+    def __init__(self, n_feats: int, window: int, groups: nn.ModuleList, layers: Layers) -> None:
+        super().__init__()
+        self.window = window
+        self.first_norm, self.last_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
+        self.groups = groups
+        self.last_conv = layers.group_conv(n_feats)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, _, height, width = x.shape
+        tokens = self.first_norm(continue_edge(x.permute(0, 2, 3, 1), self.window))
+        for group in self.groups:
+            tokens = group(tokens)
+        x = self.last_conv(self.last_norm(tokens).permute(0, 3, 1, 2))
+        return x[:, :, :height, :width]
