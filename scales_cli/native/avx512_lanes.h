@@ -134,6 +134,12 @@ struct Avx512Lanes {
     _mm512_store_si512(partial, sum);
   }
 
+  // Weights of 16 outputs in the order of `weight_lane`.
+  struct DotWeights {
+    explicit DotWeights(const std::uint64_t* p) : low(_mm512_load_si512(p)), high(_mm512_load_si512(p + 8)) {}
+    __m512i low, high;
+  };
+
   using Words = __m512i;
   static constexpr int kPeakBits = 512;
   static Words words(const std::uint64_t* p) { return _mm512_loadu_si512(p); }

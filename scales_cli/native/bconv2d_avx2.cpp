@@ -211,6 +211,32 @@ struct Avx2 {
     words[pixel] = half == 0 ? value : words[pixel] | value << 32;
   }
 
+  // Weights of 16 outputs in the order of `weight_lane`.
+  struct DotWeights {
+    explicit DotWeights(const std::uint64_t* p) {
+      for (int i = 0; i < 4; ++i) words[i] = load_words(p + 4 * i);
+    }
+    __m256i words[4];
+  };
+
+  // Differing bits of one pixel and 16 outputs.
+  struct Dot {
+    __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                       _mm256_setzero_si256()};
+
+    void add(std::uint64_t bits, const DotWeights& weights) {
+      const __m256i pixel = _mm256_set1_epi64x(static_cast<long long>(bits));
+      for (int i = 0; i < 4; ++i) {
+        const __m256i bytes = byte_counts(_mm256_xor_si256(pixel, weights.words[i]));
+        sums[i] = _mm256_add_epi64(sums[i], _mm256_sad_epu8(bytes, _mm256_setzero_si256()));
+      }
+    }
+    Counts counts() const {
+      return {_mm256_or_si256(sums[0], _mm256_slli_epi64(sums[2], 32)),
+              _mm256_or_si256(sums[1], _mm256_slli_epi64(sums[3], 32))};
+    }
+  };
+
   using Words = __m256i;
   static constexpr int kPeakBits = 256;
   static Words words(const std::uint64_t* p) { return load_words(p); }

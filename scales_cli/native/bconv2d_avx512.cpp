@@ -66,6 +66,18 @@ struct Avx512 : Avx512Lanes {
                         _mm512_permutex2var_epi8(low_bits, _mm512_load_si512(kByteIndex.odd), high_bits));
   }
 
+  // Differing bits of one pixel and 16 outputs.
+  struct Dot {
+    Counts sum = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+
+    void add(std::uint64_t bits, const DotWeights& weights) {
+      const __m512i pixel = _mm512_set1_epi64(static_cast<long long>(bits));
+      sum.low = add_differing(sum.low, pixel, weights.low);
+      sum.high = add_differing(sum.high, pixel, weights.high);
+    }
+    Counts counts() const { return sum; }
+  };
+
   static Words add_differing(Words sum, Words x, Words y) {
     return _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(x, y)));
   }

@@ -58,6 +58,21 @@ struct Avx512Bw : Avx512Lanes {
                               _mm512_cvtepi16_epi8(second), 1);
   }
 
+  // Differing bits of one pixel and 16 outputs.
+  struct Dot {
+    Counts sum = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+
+    void add(std::uint64_t bits, const DotWeights& weights) {
+      const __m512i pixel = _mm512_set1_epi64(static_cast<long long>(bits));
+      sum.low = _mm512_add_epi64(sum.low, count(_mm512_xor_si512(pixel, weights.low)));
+      sum.high = _mm512_add_epi64(sum.high, count(_mm512_xor_si512(pixel, weights.high)));
+    }
+    static __m512i count(__m512i words) {
+      return _mm512_sad_epu8(byte_counts<1>(words), _mm512_setzero_si512());
+    }
+    Counts counts() const { return sum; }
+  };
+
   static Words add_differing(Words sum, Words x, Words y) {
     return _mm512_add_epi8(sum, byte_counts<1>(_mm512_xor_si512(x, y)));
   }

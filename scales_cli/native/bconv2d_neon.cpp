@@ -191,6 +191,36 @@ struct Neon {
     return (x & 0xF0F0F0F00F0F0F0F) | (x & 0x00000000F0F0F0F0) << 28 | (x >> 28 & 0x00000000F0F0F0F0);
   }
 
+  // Weights of 16 outputs in the order of `weight_lane`.
+  struct DotWeights {
+    explicit DotWeights(const std::uint64_t* p) {
+      for (int i = 0; i < 8; ++i) words[i] = vld1q_u64(p + 2 * i);
+    }
+    uint64x2_t words[8];
+  };
+
+  // Differing bits of one pixel and 16 outputs.
+  struct Dot {
+    Dot() {
+      for (uint64x2_t& sum : sums) sum = vdupq_n_u64(0);
+    }
+    void add(std::uint64_t bits, const DotWeights& weights) {
+      const uint64x2_t pixel = vdupq_n_u64(bits);
+      for (int i = 0; i < 8; ++i) {
+        const uint8x16_t bytes = vcntq_u8(vreinterpretq_u8_u64(veorq_u64(pixel, weights.words[i])));
+        sums[i] = vaddq_u64(sums[i], vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(bytes))));
+      }
+    }
+    Counts counts() const {
+      Counts counts;
+      for (int i = 0; i < 4; ++i) {
+        counts.q[i] = vreinterpretq_u32_u64(vsliq_n_u64(sums[i], sums[i + 4], 32));
+      }
+      return counts;
+    }
+    uint64x2_t sums[8];
+  };
+
   using Words = uint64x2_t;
   static constexpr int kPeakBits = 128;
   static Words words(const std::uint64_t* p) { return vld1q_u64(p); }

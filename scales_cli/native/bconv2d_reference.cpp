@@ -141,6 +141,45 @@ void tail_row(const TailParams& tail, const float* const rows[3], int width, flo
   }
 }
 
+void pack_pixels(const PixelLayerParams& layer, const float* x, int count, std::uint64_t* bits,
+                 float* gates) {
+  for (int pixel = 0; pixel < count; ++pixel, x += layer.inputs, bits += layer.words) {
+    float lanes[kLanes] = {};
+    for (int word = 0; word < layer.words; ++word) bits[word] = 0;
+    for (int c = 0; c < layer.inputs; ++c) {
+      if (x[c] >= layer.threshold[c]) bits[c / kWordBits] |= std::uint64_t{1} << (c % kWordBits);
+      lanes[c % kLanes] = std::fma(layer.spatial[c], x[c], lanes[c % kLanes]);
+    }
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+    }
+    if (gates != nullptr) gates[pixel] = sigmoid(lanes[0] + layer.spatial_bias);
+  }
+}
+
+void apply_pixels(const PixelLayerParams& layer, const PixelRun& run, float* out) {
+  for (int pixel = 0; pixel < run.count; ++pixel) {
+    for (int o = 0; o < layer.outputs; ++o) {
+      const std::size_t block = static_cast<std::size_t>(o / kLanes) * layer.taps * layer.words;
+      int differing = 0;
+      for (int tap = 0; tap < layer.taps; ++tap) {
+        const std::uint64_t* bits =
+            run.bits + run.offsets[tap] + static_cast<std::ptrdiff_t>(pixel) * layer.words;
+        for (int word = 0; word < layer.words; ++word) {
+          const std::size_t place = block + static_cast<std::size_t>(tap) * layer.words + word;
+          const std::uint64_t weight = layer.weights[place * kLanes + weight_lane(o % kLanes)];
+          differing += static_cast<int>(std::bitset<64>(bits[word] ^ weight).count());
+        }
+      }
+      const float sum = std::fma(-2.0F, static_cast<float>(differing), run.base[o]);
+      const float z = std::fma(sum * run.gates[pixel], run.scale[o], -layer.shift_in[o]);
+      const float activation = z >= 0 ? z : z * layer.slope[o];
+      const std::size_t place = static_cast<std::size_t>(pixel) * layer.outputs + o;
+      out[place] = (run.skip == nullptr ? activation : run.skip[place] + activation) + layer.shift_out[o];
+    }
+  }
+}
+
 std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
   std::uint64_t sum = 0;
   for (int round = 0; round < rounds; ++round) {
@@ -152,8 +191,8 @@ std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
 
 }  // namespace
 
-const KernelTable kReferenceKernels = {"reference",    head_row, bconv2d_row, bconv2d_sums_row,
-                                       tail_input_row, tail_row, compose_row, compose_row,
-                                       xor_popcount,   kWordBits};
+const KernelTable kReferenceKernels = {"reference",    head_row,     bconv2d_row,  bconv2d_sums_row,
+                                       tail_input_row, tail_row,     compose_row,  compose_row,
+                                       pack_pixels,    apply_pixels, xor_popcount, kWordBits};
 
 }  // namespace scales

@@ -8,6 +8,7 @@
 #include "bconv2d.h"
 #include "cpu_features.h"
 #include "output_transform.h"
+#include "pixel_layer.h"
 
 namespace scales {
 
@@ -118,6 +119,10 @@ struct KernelTable {
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
   void (*compose_row8)(const ComposeRow8&);
   void (*compose_row16)(const ComposeRow16&);
+  // Steps 1 and 2 of `PixelLayer` for pixels x [count][inputs]: bits [count][words], gates [count] unless null.
+  void (*pack_pixels)(const PixelLayerParams&, const float* x, int count, std::uint64_t* bits, float* gates);
+  // Steps 3 to 6: out [count][outputs].
+  void (*apply_pixels)(const PixelLayerParams&, const PixelRun&, float* out);
   // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
   // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
   // all of it.

@@ -8,28 +8,12 @@
 
 #include "compose_row.h"
 #include "kernel_table.h"
-#include "sigmoid.h"
+#include "pixel_kernels.h"
+#include "sigmoid_lanes.h"
 #include "tail_row.h"
 
 namespace scales {
 namespace {
-
-template <class Isa>
-typename Isa::F16 sigmoid_lanes(typename Isa::F16 t) {
-  using R = SigmoidRecipe;
-  using F16 = typename Isa::F16;
-  const F16 one = Isa::set1(1.0F);
-  F16 u = Isa::mul(t, Isa::set1(-1.0F));
-  u = Isa::min(u, Isa::set1(R::kLimit));
-  u = Isa::max(u, Isa::set1(-R::kLimit));
-  const F16 k = Isa::fma(u, Isa::set1(R::kLog2E), Isa::set1(R::kRound));
-  const F16 n = Isa::sub(k, Isa::set1(R::kRound));
-  const F16 r = Isa::fma(n, Isa::set1(R::kLn2Low), Isa::fma(n, Isa::set1(R::kLn2High), u));
-  F16 p = Isa::set1(R::kPoly[0]);
-  for (int i = 1; i < 6; ++i) p = Isa::fma(p, r, Isa::set1(R::kPoly[i]));
-  const F16 e = Isa::add(Isa::fma(p, Isa::mul(r, r), r), one);
-  return Isa::div(one, Isa::add(one, Isa::shift_exponent(e, k)));
-}
 
 // Lanes of the pixels of a block that lie inside a row.
 static inline unsigned valid_lanes(int width, int block) {
@@ -359,8 +343,18 @@ std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
 
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
-  return {name,          head_row<Isa>, bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
-          tail_row<Isa>, compose_row,   compose_row,      xor_popcount<Isa>,     Isa::kPeakBits};
+  return {name,
+          head_row<Isa>,
+          bconv2d_row<Isa>,
+          bconv2d_sums_row<Isa>,
+          tail_input_row<Isa>,
+          tail_row<Isa>,
+          compose_row,
+          compose_row,
+          pack_pixels<Isa>,
+          apply_pixels<Isa>,
+          xor_popcount<Isa>,
+          Isa::kPeakBits};
 }
 
 }  // namespace

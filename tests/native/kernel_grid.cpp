@@ -103,6 +103,9 @@ class Grid {
       for (const int border : {kInside, kFirst, kLast, kOnly}) bconv2d(width, channels, border);
     }
     for (const int channels : {1, 63, 65, 130}) bconv2d_sums(width, channels);
+    for (const int inputs : {1, 60, 64, 130}) {
+      for (const int taps : {1, 9}) pixel_layer(width, inputs, taps);
+    }
     for (const int channels : {1, 2, 3, 4}) {
       for (const int scale : {2, 3, 4}) {
         compose_picture<std::uint8_t>(width, channels, scale);
@@ -221,6 +224,35 @@ class Grid {
     kReferenceKernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), expected.data());
     kernels_.bconv2d_sums_row(filter.params(), row, scratch.rows(), found.data());
     comparison("bconv2d_sums_row", width, channels)("sums", expected, found);
+  }
+
+  void pixel_layer(int width, int inputs, int taps) {
+    constexpr int kHeight = 3;
+    for (const int outputs : {5, inputs}) {
+      const auto bits =
+          random_buffer<std::uint64_t>(static_cast<std::size_t>(outputs) * taps * word_count(inputs));
+      const auto in = random_buffer<float>(2 * inputs), out = random_buffer<float>(4 * outputs);
+      PixelLayer::Tensors tensors{};
+      tensors.inputs = inputs;
+      tensors.outputs = outputs;
+      tensors.taps = taps;
+      tensors.bits = bits.data();
+      tensors.threshold = in.data();
+      tensors.spatial = in.data() + inputs;
+      tensors.spatial_bias = 0.25F;
+      tensors.scale = out.data();
+      tensors.shift_in = out.data() + outputs;
+      tensors.slope = out.data() + 2 * outputs;
+      tensors.shift_out = out.data() + 3 * outputs;
+      tensors.skip = inputs == outputs;
+      const auto picture = random_buffer<float>(static_cast<std::size_t>(kHeight) * width * inputs);
+      AlignedBuffer<float> expected(static_cast<std::size_t>(kHeight) * width * outputs),
+          found(expected.size());
+      PixelLayer(tensors, kReferenceKernels)
+          .run(picture.data(), kHeight, width, 0, kHeight, nullptr, expected.data());
+      PixelLayer(tensors, kernels_).run(picture.data(), kHeight, width, 0, kHeight, nullptr, found.data());
+      comparison("pixel_layer", width, inputs)("pixels", expected, found);
+    }
   }
 
   template <class Sample>
