@@ -34,6 +34,25 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
 _OPTIONS = ("conv_options", "linear_options", "backbone_options")
 
 
+# Inner sizes of each backbone, as published; `NetworkSpec.backbone_options` gives others.
+BACKBONES: Mapping[str, Options] = {
+    "srresnet": {},
+    "rdn": {"n_layers": 8, "growth": 64},
+    "rcan": {"n_layers": 5, "reduction": 16},
+    "swinir": {"n_layers": 6, "n_heads": 6, "window": 8, "mlp_ratio": 2},
+    "hat": {
+        "n_layers": 6,
+        "n_heads": 6,
+        "window": 16,
+        "mlp_ratio": 2,
+        "compress": 24,
+        "squeeze": 24,
+        "overlap": 0.5,
+    },
+}
+MAX_LAYERS = 1024  # of all blocks together
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """A network's dimensions.
@@ -65,6 +84,27 @@ class NetworkSpec:
             raise UsageError("n_feats must be 8..1024 and n_blocks 1..256", "see the README's training section")
         if self.backbone == "srresnet" and self.n_feats % 64:
             raise UsageError(f"{self.n_feats} channels do not fill 64-bit words", "use a multiple of 64")
+
+        self._check_dimensions()
+
+    def _check_dimensions(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise UsageError(f"unknown backbone {self.backbone!r}", f"known are {', '.join(BACKBONES)}")
+        known = BACKBONES[self.backbone]
+        for name, value in self.backbone_options.items():
+            if name not in known:
+                raise UsageError(
+                    f"unknown option {name!r} of {self.backbone}", f"known are {', '.join(known) or 'none'}"
+                )
+            if type(value) is not type(known[name]) or not 0 <= value <= 256 or (value == 0 and name != "overlap"):
+                raise UsageError(f"{name} of {self.backbone} is {value!r}", f"give a number like {known[name]!r}")
+        if self.n_blocks * int(self.dimensions.get("n_layers", 1)) > MAX_LAYERS:
+            raise UsageError(f"more than {MAX_LAYERS} layers", "give fewer blocks or n_layers")
+
+    @property
+    def dimensions(self) -> dict[str, Any]:
+        """All of the backbone's inner sizes."""
+        return {**BACKBONES[self.backbone], **self.backbone_options}
 
     @property
     def n_convs(self) -> int:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import PackedWeights
 
 Planes = NDArray[np.float32]
 Progress = Callable[[float], None]
@@ -77,7 +78,7 @@ def load_engine(
 ) -> Engine:
     """Opens packed weights or a file of them."""
     if not isinstance(weights, PackedWeights):
-        weights = PackedWeights.load(Path(weights))
+        weights = load_packed(Path(weights))
     if backend == "native":
         from scales_cli.engine.native_engine import NativeEngine
 

@@ -23,7 +23,7 @@ from scales_cli.engine.resources import usable_cores
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
 from scales_cli.errors import ScalesError, UsageError
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 if TYPE_CHECKING:
     from scales_cli.engine._native import FixedGates, GatePass, Network, RowStream
@@ -79,7 +79,7 @@ class NativeEngine:
 
     def __init__(
         self,
-        weights: PackedWeights,
+        weights: PackedSRResNet,
         threads: int | None = None,
         *,
         whole_image_pixels: int = WHOLE_IMAGE_PIXELS,

@@ -28,7 +28,7 @@ from scales_cli.evaluation.random_weights import random_weights
 from scales_cli.evaluation.runner import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.pipeline.worker import Worker, WorkerError
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.store import Store, find_model
 
 LAYER_MACS = 9 * 64 * 64  # binary multiply-accumulates of a layer for each LR pixel

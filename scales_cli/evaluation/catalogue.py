@@ -12,7 +12,7 @@ from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
 from scales_cli.evaluation.cost import count, parts_of
 from scales_cli.weights.cache import CachedModel
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
 from scales_cli.weights.registry import WeightEntry
 from scales_cli.weights.store import Store, bundled_path
 
@@ -48,7 +48,7 @@ class CatalogueItem:
     def card(self) -> dict[str, Any]:
         """The model card in the file; empty where there is no readable file. Raises nothing."""
         try:
-            return {} if self.path is None else dict(PackedWeights.load(self.path).card)
+            return {} if self.path is None else dict(load_packed(self.path).card)
         except WeightsError:
             return {}
 
@@ -115,7 +115,7 @@ def describe_imported(model: CachedModel) -> CatalogueItem:
     size = model.path.stat().st_size
     try:
         model.check()
-        weights = PackedWeights.load(model.path)
+        weights = load_packed(model.path)
     except WeightsError:
         return CatalogueItem(model.name, "damaged", model.path, size, model.sha256, None, True)
     licence = str(weights.card.get("licence", "unknown"))

@@ -119,7 +119,7 @@ def count_everything(network: Network) -> Cost:
 def parts_of(spec: NetworkSpec) -> list[Part]:
     """Head, body and tail of a network; `spec.conv` says whether the body is binary."""
     head, tail = Conv(spec.colors, spec.n_feats, 3), Conv(spec.n_feats, spec.colors * spec.scale**2, 3)
-    body = BODIES[spec.backbone](spec, **spec.backbone_options)
+    body = BODIES[spec.backbone](spec, **spec.dimensions)
     return [head, *body, *(hat_tail(spec) if spec.backbone == "hat" else [tail])]
 
 
@@ -127,19 +127,19 @@ def srresnet(spec: NetworkSpec) -> list[Part]:
     return [_conv(spec)] * spec.n_convs
 
 
-def rdn(spec: NetworkSpec, n_layers: int = 8, growth: int = 64) -> list[Part]:
+def rdn(spec: NetworkSpec, n_layers: int, growth: int) -> list[Part]:
     dense = [_conv(spec, spec.n_feats + i * growth, growth) for i in range(n_layers)]
     block = [*dense, _conv(spec, spec.n_feats + n_layers * growth, kernel=1)]
     return [_conv(spec), *block * spec.n_blocks, _conv(spec, spec.n_blocks * spec.n_feats, kernel=1), _conv(spec)]
 
 
-def rcan(spec: NetworkSpec, n_layers: int = 5, reduction: int = 16) -> list[Part]:
+def rcan(spec: NetworkSpec, n_layers: int, reduction: int) -> list[Part]:
     """Without channel attention, as published counts are."""
     return [_conv(spec)] * (2 * n_layers + 1) * spec.n_blocks
 
 
 def swinir(
-    spec: NetworkSpec, n_layers: int = 6, n_heads: int = 6, window: int = 8, mlp_ratio: int = 2
+    spec: NetworkSpec, n_layers: int, n_heads: int, window: int, mlp_ratio: int
 ) -> list[Part]:
     layer = [*_attention(spec, n_heads, window, window), *_mlp(spec, mlp_ratio)]
     return _transformer(spec, layer * n_layers)
@@ -147,13 +147,13 @@ def swinir(
 
 def hat(
     spec: NetworkSpec,
-    n_layers: int = 6,
-    n_heads: int = 6,
-    window: int = 16,
-    mlp_ratio: int = 2,
-    compress: int = 24,
-    squeeze: int = 24,
-    overlap: float = 0.5,
+    n_layers: int,
+    n_heads: int,
+    window: int,
+    mlp_ratio: int,
+    compress: int,
+    squeeze: int,
+    overlap: float,
 ) -> list[Part]:
     n_feats, narrow, squeezed = spec.n_feats, spec.n_feats // compress, spec.n_feats // squeeze
     channels: list[Part] = [Conv(n_feats, narrow, 3), Conv(narrow, n_feats, 3)]

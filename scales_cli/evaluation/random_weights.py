@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 
-def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedWeights:
+def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedSRResNet:
     """Of trained magnitudes, so that features stay finite and every activation and gate does its work.
 
     Slopes are negative now and then. `gate_taps` is the length of the filter over the channels.
@@ -20,7 +20,7 @@ def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, ga
     def normal(*shape: int, std: float, mean: float = 0.0) -> NDArray[np.float32]:
         return rng.normal(mean, std, shape).astype(np.float32)
 
-    return PackedWeights(
+    return PackedSRResNet(
         spec=spec,
         head_weight=normal(feats, spec.colors, 3, 3, std=0.2),
         head_bias=normal(feats, std=0.1),

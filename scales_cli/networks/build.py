@@ -30,12 +30,10 @@ BACKBONES: dict[str, Callable[..., Network]] = {
 def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
     """A network with random weights, of `spec.conv`'s layers if not of others.
 
-    Raises `UsageError` for an unknown backbone, convolution or option.
+    Raises `UsageError` for an unknown family of layers and for options that do not fit.
     """
-    if spec.backbone not in BACKBONES:
-        raise UsageError(f"unknown backbone {spec.backbone!r}", f"known are {', '.join(BACKBONES)}")
     try:
-        return BACKBONES[spec.backbone](spec, layers or choose_layers(spec), **spec.backbone_options)
+        return BACKBONES[spec.backbone](spec, layers or choose_layers(spec), **spec.dimensions)
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"options do not fit a {spec.backbone} of {spec.conv!r} layers: {error}",

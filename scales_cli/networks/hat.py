@@ -137,13 +137,13 @@ class HAT(Network):
         self,
         spec: NetworkSpec,
         layers: Layers,
-        n_layers: int = 6,
-        n_heads: int = 6,
-        window: int = 16,
-        mlp_ratio: int = 2,
-        compress: int = 24,
-        squeeze: int = 24,
-        overlap: float = 0.5,
+        n_layers: int,
+        n_heads: int,
+        window: int,
+        mlp_ratio: int,
+        compress: int,
+        squeeze: int,
+        overlap: float,
     ) -> None:
         n_feats = spec.n_feats
         common = (n_feats, n_heads, window, mlp_ratio)

@@ -35,7 +35,7 @@ class RCAN(Network):
     Attention is full precision. The groups' long skips are the stream itself, which passes every layer.
     """
 
-    def __init__(self, spec: NetworkSpec, layers: Layers, n_layers: int = 5, reduction: int = 16) -> None:
+    def __init__(self, spec: NetworkSpec, layers: Layers, n_layers: int, reduction: int) -> None:
         def build_body() -> nn.Sequential:
             body = nn.Sequential()
             for _ in range(spec.n_blocks):

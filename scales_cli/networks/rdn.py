@@ -53,5 +53,5 @@ class DenseBody(nn.Module):
 class RDN(Network):
     """`Network` whose body is n_blocks dense blocks of n_layers convolutions: 8 by 8 and 64 channels as published."""
 
-    def __init__(self, spec: NetworkSpec, layers: Layers, n_layers: int = 8, growth: int = 64) -> None:
+    def __init__(self, spec: NetworkSpec, layers: Layers, n_layers: int, growth: int) -> None:
         super().__init__(spec, lambda: DenseBody(spec, layers, n_layers, growth))

@@ -49,10 +49,10 @@ class SwinIR(Network):
         self,
         spec: NetworkSpec,
         layers: Layers,
-        n_layers: int = 6,
-        n_heads: int = 6,
-        window: int = 8,
-        mlp_ratio: int = 2,
+        n_layers: int,
+        n_heads: int,
+        window: int,
+        mlp_ratio: int,
     ) -> None:
         def build_body() -> TransformerBody:
             sizes = (spec.n_feats, n_layers, n_heads, window, mlp_ratio)

@@ -18,7 +18,7 @@ from typing import Any
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
 
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"scales-(?P<size>[a-z0-9]+(?:-[a-z0-9]+)*)-x(?P<scale>\d)")
@@ -87,7 +87,7 @@ def entry_for(path: Path, data_licence: str) -> WeightEntry:
 
     Raises `WeightsError` where the name, which says a scale, or the file is none of a model.
     """
-    matched, weights = _matched(path.stem), PackedWeights.load(path)
+    matched, weights = _matched(path.stem), load_packed(path)
     if int(matched["scale"]) != weights.spec.scale:
         raise WeightsError(f"{path}: this model enlarges by {weights.spec.scale}", "name its file after its scale")
     data = path.read_bytes()

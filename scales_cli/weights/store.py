@@ -20,7 +20,8 @@ from scales_cli.errors import UsageError, WeightsError
 from scales_cli.weights import registry
 from scales_cli.weights.address import HubAddress, WebAddress
 from scales_cli.weights.cache import NAME, Cache, CachedModel
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.registry import SUFFIX, WeightEntry
 from scales_cli.weights.settings import default_model
 from scales_cli.weights.transfer import fetch
@@ -57,7 +58,7 @@ def find_model(name: str | os.PathLike[str] | None, scale: int, *, progress: Pro
     if "://" in name or name.startswith("hf:"):
         raise WeightsError(f"{name}: is an address", "`scales models pull` it, and use the name that it has then")
     if is_path(name):
-        model = Model(Path(name).stem, PackedWeights.load(Path(name)))
+        model = Model(Path(name).stem, load_packed(Path(name)))
     else:
         model = Store().open(name, scale, progress)
     if model.weights.spec.scale != scale:
@@ -86,8 +87,8 @@ class Store:
         found = self.find(name, scale)
         if isinstance(found, CachedModel):
             found.check()
-            return Model(name, PackedWeights.load(found.path))
-        return Model(found.name, PackedWeights.load(self.locate(found) or self.pull(found, progress=progress)))
+            return Model(name, load_packed(found.path))
+        return Model(found.name, load_packed(self.locate(found) or self.pull(found, progress=progress)))
 
     def find(self, name: str, scale: int | None = None) -> WeightEntry | CachedModel:
         """The published model of a name, or of a size and a scale; else what was imported as that, not checked."""
@@ -185,7 +186,7 @@ class Store:
 
     def import_file(self, file: Path, name: str) -> Path:
         """Copies a packed file into the cache, under a name of its own."""
-        PackedWeights.load(file)  # which says best what may be wrong with it
+        load_packed(file)  # which says best what may be wrong with it
         return self.add(name, hashlib.sha256(file.read_bytes()).hexdigest(), file)
 
     def verify(self) -> Iterator[tuple[str, Path, WeightsError | None]]:
@@ -232,7 +233,7 @@ def bundled_path(entry: WeightEntry) -> Path:
 def _defect(path: Path, check: Callable[[], None]) -> WeightsError | None:
     try:
         check()
-        PackedWeights.load(path)
+        load_packed(path)
     except WeightsError as error:
         return error
     return None

@@ -22,7 +22,8 @@ from urllib.parse import urljoin, urlsplit
 
 from scales_cli.errors import WeightsError
 from scales_cli.weights.cache import Cache
-from scales_cli.weights.packed import MAX_FILE_BYTES, PackedWeights
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     import requests
@@ -95,7 +96,7 @@ class Transfer:
                 f"{source}: its SHA-256 is {digest.hexdigest()}, expected {self._sha256}", "check the address"
             )
         try:
-            PackedWeights.load(Path(target))
+            load_packed(Path(target))
         except WeightsError as error:
             raise WeightsError(error.message.replace(target, source), error.hint) from error
 

@@ -20,7 +20,7 @@ from scales_cli.cli.train import parse_duration, read_config
 from scales_cli.config import SIZES
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
 
 pytest.importorskip("torch")
 
@@ -64,7 +64,7 @@ def test_train_makes_a_model_that_upscales(photos, settings, tmp_path, capsys):
     out = tmp_path / "run"
     assert run("train", "--data", photos, "--out", out, "--config", settings, "-s", 2, "--steps", 3) == 0
     model = Path(capsys.readouterr().out.strip())
-    assert PackedWeights.load(model).card["steps"] == 3
+    assert load_packed(model).card["steps"] == 3
     large = tmp_path / "large.png"
     assert run("upscale", photos / "0.png", "-s", 2, "-m", model, "-o", large) == 0
     with Image.open(large) as picture:
@@ -85,7 +85,7 @@ def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, t
     assert run("train", "--data", photos, "--out", tmp_path / "b", "-s", 3, "--init", tmp_path / "a", *common) == 0
     model = tmp_path / "b.safetensors"
     assert run("export", tmp_path / "b", "-o", model, "--benchmark", photos) == 0
-    card = PackedWeights.load(model).card
+    card = load_packed(model).card
     assert card["started_from"][0].startswith("scales 2x64 x2, 2 steps")
     assert card["psnr"]["photos"]["psnr"] > 10
     json.dumps(card)
@@ -97,7 +97,7 @@ def test_train_stops_in_time_and_distils(photos, settings, tmp_path, capsys):
     assert "stopped, --resume goes on" in capsys.readouterr().err
     assert run(*common, "--out", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a") == 0
     model = Path(capsys.readouterr().out.strip())
-    assert PackedWeights.load(model).card["teacher"].startswith("scales 2x64 x2, 1 steps")
+    assert load_packed(model).card["teacher"].startswith("scales 2x64 x2, 1 steps")
 
 
 def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tmp_path):

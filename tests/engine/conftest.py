@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 Doubles = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def unpack_signs(bits: NDArray[np.uint64]) -> Doubles:
     return 2.0 * ones.reshape(*bits.shape[:-1], -1) - 1.0
 
 
-def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
+def run_network(weights: PackedSRResNet, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
     """The residual, and how close any activation came to its threshold: near ones may flip in fp32."""
     scale, colors = weights.spec.scale, weights.spec.colors
     head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.head_weight.astype(np.float64))

@@ -20,11 +20,11 @@ from scales_cli.engine.native_engine import NativeEngine, window_origins
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.tiling import halo as tiling_halo
 from scales_cli.errors import UsageError
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 native = pytest.importorskip("scales_cli.engine._native")
 
-Maker = Callable[..., PackedWeights]
+Maker = Callable[..., PackedSRResNet]
 
 
 def random_planes(rng: np.random.Generator, colors: int, height: int, width: int) -> np.ndarray:

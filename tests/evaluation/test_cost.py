@@ -1,7 +1,7 @@
 import pytest
 
-from scales_cli.config import NetworkSpec
-from scales_cli.evaluation.cost import LR_PIXELS, count, count_everything, srresnet
+from scales_cli.config import SIZES, NetworkSpec
+from scales_cli.evaluation.cost import LR_PIXELS, Attention, count, count_everything, parts_of
 
 BASE = {"n_blocks": 16}
 
@@ -16,13 +16,60 @@ BASE = {"n_blocks": 16}
     ],
 )
 def test_srresnet_costs_what_was_published(spec, giga_operations, kilo_parameters):
-    cost = count(srresnet(spec))
+    cost = count(parts_of(spec))
     assert cost.operations / 1e9 == pytest.approx(giga_operations, abs=5e-4)
     assert cost.parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
 
 
+@pytest.mark.parametrize(
+    ("size", "scale", "giga_operations", "kilo_parameters", "full_precision"),
+    [
+        ("rdn", 2, 10.41, 353.0, None),
+        ("rdn", 4, 11.61, 373.8, 636.3),
+        ("rcan", 2, 4.147, 135.4, None),
+        ("rcan", 4, 5.342, 156.2, 235.3),
+        ("edsr", 2, 35.97, 1214.5, None),
+        ("edsr", 4, 40.74, 1297.5, 2181.1),
+    ],
+)
+def test_convolutional_backbones_cost_what_was_published(size, scale, giga_operations, kilo_parameters, full_precision):
+    spec = NetworkSpec(scale=scale, colors=3, **SIZES[size])
+    cost = count(parts_of(spec))
+    assert cost.operations / 1e9 == pytest.approx(giga_operations, rel=5e-4)
+    assert cost.parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
+    if full_precision is not None:
+        assert count(parts_of(spec.full_precision())).operations / 1e9 == pytest.approx(full_precision, abs=0.06)
+
+
+@pytest.mark.parametrize(("scale", "kilo_parameters"), [(2, 83.6), (4, 103.1)])
+def test_binary_swinir_costs_what_was_computed_from_the_published_sizes(scale, kilo_parameters):
+    spec = NetworkSpec(scale=scale, colors=3, **SIZES["swinir"])
+    assert count(parts_of(spec)).parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
+
+
+def test_most_operations_of_a_binary_transformer_are_attention():
+    parts = parts_of(NetworkSpec(colors=3, **SIZES["swinir"]))
+    without = [part for part in parts if not isinstance(part, Attention)]
+    assert count(parts).operations / 1e9 == pytest.approx(12.97, abs=0.01)
+    assert count(without).operations / 1e9 == pytest.approx(2.35, abs=0.01)
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_counted_parameters_are_those_of_the_network(size, scale):
+    build = pytest.importorskip("scales_cli.networks.build")
+    spec = NetworkSpec(scale=scale, **SIZES[size]).full_precision()
+    network = build.build_network(spec)
+    uncounted = {"srresnet": ("activation",), "rdn": ("activation",), "rcan": ("activation", "attention")}
+    left_out = uncounted.get(spec.backbone, ())
+    expected = sum(
+        value.numel() for name, value in network.named_parameters() if not any(part in name for part in left_out)
+    )
+    assert count(parts_of(spec)).parameters == expected
+
+
 def test_full_precision_twin_costs_what_was_published():
-    assert count(srresnet(NetworkSpec(conv="float", **BASE))).operations / 1e9 == pytest.approx(68.5, abs=0.05)
+    assert count(parts_of(NetworkSpec(conv="float", **BASE))).operations / 1e9 == pytest.approx(68.5, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +88,6 @@ def test_full_precision_twin_costs_what_was_published():
 def test_everything_is_the_convolutions_and_what_each_layer_adds(conv, options, parameters, multiplications):
     build = pytest.importorskip("scales_cli.networks.build")
     network = build.build_network(NetworkSpec(conv=conv, conv_options=options, **BASE))
-    convolutions, everything = count(srresnet(network.spec)), count_everything(network)
+    convolutions, everything = count(parts_of(network.spec)), count_everything(network)
     assert everything.parameters - convolutions.parameters == 32 * parameters
     assert everything.operations - convolutions.operations == LR_PIXELS * 32 * multiplications

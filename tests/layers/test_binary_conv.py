@@ -3,13 +3,25 @@ import torch
 from torch.nn import functional
 
 from scales_cli.layers.binary_conv import BinaryConv2d, ScalesConv2d
-from scales_cli.networks.build import CONVS
+from scales_cli.layers.families import FAMILIES
 
 
-@pytest.mark.parametrize("name", sorted(CONVS))
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+@pytest.mark.parametrize(("out_feats", "kernel_size"), [(32, 3), (64, 1), (96, 1)])
+def test_convs_of_any_shape_skip_where_it_stays(name, out_feats, kernel_size):
+    torch.manual_seed(0)
+    layer = FAMILIES[name].conv(64, out_feats, kernel_size).eval()
+    x = torch.randn(2, 64, 6, 5)
+    out = layer(x)
+    assert out.shape == (2, out_feats, 6, 5)
+    if out_feats == 64 and name != "reactnet":  # whose activation is on the stream
+        assert (out - x).std() < x.std()
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_convs_keep_the_shape_and_train_every_parameter(name):
     torch.manual_seed(0)
-    layer = CONVS[name](64)
+    layer = FAMILIES[name].conv(64)
     x = torch.randn(2, 64, 6, 5, requires_grad=True)
     out = layer(x)
     out.square().mean().backward()

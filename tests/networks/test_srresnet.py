@@ -6,10 +6,11 @@ from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.networks.blocks import BicubicUpsampler
-from scales_cli.networks.build import CONVS, build_network, calibrate
+from scales_cli.layers.families import FAMILIES
+from scales_cli.networks.build import build_network, calibrate
 
 
-@pytest.mark.parametrize("conv", sorted(CONVS))
+@pytest.mark.parametrize("conv", sorted(FAMILIES))
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_srresnet_takes_any_conv_at_any_scale(conv, scale):
     network = build_network(NetworkSpec(scale=scale, conv=conv, n_blocks=1))
@@ -48,7 +49,6 @@ def test_calibrate_sets_each_factor_from_its_own_input():
 @pytest.mark.parametrize(
     "spec",
     [
-        NetworkSpec(backbone="vgg"),
         NetworkSpec(conv="ternary"),
         NetworkSpec(conv_options={"taps": 3}),
         NetworkSpec(conv_options={"activation": "tanh"}),

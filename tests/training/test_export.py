@@ -3,11 +3,13 @@ import pytest
 import torch
 
 from scales_cli.config import NetworkSpec
-from scales_cli.engine.torch_engine import TorchEngine, unpack, unpack_bits
+from scales_cli.engine.torch_engine import TorchEngine, unpack
 from scales_cli.errors import UsageError
 from scales_cli.networks.build import build_network
-from scales_cli.training.export import pack, pack_bits
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.layers.binary_conv import ScalesConv2d
+from scales_cli.training.packing import pack, pack_conv
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import as_signs
 
 
 def trained_like(spec):
@@ -26,16 +28,20 @@ def trained_like(spec):
     return network.requires_grad_(False)
 
 
-def test_pack_bits_orders_words_by_channel_and_folds_the_sign():
+def test_packed_bits_have_words_by_channel_and_the_sign_of_the_scale():
+    layer = ScalesConv2d(128, 2)
     weight = -torch.ones(2, 128, 3, 3)
     weight[0, 1, 2, 0] = 1.0
     weight[0, 64, 2, 0] = 0.0
-    words = pack_bits(weight, torch.tensor([1.0, -1.0]))
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.scale.copy_(torch.tensor([1.0, -1.0]))
+    words = pack_conv(layer)["bits"]
     assert words.shape == (2, 3, 3, 2)
     assert words[0, 2, 0].tolist() == [2, 1]
     assert words[0, 0, 0].tolist() == [0, 0]
     assert (words[1] == np.uint64(2**64 - 1)).all()
-    assert np.array_equal(unpack_bits(words)[0], np.where(weight[0] >= 0, 1, -1))
+    assert np.array_equal(np.moveaxis(as_signs(words, 128), -1, 1)[0], np.where(weight[0] >= 0, 1, -1))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_packed_network_computes_what_the_trained_one_does(options, scale, rng, 
     pack(network, {"steps": 1}).save(path)
     planes = rng.random((1, 13, 11), dtype=np.float32)
     expected = network.residual(torch.from_numpy(planes)[None])[0].numpy()
-    packed = TorchEngine(unpack(PackedWeights.load(path))).residual(planes)
+    packed = TorchEngine(unpack(load_packed(path))).residual(planes)
     np.testing.assert_allclose(packed, expected, atol=2e-6)
 
 

@@ -13,7 +13,7 @@ import safetensors.numpy
 from scales_cli.engine.base import ArrayPlanes
 from scales_cli.errors import ScalesError, WeightsError
 from scales_cli.weights import packed
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
 
 NativeEngine = pytest.importorskip("scales_cli.engine.native_engine").NativeEngine
 EXTREMES = (0.0, -0.0, 1e-45, -1e6, 1e6, 1.0000001e6, 3e38, np.inf, -np.inf, np.nan)
@@ -42,13 +42,13 @@ def flip_bits(data, rng):
 @pytest.mark.parametrize("count", [250, pytest.param(2500, marks=pytest.mark.slow)])
 def test_damage_is_found(good, tmp_path, rng, count):
     """Whatever is accepted is the same network, with the same card."""
-    original, digest = good.read_bytes(), PackedWeights.load(good).digest()
+    original, digest = good.read_bytes(), load_packed(good).digest()
     path = tmp_path / "mutated.safetensors"
     refused = 0
     for _ in range(count):
         path.write_bytes(flip_bits(original, rng))
         try:
-            weights = PackedWeights.load(path)
+            weights = load_packed(path)
         except WeightsError:
             refused += 1
         else:
@@ -92,9 +92,9 @@ def write_signed(path, tensors, spec):
 def test_forgeries_run_or_are_refused(good, tmp_path, rng, count):
     path = tmp_path / "forged.safetensors"
     original = safetensors.numpy.load_file(good)
-    spec = PackedWeights.load(good).spec.to_dict()
+    spec = load_packed(good).spec.to_dict()
     write_signed(path, original, spec)
-    assert PackedWeights.load(path).digest() == PackedWeights.load(good).digest()
+    assert load_packed(path).digest() == load_packed(good).digest()
     planes = ArrayPlanes(rng.random((1, 9, 13), np.float32))
     outcomes = {"refused": 0, "run": 0}
     for _ in range(count):
@@ -103,7 +103,7 @@ def test_forgeries_run_or_are_refused(good, tmp_path, rng, count):
             mutate(tensors, changed, rng)
         write_signed(path, tensors, changed)
         try:
-            engine = NativeEngine(PackedWeights.load(path), threads=1)
+            engine = NativeEngine(load_packed(path), threads=1)
         except ScalesError:
             outcomes["refused"] += 1
         else:

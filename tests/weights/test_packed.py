@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_save_and_load_keep_everything(random_weights, tmp_path):
     weights = dataclasses.replace(random_weights(scale=3, colors=3, n_feats=128, n_blocks=2), card={"steps": 7})
     for _ in range(2):  # the second time over the first
         weights.save(tmp_path / "model.safetensors")
-    loaded = PackedWeights.load(tmp_path / "model.safetensors")
+    loaded = load_packed(tmp_path / "model.safetensors")
     for field in dataclasses.fields(weights):
         saved, read = getattr(weights, field.name), getattr(loaded, field.name)
         assert np.array_equal(saved, read) if isinstance(saved, np.ndarray) else saved == read
@@ -65,7 +65,7 @@ def test_saved_files_have_the_usual_permissions(path, tmp_path):
 def test_load_refuses_wrong_tensors(path, tensors):
     rewrite(path, tensors)
     with pytest.raises(WeightsError):
-        PackedWeights.load(path)
+        load_packed(path)
 
 
 SPEC = NetworkSpec(n_blocks=1).to_dict()
@@ -94,7 +94,7 @@ SPEC = NetworkSpec(n_blocks=1).to_dict()
 def test_load_refuses_wrong_metadata(path, metadata):
     rewrite(path, **metadata)
     with pytest.raises(WeightsError):
-        PackedWeights.load(path)
+        load_packed(path)
 
 
 def test_load_refuses_other_files(tmp_path):
@@ -102,7 +102,7 @@ def test_load_refuses_other_files(tmp_path):
     for content in (b"", b"\0" * 100, pickle.dumps({"weight": 1}), b"\xff" * 8 + b"{}", b"PK\x03\x04" + b"\0" * 60):
         path.write_bytes(content)
         with pytest.raises(WeightsError):
-            PackedWeights.load(path)
+            load_packed(path)
 
 
 def test_load_refuses_what_is_no_file(tmp_path):
@@ -110,4 +110,4 @@ def test_load_refuses_what_is_no_file(tmp_path):
     os.mkfifo(pipe)
     for path in (pipe, tmp_path, tmp_path / "missing.safetensors"):
         with pytest.raises(WeightsError):
-            PackedWeights.load(path)
+            load_packed(path)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scales_cli.errors import ScalesError
 from scales_cli.evaluation.contenders.base import Runner, Task
 from scales_cli.evaluation.contenders.torch_runtime import NetworkName
-from scales_cli.weights.packed import PackedWeights
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 
 class OpenVinoModel(Runner):
@@ -54,7 +55,7 @@ class OpenVinoBinary(OpenVinoModel):
     """The packed network itself, its binary layers as FakeQuantize (the thresholds) and BinaryConvolution."""
 
     def __init__(self, task: Task) -> None:
-        super().__init__(task, binary_model(PackedWeights.load(task.model)), "f32")
+        super().__init__(task, binary_model(load_packed(task.model)), "f32")
         self.model_bytes = task.model.stat().st_size
 
 
@@ -71,7 +72,7 @@ def read_model(path: Path) -> Any:
     return model
 
 
-def binary_model(weights: PackedWeights) -> Any:
+def binary_model(weights: PackedSRResNet) -> Any:
     """Packed weights as an OpenVINO model, [1, 1, H, W] -> [1, 1, sH, sW]: the equations of `weights.packed`."""
     import openvino
     from openvino import opset1, opset13

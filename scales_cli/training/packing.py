@@ -1,0 +1,109 @@
+"""From a network's layers to the tensors of a packed file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from scales_cli.errors import UsageError
+from scales_cli.layers.activation import RPReLU
+from scales_cli.layers.binary_conv import BinaryConv2d, ScalesConv2d
+from scales_cli.layers.binary_linear import BinaryLinear, ScalesLinear
+from scales_cli.networks.base import Network
+from scales_cli.networks.srresnet import SRResNet
+from scales_cli.weights.packed_file import PackedWeights, as_words
+from scales_cli.weights.packed_layers import PackedLayers
+from scales_cli.weights.packed_srresnet import PackedSRResNet
+
+Arrays = dict[str, NDArray[Any]]
+
+NO_GATE = 2.0  # times sigmoid(0) makes 1: the packed form of a re-scaling that a layer does not have
+
+
+def pack(network: Network, card: Mapping[str, Any]) -> PackedWeights:
+    """Folds each binary layer for inference; raises `UsageError` if the body is not of SCALES layers.
+
+    A learned weight scale may be negative: its sign goes into the bits, so that the packed scale is a magnitude.
+    """
+    packed: dict[str, Arrays] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, ScalesConv2d):
+            packed[name] = pack_conv(module)
+        elif isinstance(module, ScalesLinear):
+            packed[name] = pack_linear(module)
+        elif isinstance(module, (BinaryConv2d, BinaryLinear)):
+            packed.clear()
+            break
+    if not packed:
+        raise UsageError(f"a {network.spec.conv!r} network has no packed form", 'train one with conv = "scales"')
+    others = {
+        name: _array(value)
+        for name, value in network.state_dict().items()
+        if not any(name.startswith(f"{layer}.") for layer in packed)
+    }
+    if not isinstance(network, SRResNet):
+        layers = {f"{layer}.{name}": value for layer, arrays in packed.items() for name, value in arrays.items()}
+        return PackedLayers(network.spec, layers | others, card)
+    return PackedSRResNet.from_tensors(network.spec, card, stack_body(list(packed.values())) | others)
+
+
+def stack_body(layers: list[Arrays]) -> Arrays:
+    """The tensors of an SRResNet's body, every layer of which has a channel-wise re-scaling, if a neutral one."""
+    neutral = {"channel.weight": np.zeros(1, np.float32)}
+    layers = [
+        layer if "channel.weight" in layer else layer | neutral | {"scale": layer["scale"] * np.float32(NO_GATE)}
+        for layer in layers
+    ]
+    return {f"body.{name.removesuffix('.weight')}": np.stack([layer[name] for layer in layers]) for name in layers[0]}
+
+
+def pack_conv(layer: ScalesConv2d) -> Arrays:
+    """`channel.weight` only where there is a channel-wise re-scaling."""
+    arrays = _binary_tensors(layer, layer.weight.permute(0, 2, 3, 1)) | activation_parameters(layer)
+    if layer.channel is not None:
+        arrays["scale"] *= np.float32(layer.channel.gate_factor)
+        arrays["channel.weight"] = _array(layer.channel.weight)
+    return arrays
+
+
+def pack_linear(layer: ScalesLinear) -> Arrays:
+    return _binary_tensors(layer, layer.weight) | {"bias": _array(layer.bias)}
+
+
+def _binary_tensors(layer: ScalesConv2d | ScalesLinear, weight: Tensor) -> Arrays:
+    """What both kinds have; `weight` is [Co, ..., Ci]."""
+    scale, n_feats = layer.branch_scale(), weight.shape[-1]
+    positive = (weight >= 0) == (scale >= 0).view(-1, *[1] * (weight.dim() - 1))
+    zeros = torch.zeros(n_feats)
+    spatial = layer.spatial
+    factor = NO_GATE if spatial is None else spatial.gate_factor
+    return {
+        "bits": as_words(positive.cpu().numpy()),
+        "threshold": _array(zeros if layer.binarize is None else layer.binarize.beta),
+        "scale": _array(scale.abs() * factor),
+        "spatial": _array(zeros if spatial is None else spatial.weight),
+        "spatial_bias": _array(zeros[0] if spatial is None else spatial.bias),
+    }
+
+
+def activation_parameters(layer: ScalesConv2d) -> Arrays:
+    """The layer's activation as an RPReLU."""
+    activation = layer.activation
+    n_feats = layer.out_feats
+    neutral = {"shift_in": np.zeros(n_feats), "slope": np.ones(n_feats), "shift_out": np.zeros(n_feats)}
+    if isinstance(activation, RPReLU):
+        own = {name: _array(getattr(activation, name)) for name in neutral}
+    elif isinstance(activation, nn.PReLU):
+        own = {"slope": _array(activation.weight)}
+    else:
+        own = {}
+    return {name: np.asarray(value, dtype=np.float32) for name, value in (neutral | own).items()}
+
+
+def _array(value: Tensor) -> NDArray[np.float32]:
+    return value.detach().to("cpu", torch.float32).contiguous().numpy()
