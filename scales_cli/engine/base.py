@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import UsageError
+from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import PackedWeights
+from scales_cli.weights.packed_layers import PackedLayers
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 Planes = NDArray[np.float32]
 Progress = Callable[[float], None]
@@ -62,6 +65,10 @@ class Engine(Protocol):
         """
         ...
 
+    def residual(self, planes: Planes) -> Planes:
+        """`residual_rows` of planes [colors, H, W] in one array."""
+        ...
+
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
     ) -> Iterator[Planes]:
@@ -79,10 +86,16 @@ def load_engine(
     """Opens packed weights or a file of them."""
     if not isinstance(weights, PackedWeights):
         weights = load_packed(Path(weights))
-    if backend == "native":
+    if backend == "native" and isinstance(weights, PackedSRResNet):
         from scales_cli.engine.native_engine import NativeEngine
 
         return NativeEngine(weights, threads)
+    if not importlib.util.find_spec("torch"):
+        raise ScalesError(f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"')
+    if backend == "native" and isinstance(weights, PackedLayers):
+        from scales_cli.engine.hybrid_engine import HybridEngine
+
+        return HybridEngine(weights, threads)
     if backend == "torch":
         from scales_cli.engine.torch_engine import TorchEngine, unpack
 

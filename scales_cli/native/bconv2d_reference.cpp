@@ -180,6 +180,37 @@ void apply_pixels(const PixelLayerParams& layer, const PixelRun& run, float* out
   }
 }
 
+void attend(const AttentionHead& head) {
+  const std::size_t keys = head.padded_tokens, channels = head.padded_channels;
+  for (int query = 0; query < head.tokens; ++query) {
+    float largest = 0;
+    for (std::size_t j = 0; j < keys; ++j) {
+      float score = head.bias[query][j];
+      for (int c = 0; c < head.channels; ++c) {
+        score = std::fma(head.query[query * channels + c], head.key[c * keys + j], score);
+      }
+      head.scores[j] = score;
+      largest = j == 0 || score > largest ? score : largest;
+    }
+    float lanes[kLanes] = {};
+    for (std::size_t j = 0; j < keys; ++j) {
+      head.scores[j] = exponential(head.scores[j] - largest);
+      lanes[j % kLanes] += head.scores[j];
+    }
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+    }
+    const float factor = 1.0F / lanes[0];
+    for (std::size_t c = 0; c < channels; ++c) {
+      float sum = 0;
+      for (int j = 0; j < head.tokens; ++j) {
+        sum = std::fma(head.scores[j], head.value[j * channels + c], sum);
+      }
+      head.out[query * channels + c] = sum * factor;
+    }
+  }
+}
+
 std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
   std::uint64_t sum = 0;
   for (int round = 0; round < rounds; ++round) {
@@ -191,8 +222,8 @@ std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
 
 }  // namespace
 
-const KernelTable kReferenceKernels = {"reference",    head_row,     bconv2d_row,  bconv2d_sums_row,
-                                       tail_input_row, tail_row,     compose_row,  compose_row,
-                                       pack_pixels,    apply_pixels, xor_popcount, kWordBits};
+const KernelTable kReferenceKernels = {
+    "reference", head_row,    bconv2d_row,  bconv2d_sums_row, tail_input_row, tail_row, compose_row,
+    compose_row, pack_pixels, apply_pixels, attend,           xor_popcount,   kWordBits};
 
 }  // namespace scales

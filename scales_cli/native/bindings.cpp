@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "attention.h"
 #include "composition.h"
 #include "gate_pass.h"
 #include "kernel_table.h"
@@ -304,6 +305,31 @@ void run_pixel_layer(const PixelLayer& layer, Input<float, 3> picture, int begin
   layer.run(picture.data(), height, width, begin, end, gate ? gate->data() : nullptr, out.data());
 }
 
+std::shared_ptr<WindowAttention> make_window_attention(Input<float, 3> bias, int window, int shift,
+                                                       const std::optional<std::string>& isa) {
+  require(window >= 1 && window <= 64, "windows must be 1 to 64 pixels wide");
+  require(shift >= 0 && shift < window, "shift must be less than a window");
+  const std::size_t tokens = static_cast<std::size_t>(window) * window;
+  const int heads = count(bias.shape(0), "heads must be 1 to 4096");
+  require_shape(bias, {bias.shape(0), tokens, tokens}, "bias");
+  return std::make_shared<WindowAttention>(bias.data(), heads, window, shift, kernels_for(isa));
+}
+
+void run_window_attention(const WindowAttention& attention, Input<float, 3> query, Input<float, 3> key,
+                          Input<float, 3> value, int begin, int end, Array<float, 3> out) {
+  const int height = side(query.shape(0), "pictures must be 1 to 2^20 rows tall"),
+            width = side(query.shape(1), "pictures must be 1 to 2^20 pixels wide"),
+            channels = count(query.shape(2), "channels must be 1 to 4096");
+  require(channels % attention.heads() == 0, "heads must share the channels");
+  const std::initializer_list<std::size_t> shape = {query.shape(0), query.shape(1), query.shape(2)};
+  require_shape(key, shape, "key");
+  require_shape(value, shape, "value");
+  require_shape(out, shape, "out");
+  require_rows(begin, end, attention.window_rows(height));
+  nb::gil_scoped_release release;
+  attention.run(query.data(), key.data(), value.data(), height, width, channels, begin, end, out.data());
+}
+
 template <class Sample>
 Picture<Sample> picture_of(const Input<Sample, 3>& image) {
   require(image.shape(2) >= 1 && image.shape(2) <= 4, "pictures must have 1 to 4 channels");
@@ -414,6 +440,14 @@ NB_MODULE(_native, module) {
            "column"_a,
            "Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out`, from its "
            "next plane rows [colors, rows_needed(rows), columns].");
+
+  nb::class_<WindowAttention>(module, "WindowAttention",
+                              "Attention within windows of tokens [H, W, channels], cut at the border.")
+      .def(nb::new_(&make_window_attention), "bias"_a.noconvert(), "window"_a, "shift"_a,
+           "isa"_a = nb::none())
+      .def("window_rows", &WindowAttention::window_rows, "height"_a)
+      .def("run", &run_window_attention, "query"_a.noconvert(), "key"_a.noconvert(), "value"_a.noconvert(),
+           "begin"_a, "end"_a, "out"_a.noconvert(), "Writes rows [begin, end) of windows into `out`.");
 
   nb::class_<PixelLayer>(module, "PixelLayer",
                          "A binary layer on pixels [H, W, channels]: linear, or a 1x1 or 3x3 convolution.")

@@ -31,6 +31,9 @@ static constexpr int lane_of(int pixel) {
 static constexpr int block_count(int width) {
   return (width + kLanes - 1) / kLanes;
 }
+static constexpr int padded(int count) {
+  return kLanes * block_count(count);
+}
 static constexpr int word_count(int channels) {
   return (channels + kWordBits - 1) / kWordBits;
 }

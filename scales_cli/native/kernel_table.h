@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "attention.h"
 #include "bconv2d.h"
 #include "cpu_features.h"
 #include "output_transform.h"
@@ -123,6 +124,7 @@ struct KernelTable {
   void (*pack_pixels)(const PixelLayerParams&, const float* x, int count, std::uint64_t* bits, float* gates);
   // Steps 3 to 6: out [count][outputs].
   void (*apply_pixels)(const PixelLayerParams&, const PixelRun&, float* out);
+  void (*attend)(const AttentionHead&);
   // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
   // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
   // all of it.

@@ -49,10 +49,6 @@ struct PixelRun {
   const float* skip;              // [pixel][outputs], or null
 };
 
-static constexpr int padded(int channels) {
-  return (channels + kLanes - 1) / kLanes * kLanes;
-}
-
 struct KernelTable;
 
 // Owns what `PixelLayerParams` points to.

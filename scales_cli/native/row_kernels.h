@@ -6,6 +6,7 @@
 // that of `OutputTransform`.
 #pragma once
 
+#include "attention_kernels.h"
 #include "compose_row.h"
 #include "kernel_table.h"
 #include "pixel_kernels.h"
@@ -343,18 +344,9 @@ std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
 
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
-  return {name,
-          head_row<Isa>,
-          bconv2d_row<Isa>,
-          bconv2d_sums_row<Isa>,
-          tail_input_row<Isa>,
-          tail_row<Isa>,
-          compose_row,
-          compose_row,
-          pack_pixels<Isa>,
-          apply_pixels<Isa>,
-          xor_popcount<Isa>,
-          Isa::kPeakBits};
+  return {name,          head_row<Isa>,     bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
+          tail_row<Isa>, compose_row,       compose_row,      pack_pixels<Isa>,      apply_pixels<Isa>,
+          attend<Isa>,   xor_popcount<Isa>, Isa::kPeakBits};
 }
 
 }  // namespace

@@ -6,9 +6,8 @@
 
 namespace scales {
 
-float sigmoid(float t) {
+float exponential(float u) {
   using R = SigmoidRecipe;
-  float u = -t;
   u = u < R::kLimit ? u : R::kLimit;
   u = u > -R::kLimit ? u : -R::kLimit;
   const float k = std::fma(u, R::kLog2E, R::kRound);
@@ -22,7 +21,11 @@ float sigmoid(float t) {
   std::memcpy(&shift, &k, sizeof shift);
   bits += shift << 23;
   std::memcpy(&e, &bits, sizeof e);
-  return 1.0F / (1.0F + e);
+  return e;
+}
+
+float sigmoid(float t) {
+  return 1.0F / (1.0F + exponential(-t));
 }
 
 }  // namespace scales

@@ -18,6 +18,7 @@ struct SigmoidRecipe {
                                      4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F};
 };
 
+float exponential(float u);  // exp of u clamped to [-kLimit, kLimit]
 float sigmoid(float t);
 
 }  // namespace scales

@@ -6,12 +6,11 @@
 namespace scales {
 namespace {
 
+// exp(u) of u clamped to [-kLimit, kLimit].
 template <class Isa>
-typename Isa::F16 sigmoid_lanes(typename Isa::F16 t) {
+typename Isa::F16 exp_lanes(typename Isa::F16 u) {
   using R = SigmoidRecipe;
   using F16 = typename Isa::F16;
-  const F16 one = Isa::set1(1.0F);
-  F16 u = Isa::mul(t, Isa::set1(-1.0F));
   u = Isa::min(u, Isa::set1(R::kLimit));
   u = Isa::max(u, Isa::set1(-R::kLimit));
   const F16 k = Isa::fma(u, Isa::set1(R::kLog2E), Isa::set1(R::kRound));
@@ -19,8 +18,14 @@ typename Isa::F16 sigmoid_lanes(typename Isa::F16 t) {
   const F16 r = Isa::fma(n, Isa::set1(R::kLn2Low), Isa::fma(n, Isa::set1(R::kLn2High), u));
   F16 p = Isa::set1(R::kPoly[0]);
   for (int i = 1; i < 6; ++i) p = Isa::fma(p, r, Isa::set1(R::kPoly[i]));
-  const F16 e = Isa::add(Isa::fma(p, Isa::mul(r, r), r), one);
-  return Isa::div(one, Isa::add(one, Isa::shift_exponent(e, k)));
+  const F16 e = Isa::add(Isa::fma(p, Isa::mul(r, r), r), Isa::set1(1.0F));
+  return Isa::shift_exponent(e, k);
+}
+
+template <class Isa>
+typename Isa::F16 sigmoid_lanes(typename Isa::F16 t) {
+  const typename Isa::F16 one = Isa::set1(1.0F);
+  return Isa::div(one, Isa::add(one, exp_lanes<Isa>(Isa::mul(t, Isa::set1(-1.0F)))));
 }
 
 }  // namespace

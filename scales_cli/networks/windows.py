@@ -78,21 +78,24 @@ class WindowAttention(nn.Module):
         self.register_buffer("index", position_index(window, window), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        _, height, width, _ = x.shape
-        shift = self.shift
-        tokens = (self.query(x), self.key(x), self.value(x))
+        return self.proj(self.attend(self.query(x), self.key(x), self.value(x)))
+
+    def bias(self) -> Tensor:
+        """The position bias of each query and key of a window, [heads, window^2, window^2]."""
+        return self.position_bias[self.index].permute(2, 0, 1)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """softmax(Q K^T / sqrt(d) + bias) V within windows, all [B, H, W, C]."""
+        batch, height, width, _ = query.shape
+        tokens, bias, shift = (query, key, value), self.bias()[None], self.shift
         if shift:
             tokens = tuple(item.roll((-shift, -shift), (1, 2)) for item in tokens)
-        query, key, value = (split_heads(partition(item, self.window), self.n_heads) for item in tokens)
-        bias = self.position_bias[self.index].permute(2, 0, 1)[None]
-        if shift:
-            mask = shift_mask(height, width, self.window, shift, x.device)[:, None]
-            bias = (bias + mask).repeat(x.shape[0], 1, 1, 1)
-        out = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+            mask = shift_mask(height, width, self.window, shift, query.device)[:, None]
+            bias = (bias + mask).repeat(batch, 1, 1, 1)
+        heads = [split_heads(partition(item, self.window), self.n_heads) for item in tokens]
+        out = functional.scaled_dot_product_attention(*heads, attn_mask=bias)
         out = merge(join_heads(out), self.window, height, width)
-        if shift:
-            out = out.roll((shift, shift), (1, 2))
-        return self.proj(out)
+        return out.roll((shift, shift), (1, 2)) if shift else out
 
 
 def position_bias_table(window: int, reach: int, n_heads: int) -> nn.Parameter:

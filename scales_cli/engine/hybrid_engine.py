@@ -1,0 +1,113 @@
+"""Backbones other than SRResNet: binary layers on bits in the native kernels, everything else in torch.
+
+A picture of more than `WHOLE_IMAGE_PIXELS` is computed in tiles with all the context that their output depends on, and
+with weights that depend on the whole picture measured before on fixed windows of it. Tiles so make no difference but
+by the last bits of torch's sums, which turn a sign now and then: the result is within 50 dB of the untiled one, not
+equal to it as the native engine's is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from scales_cli.engine.base import Planes, PlaneSource, Progress
+from scales_cli.engine.context import context_of, spans, window_of
+from scales_cli.engine.gates import fixed_gates, gates_of, measure_gates
+from scales_cli.engine.native_engine import WINDOW_SIDE, window_origins
+from scales_cli.engine.packed_layers import attend_natively, load_layers, packed_layers
+from scales_cli.engine.resources import usable_cores
+from scales_cli.engine.threads import JobPool
+from scales_cli.engine.tiling import Tiling
+from scales_cli.errors import UsageError
+from scales_cli.networks.build import build_network
+from scales_cli.weights.packed_layers import PackedLayers
+
+WHOLE_IMAGE_PIXELS = 2**16
+_SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32)
+_BYTES_PER_VALUE = 4 * 16  # of each channel of each pixel: about 16 tensors of features are alive at once
+_RESERVE = 32 * 2**20  # torch's own buffers
+
+
+class HybridEngine:
+    """`threads` also sets those of torch, for the whole process."""
+
+    def __init__(self, weights: PackedLayers, threads: int | None = None) -> None:
+        self.spec = weights.spec
+        self.threads = usable_cores() if threads is None else threads
+        if self.threads < 1:
+            raise UsageError(f"{threads} threads cannot work", "give at least 1")
+        torch.set_num_threads(self.threads)
+        jobs = JobPool(self.threads)
+        self.network = build_network(self.spec, packed_layers(self.spec, jobs))
+        load_layers(self.network, weights.tensors())
+        self.network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        attend_natively(self.network, jobs)
+        self._context, self._window = context_of(self.spec), window_of(self.spec)
+
+    def plan(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling | None, int]:
+        output = self.spec.scale**2 * width * (4 * self.spec.colors + 1 + pixel_bytes)
+        if height * width <= WHOLE_IMAGE_PIXELS:
+            return None, self._bytes(height, width) + height * output
+
+        def need(side: int) -> int:
+            rows, columns = (min(side + 2 * self._context, length) for length in (height, width))
+            return self._bytes(rows, columns) + min(side, height) * output
+
+        sides = _SIDES if tile is None else (tile,)
+        sides = tuple(-(-side // self._window) * self._window for side in sides)
+        side = next((side for side in sides if need(side) <= budget), sides[-1])
+        return Tiling(side, side, side), need(side)
+
+    def _bytes(self, height: int, width: int) -> int:
+        return height * width * self.spec.n_feats * _BYTES_PER_VALUE + _RESERVE
+
+    def residual(self, planes: Planes) -> Planes:
+        """[colors, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW], untiled."""
+        with torch.inference_mode():
+            return self.network.residual(torch.from_numpy(planes)[None])[0].contiguous().numpy()
+
+    def residual_rows(
+        self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
+    ) -> Iterator[Planes]:
+        report = progress or (lambda fraction: None)
+        if source.height * source.width <= WHOLE_IMAGE_PIXELS:
+            yield self.residual(source.read(0, source.height, 0, source.width))
+            report(1.0)
+            return
+        if tiling is None:
+            tiling, _ = self.plan(source.height, source.width, budget=2**62, pixel_bytes=0)
+            assert tiling is not None
+        with self._gates_of(source):
+            yield from self.tiles(source, tiling.rows, report)
+
+    def tiles(self, source: PlaneSource, side: int, report: Progress) -> Iterator[Planes]:
+        """The output in bands of tiles, whose gates are the picture's own or fixed."""
+        scale = self.spec.scale
+        columns = list(spans(source.width, side, self._context))
+        for y in spans(source.height, side, self._context):
+            band = np.empty((self.spec.colors, scale * (y.end - y.begin), scale * source.width), np.float32)
+            for done, x in enumerate(columns, 1):
+                tile = self.residual(source.read(y.first, y.last, x.first, x.last))
+                rows, inner = (slice(scale * (s.begin - s.first), scale * (s.end - s.first)) for s in (y, x))
+                band[:, :, scale * x.begin : scale * x.end] = tile[:, rows, inner]
+                del tile
+                report((y.begin + (y.end - y.begin) * done / len(columns)) / source.height)
+            yield band
+            del band
+
+    def _gates_of(self, source: PlaneSource) -> contextlib.AbstractContextManager[None]:
+        """Gates fixed for one picture, where the network has any."""
+        if not gates_of(self.network):
+            return contextlib.nullcontext()
+        windows = [
+            source.read(y, min(y + WINDOW_SIDE, source.height), x, min(x + WINDOW_SIDE, source.width))
+            for y in window_origins(source.height)
+            for x in window_origins(source.width)
+        ]
+        return fixed_gates(self.network, measure_gates(self.network, torch.from_numpy(np.stack(windows))))

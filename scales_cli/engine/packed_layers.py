@@ -1,0 +1,167 @@
+"""The layers of a packed network in torch, computed on bits by the native kernels."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from scales_cli.config import NetworkSpec
+from scales_cli.engine.native_engine import native_module
+from scales_cli.engine.threads import JobPool
+from scales_cli.errors import WeightsError
+from scales_cli.layers.families import Layers
+from scales_cli.layers.rescaling import ChannelwiseRescaling
+from scales_cli.networks.windows import WindowAttention
+from scales_cli.weights.packed_file import Tensors
+
+if TYPE_CHECKING:
+    from scales_cli.engine._native import PixelLayer
+
+_JOB_PIXELS = 2**12
+
+
+class PackedLayer(nn.Module):
+    """What both kinds share: pixels [B, H, W, Ci] to [B, H, W, Co]."""
+
+    native: PixelLayer
+
+    def __init__(self, in_feats: int, out_feats: int, kernel_size: int, *, skip: bool, jobs: JobPool) -> None:
+        super().__init__()
+        self.shape = (out_feats, kernel_size**2, in_feats)
+        self.has_skip = skip
+        self._jobs = jobs
+
+    def load(self, name: str, tensors: dict[str, NDArray[Any]]) -> None:
+        """Takes the layer's own out of `tensors`; raises `WeightsError` where one is missing or does not fit."""
+        outputs, taps, inputs = self.shape
+
+        def take(key: str, *shape: int) -> NDArray[Any]:
+            array = tensors.pop(f"{name}.{key}", None)
+            if array is None or array.size != int(np.prod(shape)):
+                raise WeightsError(f"tensor {name}.{key} is missing or has the wrong shape", "export the model again")
+            return np.ascontiguousarray(array.reshape(shape))
+
+        self.native = native_module().PixelLayer(
+            take("bits", outputs, taps, -(-inputs // 64)),
+            take("threshold", inputs),
+            take("scale", outputs),
+            take("spatial", inputs),
+            float(take("spatial_bias", 1)[0]),
+            *self.activation(take),
+            self.has_skip,
+        )
+
+    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """shift_in, slope and shift_out."""
+        raise NotImplementedError
+
+    def compute(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
+        """`gate` is a factor of each output, [B, Co]."""
+        x = x.contiguous()
+        out = torch.empty(*x.shape[:-1], self.shape[0])
+        for index in range(len(x)):
+            factors = None if gate is None else gate[index].contiguous().numpy()
+            run = functools.partial(self.native.run, x[index].numpy(), out=out[index].numpy(), gate=factors)
+            height, width = x.shape[1:3]
+            step = max(1, _JOB_PIXELS // width)
+            self._jobs.run(functools.partial(run, y, min(y + step, height)) for y in range(0, height, step))
+        return out
+
+
+class PackedLinear(PackedLayer):
+    """`ScalesLinear` on tokens [B, H, W, Ci]."""
+
+    def __init__(
+        self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool
+    ) -> None:
+        super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, jobs=jobs)
+
+    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        outputs = self.shape[0]
+        yield np.zeros(outputs, np.float32)
+        yield np.ones(outputs, np.float32)
+        yield take("bias", outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.compute(x)
+
+
+class PackedConv2d(PackedLayer):
+    """`ScalesConv2d` on [B, Ci, H, W], best in the channels-last layout."""
+
+    stream_slope = None
+
+    def __init__(
+        self,
+        n_feats: int,
+        out_feats: int | None = None,
+        kernel_size: int = 3,
+        *,
+        channel_kernel: int | None,
+        jobs: JobPool,
+    ) -> None:
+        outputs = out_feats or n_feats
+        super().__init__(n_feats, outputs, kernel_size, skip=outputs == n_feats, jobs=jobs)
+        has_gate = channel_kernel is not None and outputs == n_feats
+        self.channel = ChannelwiseRescaling(channel_kernel, gate_factor=1.0) if has_gate and channel_kernel else None
+
+    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        return (take(key, self.shape[0]) for key in ("shift_in", "slope", "shift_out"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = None if self.channel is None else self.channel(x)[:, :, 0, 0]
+        return self.compute(x.permute(0, 2, 3, 1), gate).permute(0, 3, 1, 2)
+
+
+class NativeAttention:
+    """`WindowAttention.attend` by the native kernels, without copies of the tokens in windows' order."""
+
+    def __init__(self, attention: WindowAttention, jobs: JobPool) -> None:
+        bias = attention.bias().detach().contiguous().numpy()
+        self._native = native_module().WindowAttention(bias, attention.window, attention.shift)
+        self._jobs = jobs
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        out = torch.empty_like(query)
+        rows = self._native.window_rows(query.shape[1])
+        for pictures in zip(query, key, value, out, strict=True):
+            *tokens, target = (item.numpy() for item in pictures)
+            self._jobs.run(
+                functools.partial(self._native.run, *tokens, row, row + 1, target) for row in range(rows)
+            )
+        return out
+
+
+def packed_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
+    """The family of layers that a packed file of `spec` fills."""
+    has_gate = spec.conv_options.get("channel", True)
+    kernel = spec.conv_options.get("channel_kernel", 5) if has_gate else None
+    conv = functools.partial(PackedConv2d, channel_kernel=kernel, jobs=jobs)
+    linear = functools.partial(PackedLinear, skip=spec.linear_options.get("skip", True), jobs=jobs)
+    return Layers(conv, linear, conv)
+
+
+def load_layers(network: nn.Module, tensors: Tensors) -> None:
+    """Fills a network of packed layers from a file's tensors; raises `WeightsError` where they are another's."""
+    left = dict(tensors)
+    for name, module in network.named_modules():
+        if isinstance(module, PackedLayer):
+            module.load(name, left)
+    try:
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in left.items()})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"the tensors are not those of the network: {reason}", "export the model again") from error
+
+
+def attend_natively(network: nn.Module, jobs: JobPool) -> None:
+    """Lets every attention within windows of the network run in the native kernels."""
+    for module in network.modules():
+        if isinstance(module, WindowAttention):
+            module.attend = NativeAttention(module, jobs)  # type: ignore[method-assign]

@@ -1,0 +1,73 @@
+// `AttentionHead` over 16 lanes of keys, then of channels. In an unnamed namespace as row_kernels.h.
+#pragma once
+
+#include "attention.h"
+#include "sigmoid_lanes.h"
+
+namespace scales {
+namespace {
+
+// Lanes combined by halves.
+template <class Isa, class Operation>
+float reduce_lanes(typename Isa::F16 values, Operation operation) {
+  alignas(64) float lanes[kLanes];
+  Isa::store(lanes, values);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) lanes[lane] = operation(lanes[lane], lanes[lane + half]);
+  }
+  return lanes[0];
+}
+
+template <class Isa, int kCount>
+void attend_queries(const AttentionHead& head, int first) {
+  using F16 = typename Isa::F16;
+  const int keys = head.padded_tokens, channels = head.padded_channels;
+  const float* query = head.query + static_cast<std::size_t>(first) * channels;
+  F16 largest[kCount];
+  for (int j = 0; j < keys; j += kLanes) {
+    F16 score[kCount];
+    for (int i = 0; i < kCount; ++i) score[i] = Isa::loadu(head.bias[first + i] + j);
+    for (int c = 0; c < head.channels; ++c) {
+      const F16 key = Isa::load(head.key + static_cast<std::size_t>(c) * keys + j);
+      for (int i = 0; i < kCount; ++i) score[i] = Isa::fma(Isa::set1(query[channels * i + c]), key, score[i]);
+    }
+    for (int i = 0; i < kCount; ++i) {
+      largest[i] = j == 0 ? score[i] : Isa::max(largest[i], score[i]);
+      Isa::store(head.scores + keys * i + j, score[i]);
+    }
+  }
+  float factor[kCount];
+  for (int i = 0; i < kCount; ++i) {
+    float* scores = head.scores + keys * i;
+    const F16 top = Isa::set1(reduce_lanes<Isa>(largest[i], [](float a, float b) { return a > b ? a : b; }));
+    F16 sum = Isa::set1(0);
+    for (int j = 0; j < keys; j += kLanes) {
+      const F16 e = exp_lanes<Isa>(Isa::sub(Isa::load(scores + j), top));
+      Isa::store(scores + j, e);
+      sum = Isa::add(sum, e);
+    }
+    factor[i] = 1.0F / reduce_lanes<Isa>(sum, [](float a, float b) { return a + b; });
+  }
+  for (int c = 0; c < channels; c += kLanes) {
+    F16 out[kCount];
+    for (int i = 0; i < kCount; ++i) out[i] = Isa::set1(0);
+    for (int j = 0; j < head.tokens; ++j) {
+      const F16 value = Isa::load(head.value + static_cast<std::size_t>(j) * channels + c);
+      for (int i = 0; i < kCount; ++i) out[i] = Isa::fma(Isa::set1(head.scores[keys * i + j]), value, out[i]);
+    }
+    for (int i = 0; i < kCount; ++i) {
+      Isa::store(head.out + static_cast<std::size_t>(first + i) * channels + c,
+                 Isa::mul(out[i], Isa::set1(factor[i])));
+    }
+  }
+}
+
+template <class Isa>
+void attend(const AttentionHead& head) {
+  int query = 0;
+  for (; query + kQueries <= head.tokens; query += kQueries) attend_queries<Isa, kQueries>(head, query);
+  for (; query < head.tokens; ++query) attend_queries<Isa, 1>(head, query);
+}
+
+}  // namespace
+}  // namespace scales
