@@ -20,6 +20,7 @@ SIZES: Mapping[str, Mapping[str, Any]] = {
     "edsr": {"n_feats": 256, "n_blocks": 32},
     "rdn": {"backbone": "rdn", "n_blocks": 8},
     "rcan": {"backbone": "rcan", "n_blocks": 10},
+    "rcan-mini": {"backbone": "rcan", "n_blocks": 3, "backbone_options": {"n_layers": 2}},
     "swinir-mini": {
         "backbone": "swinir",
         "n_feats": 32,
@@ -96,7 +97,8 @@ class NetworkSpec:
                 raise UsageError(
                     f"unknown option {name!r} of {self.backbone}", f"known are {', '.join(known) or 'none'}"
                 )
-            if type(value) is not type(known[name]) or not 0 <= value <= 256 or (value == 0 and name != "overlap"):
+            least = 0 if name == "overlap" else 1
+            if type(value) is not type(known[name]) or not least <= float(value) <= 256:
                 raise UsageError(f"{name} of {self.backbone} is {value!r}", f"give a number like {known[name]!r}")
         if self.n_blocks * int(self.dimensions.get("n_layers", 1)) > MAX_LAYERS:
             raise UsageError(f"more than {MAX_LAYERS} layers", "give fewer blocks or n_layers")

@@ -32,7 +32,7 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 TORCH = {"training", "networks", "layers"}
-TORCH_FILES = {f"engine/{name}.py" for name in ("torch_engine", "hybrid_engine", "packed_layers", "gates")}
+TORCH_FILES = {f"engine/{name}.py" for name in ("torch_engine", "hybrid_engine", "packed_layers", "packing", "gates")}
 
 
 def modules():

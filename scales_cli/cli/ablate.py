@@ -20,7 +20,9 @@ def ablate(
     data: Annotated[Path, typer.Option(help="Folder of pictures to train on.")],
     valid: Annotated[Path, typer.Option(help="Folder of pictures to tune learning rates with.")],
     out: Annotated[Path, typer.Option(help="Folder of all runs and results; what is there is not done again.")],
-    config: Annotated[Path | None, typer.Option(help="TOML description; default: the package's.")] = None,
+    config: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="What is compared: srresnet, rcan, swinir, or a TOML file.")
+    ] = "srresnet",
     row: Annotated[list[str] | None, typer.Option(help="Only this row; may be repeated.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
 ) -> None:

@@ -91,13 +91,16 @@ def load_engine(
 
         return NativeEngine(weights, threads)
     if not importlib.util.find_spec("torch"):
-        raise ScalesError(f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"')
+        raise ScalesError(
+            f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
+        )
     if backend == "native" and isinstance(weights, PackedLayers):
         from scales_cli.engine.hybrid_engine import HybridEngine
 
         return HybridEngine(weights, threads)
     if backend == "torch":
-        from scales_cli.engine.torch_engine import TorchEngine, unpack
+        from scales_cli.engine.packing import unpack
+        from scales_cli.engine.torch_engine import TorchEngine
 
         return TorchEngine(unpack(weights))
     raise UsageError(f"unknown engine {backend!r}", "use native or torch")

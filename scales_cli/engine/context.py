@@ -33,8 +33,8 @@ def window_of(spec: NetworkSpec) -> int:
 
 
 def context_of(spec: NetworkSpec) -> int:
-    """LR pixels, a multiple of the window: exact, that is as far as the receptive field reaches, up to `MAX_CONTEXT`."""
-    size = spec.dimensions
+    """LR pixels, a multiple of the window: as far as the receptive field reaches, or `MAX_CONTEXT`."""
+    size: dict[str, int] = spec.dimensions
     if spec.backbone == "srresnet":
         return spec.n_convs + 2
     if spec.backbone == "rdn":

@@ -59,8 +59,7 @@ class HybridEngine:
             rows, columns = (min(side + 2 * self._context, length) for length in (height, width))
             return self._bytes(rows, columns) + min(side, height) * output
 
-        sides = _SIDES if tile is None else (tile,)
-        sides = tuple(-(-side // self._window) * self._window for side in sides)
+        sides = [-(-side // self._window) * self._window for side in (_SIDES if tile is None else (tile,))]
         side = next((side for side in sides if need(side) <= budget), sides[-1])
         return Tiling(side, side, side), need(side)
 

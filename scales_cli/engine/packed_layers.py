@@ -77,9 +77,7 @@ class PackedLayer(nn.Module):
 class PackedLinear(PackedLayer):
     """`ScalesLinear` on tokens [B, H, W, Ci]."""
 
-    def __init__(
-        self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool
-    ) -> None:
+    def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool) -> None:
         super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, jobs=jobs)
 
     def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -132,18 +130,16 @@ class NativeAttention:
         rows = self._native.window_rows(query.shape[1])
         for pictures in zip(query, key, value, out, strict=True):
             *tokens, target = (item.numpy() for item in pictures)
-            self._jobs.run(
-                functools.partial(self._native.run, *tokens, row, row + 1, target) for row in range(rows)
-            )
+            self._jobs.run(functools.partial(self._native.run, *tokens, row, row + 1, target) for row in range(rows))
         return out
 
 
 def packed_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
     """The family of layers that a packed file of `spec` fills."""
     has_gate = spec.conv_options.get("channel", True)
-    kernel = spec.conv_options.get("channel_kernel", 5) if has_gate else None
+    kernel = int(spec.conv_options.get("channel_kernel", 5)) if has_gate else None
     conv = functools.partial(PackedConv2d, channel_kernel=kernel, jobs=jobs)
-    linear = functools.partial(PackedLinear, skip=spec.linear_options.get("skip", True), jobs=jobs)
+    linear = functools.partial(PackedLinear, skip=bool(spec.linear_options.get("skip", True)), jobs=jobs)
     return Layers(conv, linear, conv)
 
 

@@ -24,7 +24,7 @@ from scales_cli.evaluation.contenders.registry import LAYER, PROGRAM, SCALES, Co
 from scales_cli.evaluation.cost import Cost, count
 from scales_cli.evaluation.latency import Measurement, Spread, measure
 from scales_cli.evaluation.machine import describe_machine
-from scales_cli.evaluation.random_weights import random_weights
+from scales_cli.evaluation.random_weights import random_model
 from scales_cli.evaluation.runner import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.pipeline.worker import Worker, WorkerError
@@ -179,8 +179,9 @@ def run_bench(
             psnr = score(model, settings.data) if settings.data is not None else {}
             for size, threads in itertools.product(settings.sizes, settings.threads):
                 done = len(report.contests)
+                has_layer = threads == 1 and model.weights.spec.backbone == "srresnet"
                 measurements, failed = measure(
-                    [*able, LAYER] if threads == 1 else able,
+                    [*able, LAYER] if has_layer else able,
                     Task(model.weights.spec, packed, exports, *size, threads),
                     settings.rounds,
                     deadline=began + settings.seconds,
@@ -200,7 +201,7 @@ def open_model(name: str, scale: int) -> Model:
     """A model by name or path; a size that has none for this scale gets seeded random weights."""
     if name in SIZES and not Store().published(name, scale):
         spec = NetworkSpec(scale=scale, **SIZES[name])
-        return Model(f"scales-{name}-x{scale}", random_weights(spec), trained=False)
+        return Model(f"scales-{name}-x{scale}", random_model(spec), trained=False)
     found = find_model(name, scale)
     return Model(found.name, found.weights, trained=True)
 

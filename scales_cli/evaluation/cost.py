@@ -124,23 +124,21 @@ def parts_of(spec: NetworkSpec) -> list[Part]:
 
 
 def srresnet(spec: NetworkSpec) -> list[Part]:
-    return [_conv(spec)] * spec.n_convs
+    return [_conv(spec) for _ in range(spec.n_convs)]
 
 
 def rdn(spec: NetworkSpec, n_layers: int, growth: int) -> list[Part]:
-    dense = [_conv(spec, spec.n_feats + i * growth, growth) for i in range(n_layers)]
+    dense: list[Part] = [_conv(spec, spec.n_feats + i * growth, growth) for i in range(n_layers)]
     block = [*dense, _conv(spec, spec.n_feats + n_layers * growth, kernel=1)]
     return [_conv(spec), *block * spec.n_blocks, _conv(spec, spec.n_blocks * spec.n_feats, kernel=1), _conv(spec)]
 
 
 def rcan(spec: NetworkSpec, n_layers: int, reduction: int) -> list[Part]:
     """Without channel attention, as published counts are."""
-    return [_conv(spec)] * (2 * n_layers + 1) * spec.n_blocks
+    return [_conv(spec) for _ in range((2 * n_layers + 1) * spec.n_blocks)]
 
 
-def swinir(
-    spec: NetworkSpec, n_layers: int, n_heads: int, window: int, mlp_ratio: int
-) -> list[Part]:
+def swinir(spec: NetworkSpec, n_layers: int, n_heads: int, window: int, mlp_ratio: int) -> list[Part]:
     layer = [*_attention(spec, n_heads, window, window), *_mlp(spec, mlp_ratio)]
     return _transformer(spec, layer * n_layers)
 

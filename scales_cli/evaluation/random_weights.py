@@ -6,7 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
+from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.packed_srresnet import PackedSRResNet
+
+
+def random_model(spec: NetworkSpec) -> PackedWeights:
+    """Of any backbone; torch makes those that only torch runs."""
+    if spec.backbone == "srresnet":
+        return random_weights(spec)
+    import torch
+
+    from scales_cli.engine.packing import pack
+    from scales_cli.networks.build import build_network, calibrate
+
+    torch.manual_seed(0)
+    network = build_network(spec)
+    calibrate(network, torch.rand(1, spec.colors, 32, 32))
+    return pack(network, {})
 
 
 def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedSRResNet:

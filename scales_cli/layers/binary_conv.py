@@ -72,8 +72,8 @@ class BinaryConv2d(nn.Module):
 class ScalesConv2d(BinaryConv2d):
     """x + act((alpha sign((x - beta) / alpha) * s sign(W)) . S(x) . C(x)): the layer of SCALES.
 
-    layerwise, spatial, channel: whether it has alpha and beta, S, and C; without them sign(x), 1 and 1. C, one weight an
-    input channel, is left out where the numbers of channels differ.
+    layerwise, spatial, channel: whether it has alpha and beta, S, and C; without them sign(x), 1 and 1. C, one weight
+    for each input channel, is left out where the numbers of channels differ.
     weight_scale: "learned" (s a parameter, may turn negative) or "mean" (s = mean |W|, without a gradient).
     start: the branch's standard deviation over mean |x| before training (without `layerwise`, over 1/2); a branch as
     large as the stream drowns it.

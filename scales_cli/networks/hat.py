@@ -102,9 +102,7 @@ class OverlappingAttention(nn.Module):
 class OverlappingLayer(nn.Module):
     """x + overlapping attention(norm(x)), then x + MLP(norm(x))."""
 
-    def __init__(
-        self, n_feats: int, n_heads: int, window: int, mlp_ratio: int, overlap: float, layers: Layers
-    ) -> None:
+    def __init__(self, n_feats: int, n_heads: int, window: int, mlp_ratio: int, overlap: float, layers: Layers) -> None:
         super().__init__()
         self.attention_norm, self.mlp_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
         self.attention = OverlappingAttention(n_feats, n_heads, window, overlap, layers)

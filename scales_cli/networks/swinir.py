@@ -29,9 +29,7 @@ class SwinLayer(nn.Module):
 class SwinGroup(nn.Module):
     """x + conv(layers(x)): a residual group of Swin layers."""
 
-    def __init__(
-        self, n_feats: int, n_layers: int, n_heads: int, window: int, mlp_ratio: int, layers: Layers
-    ) -> None:
+    def __init__(self, n_feats: int, n_layers: int, n_heads: int, window: int, mlp_ratio: int, layers: Layers) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             *(SwinLayer(n_feats, n_heads, window, mlp_ratio, layers, shifted=i % 2 == 1) for i in range(n_layers))

@@ -92,8 +92,8 @@ class WindowAttention(nn.Module):
             tokens = tuple(item.roll((-shift, -shift), (1, 2)) for item in tokens)
             mask = shift_mask(height, width, self.window, shift, query.device)[:, None]
             bias = (bias + mask).repeat(batch, 1, 1, 1)
-        heads = [split_heads(partition(item, self.window), self.n_heads) for item in tokens]
-        out = functional.scaled_dot_product_attention(*heads, attn_mask=bias)
+        q, k, v = (split_heads(partition(item, self.window), self.n_heads) for item in tokens)
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         out = merge(join_heads(out), self.window, height, width)
         return out.roll((shift, shift), (1, 2)) if shift else out
 

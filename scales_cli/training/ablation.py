@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from scales_cli.config import SIZES, NetworkSpec, TrainConfig
+from scales_cli.config import SIZES, NetworkSpec, Options, TrainConfig
 from scales_cli.errors import UsageError
 from scales_cli.evaluation.benchmarks import Benchmark
 from scales_cli.evaluation.cost import count, count_everything, parts_of
@@ -21,22 +21,25 @@ from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.run import TrainingData, load_run, start_run
 from scales_cli.training.trainer import Status
 
+ABLATIONS = resources.files("scales_cli.training").joinpath("ablations")
+
 Observe = Callable[[str, Status], None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: a body's convolution by name."""
+    """A line of the table: the body's layers."""
 
     name: str
     title: str
     conv: str
-    conv_options: Mapping[str, int | float | str | bool]
+    conv_options: Options = field(default_factory=dict)
+    linear_options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """What is compared, as `ablation.toml` describes it. `base` is every row's run but for convolution and rate."""
+    """What is compared, as a file in `ablations/` describes it. `base` is every row's run but for layers and rate."""
 
     base: TrainConfig
     learning_rates: tuple[float, ...]
@@ -44,18 +47,18 @@ class Ablation:
     rows: tuple[Row, ...]
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Ablation:
-        """From a TOML file, by default the package's own; raises `UsageError` for what is none."""
+    def load(cls, name: str = "srresnet") -> Ablation:
+        """The package's of a name, or that of a TOML file; raises `UsageError` for what is none."""
         try:
-            source = resources.files("scales_cli.training").joinpath("ablation.toml") if path is None else path
-            values = tomllib.loads(source.read_text(encoding="utf-8"))
-            rows = tuple(Row(**{"title": row["name"], "conv_options": {}} | row) for row in values.pop("rows"))
+            source = ABLATIONS.joinpath(f"{name}.toml")
+            values = tomllib.loads((source if source.is_file() else Path(name)).read_text(encoding="utf-8"))
+            rows = tuple(Row(**{"title": row["name"]} | row) for row in values.pop("rows"))
             rates, tuning_steps = tuple(values.pop("learning_rates")), values.pop("tuning_steps")
             spec = NetworkSpec(scale=values.pop("scale"), **SIZES[values.pop("size")])
             base = TrainConfig.from_dict(values | {"network": spec.to_dict()})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{path}: not the description of an ablation ({error})", "see scales_cli/training/ablation.toml"
+                f"{name}: not the description of an ablation ({error})", "see scales_cli/training/ablations/"
             ) from error
         return cls(base, rates, tuning_steps, rows)
 
@@ -67,7 +70,9 @@ class Ablation:
         return tuple(known[name] for name in names) or self.rows
 
     def config(self, row: Row, learning_rate: float, steps: int) -> TrainConfig:
-        spec = replace(self.base.network, conv=row.conv, conv_options=row.conv_options)
+        spec = replace(
+            self.base.network, conv=row.conv, conv_options=row.conv_options, linear_options=row.linear_options
+        )
         return replace(self.base, network=spec, learning_rate=learning_rate, steps=steps)
 
 
@@ -122,10 +127,10 @@ def finished_result(ablation: Ablation, row: Row, out: Path) -> Result | None:
     """A row's earlier result, if it was made by this description."""
     try:
         result = Result(**json.loads((out / row.name / "result.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        config = TrainConfig.from_dict(result.config)
+    except (OSError, ValueError, TypeError, UsageError):
         return None
-    expected = ablation.config(row, result.learning_rate, ablation.base.steps).to_dict()
-    return result if result.config == json.loads(json.dumps(expected)) else None
+    return result if config == ablation.config(row, result.learning_rate, ablation.base.steps) else None
 
 
 def table(ablation: Ablation, results: Mapping[str, Result]) -> str:

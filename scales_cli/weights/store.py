@@ -57,10 +57,8 @@ def find_model(name: str | os.PathLike[str] | None, scale: int, *, progress: Pro
     name = default_model() if name is None else os.fspath(name)
     if "://" in name or name.startswith("hf:"):
         raise WeightsError(f"{name}: is an address", "`scales models pull` it, and use the name that it has then")
-    if is_path(name):
-        model = Model(Path(name).stem, load_packed(Path(name)))
-    else:
-        model = Store().open(name, scale, progress)
+    path = Path(name)
+    model = Model(path.stem, load_packed(path)) if is_path(name) else Store().open(name, scale, progress)
     if model.weights.spec.scale != scale:
         raise WeightsError(
             f"model {model.name} enlarges by {model.weights.spec.scale}, not by {scale}",

@@ -150,8 +150,8 @@ def test_train_names_what_is_wrong(arguments, message, photos, settings, tmp_pat
 def test_train_has_a_recipe_for_each_size():
     settings = {size: read_config(None, scale=2, size=size, steps=None, seed=None) for size in SIZES}
     assert settings["tiny"] == read_config(None, scale=2, size=None, steps=None, seed=None)
-    for size, blocks in SIZES.items():
-        assert settings[size].network.n_blocks == blocks
+    for size, fields in SIZES.items():
+        assert {name: getattr(settings[size].network, name) for name in fields} == fields
     assert settings["base"].weight_scale_rate < settings["tiny"].weight_scale_rate
 
 

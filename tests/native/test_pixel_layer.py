@@ -75,9 +75,7 @@ def test_pixel_layer_equals_a_float_layer(
 def test_skip_and_channel_gate(isa: str, kernel: int, rng: np.random.Generator) -> None:
     layer, x = Layer(rng, 60, 60, kernel, skip=True), picture(rng, 4, 7, 60)
     gate = rng.random(60, dtype=np.float32)
-    np.testing.assert_allclose(
-        run(layer.native(isa), x, 60, gate=gate), layer.expected(x, gate), rtol=2e-5, atol=2e-5
-    )
+    np.testing.assert_allclose(run(layer.native(isa), x, 60, gate=gate), layer.expected(x, gate), rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("kernel", [1, 3])

@@ -5,8 +5,8 @@ import torch
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
-from scales_cli.networks.blocks import BicubicUpsampler
 from scales_cli.layers.families import FAMILIES
+from scales_cli.networks.blocks import BicubicUpsampler
 from scales_cli.networks.build import build_network, calibrate
 
 

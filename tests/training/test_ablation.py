@@ -11,6 +11,7 @@ from PIL import Image
 from scales_cli.cli.app import main
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
+from scales_cli.networks.build import build_network
 from scales_cli.training import ablation as module
 from scales_cli.training.ablation import Ablation
 
@@ -70,9 +71,9 @@ def test_ablate_tunes_trains_scores_and_goes_on(ablate, tmp_path, monkeypatch, c
 def test_ablate_does_a_row_of_another_description_anew(ablate, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert ablate("--row", "plain") == 0
-    row = Ablation.load(tmp_path / "ablation.toml").rows[1]
+    row = Ablation.load(str(tmp_path / "ablation.toml")).rows[1]
     (tmp_path / "ablation.toml").write_text(DESCRIPTION.replace("batch_size = 2", "batch_size = 3"))
-    changed = Ablation.load(tmp_path / "ablation.toml")
+    changed = Ablation.load(str(tmp_path / "ablation.toml"))
     assert module.finished_result(changed, row, tmp_path / "out") is None
 
 
@@ -95,12 +96,20 @@ def test_the_package_describes_every_rival_and_every_part():
     }
 
 
+@pytest.mark.parametrize(("name", "rows"), [("swinir", {"binary", "bibert", "scales"}), ("rcan", {"e2fif", "scales"})])
+def test_the_package_describes_other_backbones(name, rows):
+    ablation = Ablation.load(name)
+    assert rows <= {row.name for row in ablation.rows}
+    for row in ablation.rows:
+        build_network(ablation.config(row, 1e-3, 1).network)
+
+
 @pytest.mark.parametrize("text", ["", "[[rows]]\nname = 'a'", DESCRIPTION.replace("steps = 3", "setps = 3")])
 def test_a_broken_description_is_named(text, tmp_path):
     path = tmp_path / "broken.toml"
     path.write_text(text)
     with pytest.raises(UsageError):
-        Ablation.load(path)
+        Ablation.load(str(path))
 
 
 def test_unknown_rows_are_named():

@@ -10,19 +10,27 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from scales_cli.engine.base import ArrayPlanes
+from scales_cli.config import NetworkSpec
+from scales_cli.engine.base import ArrayPlanes, load_engine
 from scales_cli.errors import ScalesError, WeightsError
-from scales_cli.weights import packed
+from scales_cli.evaluation.random_weights import random_model, random_weights
 from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import VERSION
+from scales_cli.weights.packed_srresnet import PackedSRResNet
 
-NativeEngine = pytest.importorskip("scales_cli.engine.native_engine").NativeEngine
+pytest.importorskip("scales_cli.engine._native")
+NAMES = tuple(random_weights(NetworkSpec(n_blocks=1)).tensors())
 EXTREMES = (0.0, -0.0, 1e-45, -1e6, 1e6, 1.0000001e6, 3e38, np.inf, -np.inf, np.nan)
 
 
-@pytest.fixture
-def good(random_weights, tmp_path):
-    path = tmp_path / "good.safetensors"
-    random_weights(scale=2).save(path)
+@pytest.fixture(params=["srresnet", "swinir"])
+def good(request, tmp_path):
+    path, spec = tmp_path / "good.safetensors", NetworkSpec(scale=2, n_blocks=1)
+    if request.param == "swinir":
+        pytest.importorskip("torch")
+        options = {"n_layers": 2, "n_heads": 2, "window": 4}
+        spec = NetworkSpec(scale=2, backbone="swinir", n_feats=8, n_blocks=1, backbone_options=options)
+    random_model(spec).save(path)
     return path
 
 
@@ -79,12 +87,14 @@ def mutate(tensors, spec, rng):
         spec[str(rng.choice(sorted(spec)))] = rng.choice([0, 1, 2, 3, 4, 16, 64, 128, -1, 2**31, 2**63 - 1]).item()
 
 
-def write_signed(path, tensors, spec):
+def write_signed(path, kind, tensors, spec):
     """With the checksum that belongs to it, so that only what it holds can give it away."""
     checksum = hashlib.sha256(f"{json.dumps(spec)}\0{{}}\0".encode())
-    for name in packed._TENSORS.values():
+    for name in NAMES if kind is PackedSRResNet else sorted(tensors):
+        if kind is not PackedSRResNet:
+            checksum.update(f"{name}\0".encode())
         checksum.update(np.ascontiguousarray(tensors[name]).tobytes())
-    metadata = {"format": packed.FORMAT, "version": packed.VERSION, "spec": json.dumps(spec), "card": "{}"}
+    metadata = {"format": kind.FORMAT, "version": VERSION, "spec": json.dumps(spec), "card": "{}"}
     path.write_bytes(safetensors.numpy.save(tensors, metadata | {"sha256": checksum.hexdigest()}))
 
 
@@ -92,8 +102,8 @@ def write_signed(path, tensors, spec):
 def test_forgeries_run_or_are_refused(good, tmp_path, rng, count):
     path = tmp_path / "forged.safetensors"
     original = safetensors.numpy.load_file(good)
-    spec = load_packed(good).spec.to_dict()
-    write_signed(path, original, spec)
+    spec, kind = load_packed(good).spec.to_dict(), type(load_packed(good))
+    write_signed(path, kind, original, spec)
     assert load_packed(path).digest() == load_packed(good).digest()
     planes = ArrayPlanes(rng.random((1, 9, 13), np.float32))
     outcomes = {"refused": 0, "run": 0}
@@ -101,9 +111,9 @@ def test_forgeries_run_or_are_refused(good, tmp_path, rng, count):
         tensors, changed = dict(original), dict(spec)
         for _ in range(rng.integers(1, 3)):
             mutate(tensors, changed, rng)
-        write_signed(path, tensors, changed)
+        write_signed(path, kind, tensors, changed)
         try:
-            engine = NativeEngine(load_packed(path), threads=1)
+            engine = load_engine(load_packed(path), threads=1)
         except ScalesError:
             outcomes["refused"] += 1
         else:

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from scales_cli.config import NetworkSpec
+from scales_cli.engine.base import load_engine
 from scales_cli.engine.composition import upscale_bicubic
 from scales_cli.engine.native_engine import NativeEngine, native_module
 from scales_cli.engine.threads import JobPool
 from scales_cli.evaluation.contenders.base import Runner, Sample, Task
 from scales_cli.evaluation.random_weights import random_weights
-from scales_cli.weights.packed import load_packed
 
 
 class NativeNetwork(Runner):
     """The network from luma to residual, as the twins are timed."""
 
     def __init__(self, task: Task) -> None:
-        self._engine = NativeEngine(load_packed(task.model), task.threads)
+        self._engine = load_engine(task.model, threads=task.threads)
         self._planes = task.planes()
         self.model_bytes = task.model.stat().st_size
 

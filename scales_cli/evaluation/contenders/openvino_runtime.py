@@ -55,7 +55,10 @@ class OpenVinoBinary(OpenVinoModel):
     """The packed network itself, its binary layers as FakeQuantize (the thresholds) and BinaryConvolution."""
 
     def __init__(self, task: Task) -> None:
-        super().__init__(task, binary_model(load_packed(task.model)), "f32")
+        weights = load_packed(task.model)
+        if not isinstance(weights, PackedSRResNet):
+            raise ScalesError(f"no form of a {weights.spec.backbone} is known here")
+        super().__init__(task, binary_model(weights), "f32")
         self.model_bytes = task.model.stat().st_size
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.composition import luma
+from scales_cli.errors import ScalesError
 from scales_cli.evaluation.benchmarks import find_benchmark
 
 CROPS, CROP_SIDE = 32, 64
@@ -31,6 +32,8 @@ Step = Callable[[Preparation], None]
 def export_twin(job: Preparation) -> None:
     from scales_cli.evaluation.contenders.torch_runtime import export
 
+    if "window" in job.spec.dimensions:
+        raise ScalesError("a Transformer is exported for one size only; torch runs its twin")
     export("twin", job.spec, job.exports / "twin.onnx")
 
 
