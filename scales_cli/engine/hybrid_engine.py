@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import Planes, PlaneSource, Progress
 from scales_cli.engine.context import context_of, spans, window_of
 from scales_cli.engine.gates import fixed_gates, gates_of, measure_gates
@@ -28,7 +29,6 @@ from scales_cli.weights.packed_layers import PackedLayers
 
 WHOLE_IMAGE_PIXELS = 2**16
 _SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32)
-_BYTES_PER_VALUE = 4 * 16  # of each channel of each pixel: about 16 tensors of features are alive at once
 _RESERVE = 32 * 2**20  # torch's own buffers
 
 
@@ -64,7 +64,7 @@ class HybridEngine:
         return Tiling(side, side, side), need(side)
 
     def _bytes(self, height: int, width: int) -> int:
-        return height * width * self.spec.n_feats * _BYTES_PER_VALUE + _RESERVE
+        return 4 * height * width * self.spec.n_feats * alive_features(self.spec) + _RESERVE
 
     def residual(self, planes: Planes) -> Planes:
         """[colors, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW], untiled."""
@@ -110,3 +110,10 @@ class HybridEngine:
             for x in window_origins(source.width)
         ]
         return fixed_gates(self.network, measure_gates(self.network, torch.from_numpy(np.stack(windows))))
+
+
+def alive_features(spec: NetworkSpec) -> int:
+    """As much as this many tensors of features is in memory at once: measured, and rounded up."""
+    if spec.backbone == "rdn":  # a dense block's outputs and all of them side by side; those of all blocks
+        return 2 * (spec.dimensions["n_layers"] + 1) + spec.n_blocks + 6
+    return {"rcan": 10, "swinir": 16, "hat": 80}[spec.backbone]  # of HAT, windows that overlap
