@@ -10,7 +10,7 @@
 
 namespace scales {
 
-// The tensors of a packed file (scales_cli/weights/packed.py), shapes as there.
+// The tensors of a packed file (scales_cli/weights/packed_srresnet.py), shapes as there.
 struct NetworkTensors {
   int scale, colors, channels, layers, gate_taps;
   const float *head_weight, *head_bias;

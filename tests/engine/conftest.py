@@ -1,4 +1,4 @@
-"""The packed network in plain numpy float64, written from the equations in scales_cli/weights/packed.py."""
+"""The packed network in plain numpy float64, written from the equations in scales_cli/weights/packed_srresnet.py."""
 
 from __future__ import annotations
 
