@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.activation import RPReLU
-from scales_cli.layers.binary_conv import BinaryConv2d, ScalesConv2d
-from scales_cli.layers.binary_linear import BinaryLinear, ScalesLinear
+from scales_cli.layers.binary_conv import ScalesConv2d
+from scales_cli.layers.binary_layer import BinaryLayer
+from scales_cli.layers.binary_linear import ScalesLinear
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.networks.srresnet import SRResNet
@@ -38,7 +39,7 @@ def pack(network: Network, card: Mapping[str, Any]) -> PackedWeights:
             packed[name] = pack_conv(module)
         elif isinstance(module, ScalesLinear):
             packed[name] = pack_linear(module)
-        elif isinstance(module, (BinaryConv2d, BinaryLinear)):
+        elif isinstance(module, BinaryLayer):
             packed.clear()
             break
     if not packed:

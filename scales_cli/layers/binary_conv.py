@@ -14,41 +14,20 @@ from torch.nn import functional
 
 from scales_cli.layers.activation import build_activation
 from scales_cli.layers.binarize import mean_magnitude, ste_sign, ste_sign_identity
+from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.layers.rescaling import ChannelwiseRescaling, LayerwiseScalingFactor, SpatialRescaling
 
 
-class BinaryConv2d(nn.Module):
+class BinaryConv2d(BinaryLayer):
     """x + s_W . (sign(x) * sign(W)): the plain binary convolution, s_W = mean |W| per output channel (Bi-Real Net).
 
     Like every layer of this family it has no skip where the numbers of channels differ.
-    Latent weights start four times smaller than a usual convolution's, so that Adam's steps can turn their signs.
-    The +-1 convolution runs in `compute_dtype`; bfloat16 holds its sums, which are even, exactly up to 512.
     """
 
-    LATENT_GAIN = 0.25
-    compute_dtype = torch.float32
     stream_slope: ClassVar[float | None] = None  # of a LeakyReLU that backbones put between two layers of this kind
 
     def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(out_feats or n_feats, n_feats, kernel_size, kernel_size))
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        with torch.no_grad():
-            self.weight.mul_(self.LATENT_GAIN)
-
-    @property
-    def out_feats(self) -> int:
-        return self.weight.shape[0]
-
-    @property
-    def multiplications(self) -> float:
-        """By full-precision numbers at each position, of all that is not the +-1 convolution: here by s_W."""
-        return self.out_feats
-
-    @property
-    def derived_parameters(self) -> int:
-        """Full-precision numbers that inference keeps beside the learned ones: s_W."""
-        return self.out_feats
+        super().__init__(out_feats or n_feats, n_feats, kernel_size, kernel_size)
 
     def convolve(self, bits: Tensor) -> Tensor:
         """The zero-padded convolution of +-1 activations with the +-1 weights: whole numbers, float32."""

@@ -12,41 +12,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scales_cli.layers.binarize import mean_magnitude, sign, ste_sign, ste_sign_identity
-from scales_cli.layers.binary_conv import BinaryConv2d
+from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.layers.rescaling import LayerwiseScalingFactor, SpatialRescaling
 
 
-class BinaryLinear(nn.Module):
+class BinaryLinear(BinaryLayer):
     """s_W . (sign(x) sign(W)^T) + bias: the plain binary layer, s_W = mean |W| per output.
 
     `inner` tells that no full-precision path of the block leads around the layer, as it does around a block's last one;
     with the option `skip` such a layer adds its input, where the shapes agree.
     """
 
-    compute_dtype = torch.float32
-
     def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = False) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(out_feats, in_feats))
+        super().__init__(out_feats, in_feats)
         self.bias = nn.Parameter(torch.zeros(out_feats))
         self.has_skip = skip and inner and in_feats == out_feats
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        with torch.no_grad():
-            self.weight.mul_(BinaryConv2d.LATENT_GAIN)
-
-    @property
-    def out_feats(self) -> int:
-        return self.weight.shape[0]
-
-    @property
-    def multiplications(self) -> float:
-        """By full-precision numbers for each token, of all that is not the +-1 product: here by s_W."""
-        return self.out_feats
-
-    @property
-    def derived_parameters(self) -> int:
-        """Full-precision numbers that inference keeps beside the learned ones: s_W."""
-        return self.out_feats
 
     def matmul(self, bits: Tensor, weight: Tensor) -> Tensor:
         """The product of +-1 tokens with +-1 weights: whole numbers, float32."""

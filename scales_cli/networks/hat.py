@@ -11,9 +11,9 @@ from scales_cli.layers.families import Layers
 from scales_cli.networks.base import Network, shrink
 from scales_cli.networks.blocks import ChannelAttention
 from scales_cli.networks.windows import (
-    MLP,
-    GroupEnd,
     TransformerBody,
+    TransformerGroup,
+    TransformerLayer,
     WindowAttention,
     join_heads,
     merge,
@@ -44,31 +44,17 @@ class ChannelBranch(nn.Module):
         return (self.attention(x) * x).permute(0, 2, 3, 1)
 
 
-class HybridLayer(nn.Module):
-    """x + attention(norm(x)) + 0.01 channels(norm(x)), then x + MLP(norm(x))."""
+class HybridLayer(TransformerLayer):
+    """A layer that mixes attention(x) + 0.01 channels(x)."""
 
     def __init__(
-        self,
-        n_feats: int,
-        n_heads: int,
-        window: int,
-        mlp_ratio: int,
-        compress: int,
-        squeeze: int,
-        layers: Layers,
-        *,
-        shifted: bool,
+        self, n_feats: int, attention: nn.Module, channels: ChannelBranch, mlp_ratio: int, layers: Layers
     ) -> None:
-        super().__init__()
-        self.attention_norm, self.mlp_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
-        self.attention = WindowAttention(n_feats, n_heads, window, layers, shifted=shifted)
-        self.channels = ChannelBranch(n_feats, compress, squeeze)
-        self.mlp = MLP(n_feats, mlp_ratio, layers)
+        super().__init__(n_feats, attention, mlp_ratio, layers)
+        self.channels = channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        normed = self.attention_norm(x)
-        x = x + self.attention(normed) + CHANNEL_WEIGHT * self.channels(normed)
-        return x + self.mlp(self.mlp_norm(x))
+    def mix(self, normed: Tensor) -> Tensor:
+        return self.attention(normed) + CHANNEL_WEIGHT * self.channels(normed)
 
 
 class OverlappingAttention(nn.Module):
@@ -99,32 +85,6 @@ class OverlappingAttention(nn.Module):
         return columns.view(batch, channels, self.reach**2, -1).permute(0, 3, 2, 1).flatten(0, 1)
 
 
-class OverlappingLayer(nn.Module):
-    """x + overlapping attention(norm(x)), then x + MLP(norm(x))."""
-
-    def __init__(self, n_feats: int, n_heads: int, window: int, mlp_ratio: int, overlap: float, layers: Layers) -> None:
-        super().__init__()
-        self.attention_norm, self.mlp_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
-        self.attention = OverlappingAttention(n_feats, n_heads, window, overlap, layers)
-        self.mlp = MLP(n_feats, mlp_ratio, layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x))
-        return x + self.mlp(self.mlp_norm(x))
-
-
-class HybridGroup(nn.Module):
-    """x + conv(layers(x)): hybrid layers, every second one shifted, then an overlapping one."""
-
-    def __init__(self, hybrid: list[HybridLayer], overlapping: OverlappingLayer, end: GroupEnd) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*hybrid, overlapping)
-        self.end = end
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.end(self.layers(x), x)
-
-
 class HAT(Network):
     """`Network` whose body is n_blocks hybrid groups; HAT_S is 6 by 6 with 144 channels.
 
@@ -144,15 +104,20 @@ class HAT(Network):
         overlap: float,
     ) -> None:
         n_feats = spec.n_feats
-        common = (n_feats, n_heads, window, mlp_ratio)
 
-        def build_group() -> HybridGroup:
-            hybrid = [HybridLayer(*common, compress, squeeze, layers, shifted=i % 2 == 1) for i in range(n_layers)]
-            return HybridGroup(hybrid, OverlappingLayer(*common, overlap, layers), GroupEnd(n_feats, layers))
+        def build_layer(index: int) -> TransformerLayer:
+            attention = WindowAttention(n_feats, n_heads, window, layers, shifted=index % 2 == 1)
+            return HybridLayer(n_feats, attention, ChannelBranch(n_feats, compress, squeeze), mlp_ratio, layers)
+
+        def build_group() -> TransformerGroup:
+            overlapping = OverlappingAttention(n_feats, n_heads, window, overlap, layers)
+            group = [build_layer(index) for index in range(n_layers)]
+            return TransformerGroup(
+                n_feats, [*group, TransformerLayer(n_feats, overlapping, mlp_ratio, layers)], layers
+            )
 
         def build_body() -> TransformerBody:
-            groups = nn.ModuleList(build_group() for _ in range(spec.n_blocks))
-            return TransformerBody(n_feats, window, groups, layers)
+            return TransformerBody(n_feats, window, [build_group() for _ in range(spec.n_blocks)], layers)
 
         super().__init__(spec, build_body)
 

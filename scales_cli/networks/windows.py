@@ -127,20 +127,39 @@ class MLP(nn.Module):
         return self.fc2(functional.gelu(self.fc1(x)))
 
 
-class GroupEnd(nn.Module):
-    """The 3x3 convolution of a group on tokens [B, H, W, C], and the skip around the group.
+class TransformerLayer(nn.Module):
+    """x + attention(norm(x)), then x + MLP(norm(x)), on tokens [B, H, W, C]."""
 
-    A binary convolution's own skip takes that one's place: the stream that passes it has passed the group.
+    def __init__(self, n_feats: int, attention: nn.Module, mlp_ratio: int, layers: Layers) -> None:
+        super().__init__()
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
+        self.attention = attention
+        self.mlp = MLP(n_feats, mlp_ratio, layers)
+
+    def mix(self, normed: Tensor) -> Tensor:
+        """What tokens take from others."""
+        return self.attention(normed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.mix(self.attention_norm(x))
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class TransformerGroup(nn.Module):
+    """x + conv(layers(x)), on tokens [B, H, W, C].
+
+    A binary convolution's own skip takes the place of the group's: the stream that passes it has passed the group.
     """
 
-    def __init__(self, n_feats: int, layers: Layers) -> None:
+    def __init__(self, n_feats: int, group: list[TransformerLayer], layers: Layers) -> None:
         super().__init__()
+        self.layers = nn.Sequential(*group)
         self.conv = layers.group_conv(n_feats)
-        self.skips = isinstance(self.conv, nn.Conv2d)
+        self.has_skip = isinstance(self.conv, nn.Conv2d)
 
-    def forward(self, x: Tensor, start: Tensor) -> Tensor:
-        x = self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return start + x if self.skips else x
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(self.layers(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return x + y if self.has_skip else y
 
 
 class TransformerBody(nn.Module):
@@ -149,17 +168,15 @@ class TransformerBody(nn.Module):
     Pictures are continued by their edge to multiples of the window, and cut back.
     """
 
-    def __init__(self, n_feats: int, window: int, groups: nn.ModuleList, layers: Layers) -> None:
+    def __init__(self, n_feats: int, window: int, groups: list[TransformerGroup], layers: Layers) -> None:
         super().__init__()
         self.window = window
         self.first_norm, self.last_norm = nn.LayerNorm(n_feats), nn.LayerNorm(n_feats)
-        self.groups = groups
+        self.groups = nn.Sequential(*groups)
         self.last_conv = layers.group_conv(n_feats)
 
     def forward(self, x: Tensor) -> Tensor:
         _, _, height, width = x.shape
         tokens = self.first_norm(continue_edge(x.permute(0, 2, 3, 1), self.window))
-        for group in self.groups:
-            tokens = group(tokens)
-        x = self.last_conv(self.last_norm(tokens).permute(0, 3, 1, 2))
+        x = self.last_conv(self.last_norm(self.groups(tokens)).permute(0, 3, 1, 2))
         return x[:, :, :height, :width]

@@ -19,8 +19,7 @@ from torch.nn import functional
 import scales_cli
 from scales_cli.config import TrainConfig
 from scales_cli.errors import ScalesError, UsageError
-from scales_cli.layers.binary_conv import BinaryConv2d
-from scales_cli.layers.binary_linear import BinaryLinear
+from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.build import build_network, calibrate
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
@@ -95,7 +94,7 @@ class Trainer:
     def _use_fast_products(self, network: nn.Module) -> None:
         if bfloat16_pays(self.device):
             for module in network.modules():
-                if isinstance(module, (BinaryConv2d, BinaryLinear)):
+                if isinstance(module, BinaryLayer):
                     module.compute_dtype = torch.bfloat16
 
     def _parameter_groups(self) -> list[dict[str, object]]:

@@ -76,7 +76,7 @@ def read_model(path: Path) -> Any:
 
 
 def binary_model(weights: PackedSRResNet) -> Any:
-    """Packed weights as an OpenVINO model, [1, 1, H, W] -> [1, 1, sH, sW]: the equations of `weights.packed_srresnet`."""
+    """Packed weights as an OpenVINO model, [1, 1, H, W] -> [1, 1, sH, sW], by `weights.packed_srresnet`'s equations."""
     import openvino
     from openvino import opset1, opset13
 
