@@ -91,6 +91,8 @@ def read_orientation(image: Image.Image) -> int:
 
 
 def read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    if image.format == "TIFF" and ExifTags.Base.XResolution not in getattr(image, "tag_v2", {}):
+        return None  # where Pillow says 1
     try:
         x, y = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -101,9 +103,7 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
 
 def read_profile(image: Image.Image) -> bytes | None:
     profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not 128 <= len(profile) <= MAX_PROFILE_BYTES:
-        return None
-    return profile
+    return profile if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES else None
 
 
 def profile_fits(profile: bytes, channels: int) -> bool:

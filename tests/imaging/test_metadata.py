@@ -16,6 +16,7 @@ def test_read_image_leaves_out_broken_profiles(saved, photo, profile):
     picture = read_image(saved(photo, icc_profile=profile))
     assert picture.icc_profile is None
     assert np.array_equal(picture.pixels, photo)
+    assert len(picture.notes) == (profile != b"")
 
 
 def test_read_image_leaves_out_profiles_of_other_colours(saved, photo):
@@ -28,7 +29,8 @@ def test_read_image_leaves_out_profiles_of_other_colours(saved, photo):
 def test_read_image_keeps_resolution(saved, photo):
     for name in ("PNG", "JPEG", "TIFF", "BMP"):
         assert read_image(saved(photo, name, dpi=(300, 300))).dpi == pytest.approx((300, 300), abs=0.05)
-    assert read_image(saved(photo)).dpi is None
+    for name in ("PNG", "JPEG", "TIFF"):
+        assert read_image(saved(photo, name)).dpi is None
 
 
 def test_read_image_keeps_harmless_exif(saved, photo):
