@@ -47,6 +47,8 @@ _KEPT_OF_EXPOSURE = (
     ExifTags.Base.LensModel,
 )
 
+_PHOTOSHOP_LAYERS = 37724
+
 # What describes the stored pixels, which are no longer those of the input, and the directories that are read apart.
 _OF_THE_PIXELS = (
     ExifTags.Base.Orientation,
@@ -78,6 +80,10 @@ _OF_THE_PIXELS = (
     ExifTags.Base.XResolution,
     ExifTags.Base.YResolution,
     ExifTags.Base.ResolutionUnit,
+    ExifTags.Base.NewSubfileType,
+    ExifTags.Base.SubIFDs,
+    ExifTags.Base.ImageResources,
+    _PHOTOSHOP_LAYERS,
 )
 
 
@@ -111,10 +117,10 @@ def profile_fits(profile: bytes, channels: int) -> bool:
     return profile[36:40] == b"acsp" and profile[16:20] == _PROFILE_SPACES[channels]
 
 
-def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> bytes | None:
-    """The tags to keep as a new EXIF block, None if there are none."""
+def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> tuple[bytes | None, str | None]:
+    """The tags to keep as a new EXIF block, None if there are none; and why some of those are not that should be."""
     if metadata is Metadata.NONE:
-        return None
+        return None, None
     kept = Image.Exif()
     try:
         exif = image.getexif()
@@ -132,8 +138,13 @@ def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> bytes |
             kept[ExifTags.IFD.Exif] = exposure
         block = kept.tobytes() if len(kept) else b""
     except Exception:  # as above
-        return None
-    return block if 0 < len(block) <= MAX_EXIF_BYTES else None
+        return None, None
+    if len(block) <= MAX_EXIF_BYTES:
+        return block or None, None
+    note = f"its EXIF has more than {MAX_EXIF_BYTES} bytes and was left out"
+    if metadata is Metadata.SAFE:
+        return None, note
+    return read_exif(image, Metadata.SAFE)[0], f"{note} but for the usual tags"
 
 
 def read_xmp(image: Image.Image, metadata: Metadata) -> tuple[bytes | None, str | None]:
