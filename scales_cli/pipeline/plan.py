@@ -223,7 +223,8 @@ def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Pa
             key = key.casefold()
         if key in planned:
             raise OutputError(
-                f"{planned[key]} and {name} would both be written to {target}", "give them in separate runs"
+                f"{planned[key]} and {name} would both be written to {target}",
+                "give one of them in a run of its own, with another -o",
             )
         planned[key] = name
         identity = _identity(target)
