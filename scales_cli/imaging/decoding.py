@@ -31,6 +31,7 @@ from scales_cli.imaging.formats import (
 from scales_cli.imaging.memory import decoding_bytes
 from scales_cli.imaging.metadata import (
     MAX_PROFILE_BYTES,
+    lost_colours,
     profile_fits,
     read_dpi,
     read_exif,
@@ -118,7 +119,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         profile, dpi = read_profile(image), read_dpi(image)
         exif, exif_note = read_exif(image, metadata)
         xmp, xmp_note = read_xmp(image, metadata)
-        notes += [note for note in (exif_note, xmp_note) if note is not None]
+        notes += [note for note in (lost_colours(image), exif_note, xmp_note) if note is not None]
         if image.mode == "CMYK":
             rows, note = cmyk_rows(image, profile)
             profile = None

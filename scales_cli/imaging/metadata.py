@@ -14,6 +14,7 @@ MAX_PROFILE_BYTES = 16 * 2**20
 MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
 
 _ORIENTATION = ExifTags.Base.Orientation
+_SRGB = (0.45455, 0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # gamma; white, red, green, blue, as in PNG
 _PROFILE_SPACES = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}
 
 # Tags that say who made the picture and how. Left out: place, thumbnail, maker notes and serial numbers, and whatever
@@ -110,6 +111,16 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
 def read_profile(image: Image.Image) -> bytes | None:
     profile = image.info.get("icc_profile")
     return profile if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES else None
+
+
+def lost_colours(image: Image.Image) -> str | None:
+    """What a PNG without a profile says of its colours, where that is not sRGB and therefore missed."""
+    if "srgb" in image.info or "icc_profile" in image.info:
+        return None
+    stated = (image.info.get("gamma", _SRGB[0]), *image.info.get("chromaticity", _SRGB[1:]))
+    if all(abs(value - usual) < 0.01 for value, usual in zip(stated, _SRGB, strict=False)):  # of a damaged chunk, too
+        return None
+    return "its gamma or primary colours, which are not those of sRGB, were left out: only profiles are kept"
 
 
 def profile_fits(profile: bytes, channels: int) -> bool:
