@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -39,6 +40,10 @@ app.command("export")(export)
 app.command("bench")(bench)
 app.command("doctor")(doctor)
 app.add_typer(models, name="models")
+
+
+_OF_FULL_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OF_WRITING = (*_OF_FULL_DISKS, errno.EIO, errno.EBADF, errno.EAGAIN, errno.EINVAL, errno.ENXIO)
 
 
 class Terminated(BaseException):
@@ -87,18 +92,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         abandon(sys.stdout)
         return OutputError.exit_code
     except OSError as error:  # pictures have their own errors; writing to a standard stream names no file
+        if error.filename is None and error.errno not in _OF_WRITING:
+            return _say_unexpected(error)
         if error.filename is None:
             abandon(sys.stdout)
-        say(f"scales: error: {error.filename or 'standard output'}: {error.strerror or error} (is the disk full?)")
+        hint = " (is the disk full?)" if error.errno in _OF_FULL_DISKS else ""
+        say(f"scales: error: {error.filename or 'standard output'}: {error.strerror or error}{hint}")
         return OutputError.exit_code
     except MemoryError:
         say("scales: error: not enough memory (use a smaller picture)")
         return MemoryLimitError.exit_code
     except Exception as error:
-        if os.environ.get("SCALES_DEBUG") == "1":
-            raise
-        say(f"scales: error: unexpected {type(error).__name__}: {error} (SCALES_DEBUG=1 shows where)")
-        return ScalesError.exit_code
+        return _say_unexpected(error)
+
+
+def _say_unexpected(error: Exception) -> int:
+    if os.environ.get("SCALES_DEBUG") == "1":
+        raise error
+    say(f"scales: error: unexpected {type(error).__name__}: {error} (SCALES_DEBUG=1 shows where)")
+    return ScalesError.exit_code
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -42,11 +42,21 @@ def parse_shard(text: str) -> Shard:
     return int(match[1]), int(match[2])
 
 
+def parse_folder(text: str) -> Path:
+    """An empty name, as of a variable that is not set, is not the working folder."""
+    if not text:
+        raise typer.BadParameter("its name is empty")
+    return Path(text)
+
+
 InputsArg = Annotated[
     list[str], typer.Argument(metavar="DIR|GLOB|FILE", help="Folders, quoted patterns or picture files.")
 ]
 OutputOpt = Annotated[
-    Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results, with the tree of the inputs.")
+    Path,
+    typer.Option(
+        "-o", "--output", parser=parse_folder, metavar="DIR", help="Folder of the results, with the tree of the inputs."
+    ),
 ]
 JobsOpt = Annotated[
     int | None,
@@ -134,10 +144,10 @@ def batch(
             retry_failed=retry_failed,
             watch=report.watch,
         )
+        report.add_unreadable(selection.failures)
         if dry_run:
             report.print_plan(plan)
             return
-        report.add_unreadable(selection.failures)
         for outcome in run_batch(pool, plan, limit, report.watch):
             report.add(outcome)
             if fail_fast and report.failures:

@@ -74,7 +74,7 @@ class BatchReport:
                 print_failure(os.fspath(folder), error)
 
     def print_plan(self, plan: BatchPlan) -> None:
-        """The outputs that a run would write, and what it would not do."""
+        """The outputs that a run would write, and what it would not do: failures by name."""
         for item, target in plan.targets.items():
             if self._as_json:
                 print_json({"input": os.fspath(item.source), "output": os.fspath(target)})
@@ -82,6 +82,8 @@ class BatchReport:
                 print_path(os.fspath(target))
         for outcome in plan.settled:
             self.add(outcome)
+        for error in self.failures:
+            say_error(error)
 
     def summarise(self) -> None:
         """Failures by name, then one line."""

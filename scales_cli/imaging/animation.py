@@ -34,10 +34,11 @@ class Frame:
 
 
 def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
-    """Every frame as a whole picture. Defects are `InputError`s, of a later frame when its turn comes."""
+    """Every frame as a whole picture of the first one's size. Defects are `InputError`s, of a later one in its turn."""
     with decoding_errors():
         image = open_image(stream, max_pixels)
         count, orientation = getattr(image, "n_frames", 1), read_orientation(image)
+        width, height = image.size
         loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
     if count > MAX_FRAMES:
         raise InputError(f"the animation has {count} frames, more than {MAX_FRAMES}", "cut it first")
@@ -45,7 +46,7 @@ def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
     for index in range(first, count):
         with decoding_errors():
             image.seek(index)
-            stored = np.asarray(image.convert("RGBA"))
+            stored = np.asarray(image.convert("RGBA"))[:height, :width]  # Pillow lets a GIF's grow
             duration = float(image.info.get("duration", 0))
         pixels = np.empty((*stored.shape[1::-1], 4) if orientation >= 5 else stored.shape, np.uint8)
         as_stored(pixels, orientation)[:] = stored

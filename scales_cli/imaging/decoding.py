@@ -31,6 +31,7 @@ from scales_cli.imaging.formats import (
 from scales_cli.imaging.memory import decoding_bytes
 from scales_cli.imaging.metadata import (
     MAX_PROFILE_BYTES,
+    lost_colours,
     profile_fits,
     read_dpi,
     read_exif,
@@ -115,10 +116,10 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         orientation = read_orientation(image)
         turned = image.format == "TIFF" and not samples.loads and orientation >= 5
         height = image.width if turned else image.height
-        profile, dpi, exif = read_profile(image), read_dpi(image), read_exif(image, metadata)
-        xmp, note = read_xmp(image, metadata)
-        if note is not None:
-            notes.append(note)
+        profile, dpi = read_profile(image), read_dpi(image)
+        exif, exif_note = read_exif(image, metadata)
+        xmp, xmp_note = read_xmp(image, metadata)
+        notes += [note for note in (lost_colours(image), exif_note, xmp_note) if note is not None]
         if image.mode == "CMYK":
             rows, note = cmyk_rows(image, profile)
             profile = None

@@ -76,7 +76,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
-            raise InputError("is a folder", "give picture files")
+            raise InputError("is a folder", "give picture files, or it to `scales batch`")
         if not stat.S_ISREG(mode):
             raise InputError("is not a regular file", "pipe it into `scales upscale -`")
         stream = Path(path).open("rb")  # noqa: SIM115 (the errors of whoever reads are not those of opening)

@@ -19,11 +19,14 @@ BMP_HEADER_BYTES = 54
 class ImageFormat:
     """What a format can hold. `name` is Pillow's; the first of `extensions` is the default one.
 
+    Files of `other_extensions` are found in folders, too, but no result gets such a name.
+
     What is not `writable` is only read: its enlargement becomes a PNG.
     """
 
     name: str
     extensions: tuple[str, ...]
+    other_extensions: tuple[str, ...] = ()
     max_side: int = 2**31 - 1
     max_bytes: int | None = None  # of samples, for formats that do not compress
     alpha: bool = False
@@ -55,17 +58,17 @@ class ImageFormat:
         return True
 
 
-PNG = ImageFormat("PNG", (".png",), alpha=True, sixteen_bit=True, animation=True)
+PNG = ImageFormat("PNG", (".png",), (".apng",), alpha=True, sixteen_bit=True, animation=True)
 JPEG = ImageFormat(
-    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), max_side=65500
+    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (".mpo",), max_side=65500
 )  # libjpeg's limit, not the format's 65535
 WEBP = ImageFormat("WEBP", (".webp",), max_side=16383, alpha=True, animation=True)
 TIFF = ImageFormat("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bit=True)
 BMP = ImageFormat("BMP", (".bmp", ".dib"), max_bytes=2**32 - 1 - BMP_HEADER_BYTES - 1024)  # with a grey palette
-PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), sixteen_bit=True)
+PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), (".pbm",), sixteen_bit=True)
 
 GIF = ImageFormat("GIF", (".gif",), writable=False, animation=True)
-AVIF = ImageFormat("AVIF", (".avif",), writable=False, animation=True)
+AVIF = ImageFormat("AVIF", (".avif", ".avifs"), writable=False, animation=True)
 JPEG2000 = ImageFormat("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
 QOI = ImageFormat("QOI", (".qoi",), writable=False)
 ICO = ImageFormat("ICO", (".ico",), writable=False)

@@ -14,6 +14,7 @@ MAX_PROFILE_BYTES = 16 * 2**20
 MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
 
 _ORIENTATION = ExifTags.Base.Orientation
+_SRGB = (0.45455, 0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # gamma; white, red, green, blue, as in PNG
 _PROFILE_SPACES = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}
 
 # Tags that say who made the picture and how. Left out: place, thumbnail, maker notes and serial numbers, and whatever
@@ -47,6 +48,8 @@ _KEPT_OF_EXPOSURE = (
     ExifTags.Base.LensModel,
 )
 
+_PHOTOSHOP_LAYERS = 37724
+
 # What describes the stored pixels, which are no longer those of the input, and the directories that are read apart.
 _OF_THE_PIXELS = (
     ExifTags.Base.Orientation,
@@ -78,6 +81,10 @@ _OF_THE_PIXELS = (
     ExifTags.Base.XResolution,
     ExifTags.Base.YResolution,
     ExifTags.Base.ResolutionUnit,
+    ExifTags.Base.NewSubfileType,
+    ExifTags.Base.SubIFDs,
+    ExifTags.Base.ImageResources,
+    _PHOTOSHOP_LAYERS,
 )
 
 
@@ -91,6 +98,8 @@ def read_orientation(image: Image.Image) -> int:
 
 
 def read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    if image.format == "TIFF" and ExifTags.Base.XResolution not in getattr(image, "tag_v2", {}):
+        return None  # where Pillow says 1
     try:
         x, y = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -101,9 +110,17 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
 
 def read_profile(image: Image.Image) -> bytes | None:
     profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not 128 <= len(profile) <= MAX_PROFILE_BYTES:
+    return profile if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES else None
+
+
+def lost_colours(image: Image.Image) -> str | None:
+    """What a PNG without a profile says of its colours, where that is not sRGB and therefore missed."""
+    if "srgb" in image.info or "icc_profile" in image.info:
         return None
-    return profile
+    stated = (image.info.get("gamma", _SRGB[0]), *image.info.get("chromaticity", _SRGB[1:]))
+    if all(abs(value - usual) < 0.01 for value, usual in zip(stated, _SRGB, strict=False)):  # of a damaged chunk, too
+        return None
+    return "its gamma or primary colours, which are not those of sRGB, were left out: only profiles are kept"
 
 
 def profile_fits(profile: bytes, channels: int) -> bool:
@@ -111,10 +128,10 @@ def profile_fits(profile: bytes, channels: int) -> bool:
     return profile[36:40] == b"acsp" and profile[16:20] == _PROFILE_SPACES[channels]
 
 
-def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> bytes | None:
-    """The tags to keep as a new EXIF block, None if there are none."""
+def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> tuple[bytes | None, str | None]:
+    """The tags to keep as a new EXIF block, None if there are none; and why some of those are not that should be."""
     if metadata is Metadata.NONE:
-        return None
+        return None, None
     kept = Image.Exif()
     try:
         exif = image.getexif()
@@ -132,8 +149,13 @@ def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> bytes |
             kept[ExifTags.IFD.Exif] = exposure
         block = kept.tobytes() if len(kept) else b""
     except Exception:  # as above
-        return None
-    return block if 0 < len(block) <= MAX_EXIF_BYTES else None
+        return None, None
+    if len(block) <= MAX_EXIF_BYTES:
+        return block or None, None
+    note = f"its EXIF has more than {MAX_EXIF_BYTES} bytes and was left out"
+    if metadata is Metadata.SAFE:
+        return None, note
+    return read_exif(image, Metadata.SAFE)[0], f"{note} but for the usual tags"
 
 
 def read_xmp(image: Image.Image, metadata: Metadata) -> tuple[bytes | None, str | None]:

@@ -193,8 +193,7 @@ def _deep_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
     refusal = InputError("this kind of 16-bit picture is not supported", "save it as a plain 16-bit PNG")
-    stream.seek(0)
-    data = np.frombuffer(stream.read(), np.uint8)
+    data = np.frombuffer(_still_file(stream, image), np.uint8)
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != image.size[::-1]:
         raise refusal
@@ -222,6 +221,22 @@ def _deep_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
         if pixels.shape != expected.shape or np.abs((pixels >> 8).astype(np.int16) - expected).max() > 1:
             raise refusal
     return rows
+
+
+def _still_file(stream: BinaryIO, image: Image.Image) -> bytes | memoryview:
+    """All of a file, but of an animated PNG only the still picture: OpenCV decodes the animation in its place."""
+    stream.seek(0)
+    if image.format != "PNG" or not getattr(image, "is_animated", False):
+        return stream.read()
+    kept = io.BytesIO()
+    kept.write(stream.read(8))
+    while len(start := stream.read(8)) == 8:
+        size, name = int.from_bytes(start[:4], "big"), start[4:]
+        if name in (b"acTL", b"fcTL", b"fdAT"):
+            stream.seek(size + 4, os.SEEK_CUR)
+        else:
+            kept.write(start + stream.read(size + 4))
+    return kept.getbuffer()
 
 
 def _opaque_unless(pixels: NDArray[np.uint16], transparent: Any) -> NDArray[np.uint16]:

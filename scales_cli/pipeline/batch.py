@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -166,9 +167,17 @@ def _known_outcome(plan: BatchPlan, item: Item, retry_failed: bool) -> Outcome |
         error = InputError(record.error, "failed before; --retry-failed tries again")
         return Outcome(item, FAILED, error=error, reason="failed before")
     target = plan.output / record.output
-    if plan.overwrite or not target.is_file() or target.stat().st_size != record.output_size:
+    if plan.overwrite or not _is_file_of(target, record.output_size):
         return None
     return Outcome(item, SKIPPED, target, reason="done before")
+
+
+def _is_file_of(path: Path, size: int) -> bool:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # of whatever a damaged manifest says
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
 def _replaces(plan: BatchPlan, item: Item, target: Path) -> bool:

@@ -57,7 +57,10 @@ class Manifest:
     def of(cls, output: Path, path: Path | None = None, shard: tuple[int, int] | None = None) -> Manifest:
         """The manifest of an output folder, which knows what all shards have recorded there; or the one at `path`."""
         if path is not None:
-            return cls(path, [path])
+            manifest = cls(path, [path])
+            if _is_foreign(path):
+                raise OutputError(f"{path}: is no manifest of a batch", "choose another --manifest")
+            return manifest
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
         return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 
@@ -103,6 +106,14 @@ class Manifest:
         for line in lines:
             if (record := _parsed(line)) is not None:
                 self._records[record.input] = record
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file is another one than ours, which lines appended to it would damage."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(1) not in (b"", b"{")  # with which every line begins, torn ones too
 
 
 def _parsed(line: bytes) -> Record | None:

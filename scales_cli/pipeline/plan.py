@@ -223,7 +223,8 @@ def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Pa
             key = key.casefold()
         if key in planned:
             raise OutputError(
-                f"{planned[key]} and {name} would both be written to {target}", "give them in separate runs"
+                f"{planned[key]} and {name} would both be written to {target}",
+                "give one of them in a run of its own, with another -o",
             )
         planned[key] = name
         identity = _identity(target)
@@ -246,7 +247,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
     except FileNotFoundError:
         mode = None
     except (OSError, ValueError) as error:
-        raise OutputError(f"{target}: cannot be written: {error}", "choose another output") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"{target}: cannot be written: {reason}", "choose another output") from error
     if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise OutputError(f"{target}: exists and is not a file", "choose another output")
     if mode is not None and not overwrite:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from scales_cli.errors import InputError, ScalesError, UsageError
 from scales_cli.imaging.formats import FORMATS
 
-_EXTENSIONS = frozenset(extension for item in FORMATS for extension in item.extensions)
+_EXTENSIONS = frozenset(extension for item in FORMATS for extension in item.extensions + item.other_extensions)
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,19 @@ def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bo
     selection = Selection()
     found: set[tuple[str, PurePath]] = set()
     for name in inputs:
-        for item in _find(name, selection, output, recursive=recursive):
+        for item in _found(name, selection, output, recursive=recursive):
             key = (os.path.realpath(item.source), item.place)
             if key not in found and chosen.accepts(item.place):
                 found.add(key)
                 selection.items.append(item)
     return selection
+
+
+def _found(name: str, selection: Selection, output: Path, *, recursive: bool) -> list[Item]:
+    try:
+        return list(_find(name, selection, output, recursive=recursive))
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}", "check its path and permissions") from error
 
 
 def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> Iterator[Item]:
@@ -80,7 +87,8 @@ def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> 
         yield Item(path, PurePath(path.name))
     elif glob.has_magic(name):
         base, pattern = _split_pattern(path)
-        matches = [match for match in sorted(base.glob(pattern)) if not match.is_dir()]
+        found = sorted(base.glob(pattern))
+        matches = [match for match in found if not match.is_dir()]
         places = {match: match.relative_to(base) for match in matches}
         yield from (
             Item(match, place)
@@ -90,7 +98,8 @@ def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> 
             and all(_identity(folder) != left_out for folder in match.parents)
         )
         if not matches:
-            raise InputError(f"{name}: nothing matches it", "check the pattern")
+            what = "only folders match" if found else "nothing matches"
+            raise InputError(f"{name}: {what} it", "add /*.jpg, say" if found else "check the pattern")
     else:
         raise InputError(f"{name}: no such file or folder", "check the path")
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -87,6 +88,22 @@ def test_main_turns_errors_into_exit_codes(upscale, monkeypatch, error, code):
 def test_main_of_a_lower_library_memory_error(upscale, monkeypatch):
     monkeypatch.setattr(upscaler.Upscaler, "upscale_rows", raising(MemoryError()))
     assert upscale("a.png")[0] == 6
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (OSError(errno.ENOSPC, "no space"), 4, "standard output: no space (is the disk full?)"),
+        (OSError(errno.EIO, "broken"), 4, "standard output: broken\n"),
+        (OSError(errno.EMFILE, "too many"), 1, "unexpected OSError: [Errno"),
+        (PermissionError(errno.EACCES, "denied", "settings"), 4, "settings: denied\n"),
+    ],
+)
+def test_main_blames_the_disk_only_where_it_is_full(upscale, monkeypatch, error, code, text):
+    monkeypatch.setattr(upscaler, "load_upscaler", raising(error))
+    got, _, err = upscale("a.png")
+    assert got == code
+    assert text in err
 
 
 def test_main_shows_tracebacks_when_debugging(upscale, monkeypatch):

@@ -150,6 +150,34 @@ def test_batch_dry_run_writes_nothing(batch):
     assert not Path("out").exists()
 
 
+def test_batch_dry_run_names_what_cannot_be_done(batch, pictures):
+    (pictures / "a.png").write_text("hello")
+    code, out, err = batch("--dry-run")
+    assert code == 0
+    assert out.splitlines() == [os.fsencode(f"out/{name}") for name in OUTPUTS[1:]]
+    assert err.count("\n") == 1
+    assert "in/a.png: not a picture" in err
+    assert not Path("out").exists()
+
+
+def test_batch_takes_no_empty_name_for_its_output(batch):
+    assert batch("-o", "")[0] == 2
+
+
+def test_batch_looks_for_no_output_that_cannot_be(batch):
+    """As a damaged or edited manifest may say."""
+    assert batch()[0] == 0
+    first = tree()
+    records = [json.loads(line) for line in Path("out/.scales-batch.jsonl").read_text().splitlines()]
+    shutil.rmtree("out")
+    Path("out").mkdir()
+    outputs = ["x" * 5000, "a\0b", "", "..", "../in/a.png"]
+    lines = [json.dumps(record | {"output": name}) for record, name in zip(records, outputs, strict=True)]
+    Path("out/.scales-batch.jsonl").write_text("\n".join(lines))
+    assert batch()[0] == 0
+    assert tree() == first
+
+
 def test_batch_refuses_clashes_before_any_work(batch, pictures):
     shutil.copytree(pictures / "sub", "other")
     code, out, err = batch(inputs=["in/sub", "other"])

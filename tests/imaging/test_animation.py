@@ -1,4 +1,5 @@
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -47,6 +48,14 @@ def test_read_frames_gives_whole_pictures_with_their_timing(moving, image_format
         assert np.array_equal(frame.pixels[..., 3], expected[..., 3])
         assert np.abs(frame.pixels[seen].astype(int) - expected[seen]).max() <= (0 if image_format != "GIF" else 8)
     assert read_header(io.BytesIO(data)).frames == len(DURATIONS)
+
+
+def test_read_frames_cuts_what_lies_outside_the_first_one():
+    """Of the second frame of a GIF, which is wider than the screen; Pillow enlarges the picture for it."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes([255, 0, 0, 0, 0, 255])
+    frames = [b"," + struct.pack("<HHHHB", 0, 0, width, 1, 0) + b"\x02" for width in (1, 2)]
+    data = screen + frames[0] + b"\x02\x44\x01\0" + frames[1] + b"\x02\x8c\x0a\0" + b";"  # red; blue, red
+    assert [frame.pixels.tolist() for frame in read_frames(data)] == [[[[255, 0, 0, 255]]], [[[0, 0, 255, 255]]]]
 
 
 def test_a_gif_without_a_loop_runs_once(moving):

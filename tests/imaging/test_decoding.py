@@ -251,6 +251,17 @@ def test_read_image_keeps_16_bit_grey_with_alpha(png_with):
     assert read_image(data).pixels.tolist() == [[[1000, 2000], [3000, 65535]]]
 
 
+def test_read_image_takes_the_picture_that_stands_in_for_a_deep_animation(png_with):
+    """OpenCV would give the animation's first frame."""
+    row, other = (zlib.compress(b"\0" + struct.pack(">6H", *range(first, first + 6))) for first in (1000, 9000))
+    chunks = [(b"acTL", struct.pack(">II", 2, 0)), (b"IDAT", row)]
+    for number in (0, 2):
+        chunks.append((b"fcTL", struct.pack(">5I2H2B", number, 2, 1, 0, 0, 1, 10, 0, 0)))
+        chunks.append((b"fdAT", struct.pack(">I", number + 1) + other))
+    picture = read_image(png_with(2, 1, depth=16, chunks=chunks))
+    assert picture.pixels.tolist() == [[[1000, 1001, 1002], [1003, 1004, 1005]]]
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("extension", [".png", ".tiff"])
 def test_read_image_keeps_16_bit_colour(rng, channels, extension):

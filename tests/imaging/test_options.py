@@ -80,6 +80,16 @@ def tags_of(block):
     return exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
 
 
+@pytest.mark.parametrize(("tag", "noted"), [(37724, False), (ExifTags.Base.HostComputer, True)])
+def test_metadata_that_are_too_long_cost_no_others(saved, photo, tag, noted):
+    """The layers of a TIFF from Photoshop, which are those of the stored picture, are not missed."""
+    picture = read_image(
+        saved(photo, "TIFF", tiffinfo={tag: "x" * 70_000, ExifTags.Base.Artist: "A. Body"}), metadata=Metadata.KEEP
+    )
+    assert tags_of(picture.exif)[0] == {ExifTags.Base.Artist: "A. Body"}
+    assert len(picture.notes) == noted
+
+
 @pytest.mark.parametrize("image_format", [PNG, JPEG, WEBP, TIFF], ids=lambda item: item.name)
 def test_metadata_is_kept_as_asked_for(tagged, image_format):
     def result(metadata):

@@ -70,6 +70,17 @@ def test_manifest_names_a_path_it_cannot_write(tmp_path):
         Manifest.of(tmp_path, tmp_path / "missing" / "m.jsonl").append(RECORD)
 
 
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\0\0\1\0", b"notes\n"])
+def test_manifest_is_never_appended_to_another_file(tmp_path, data):
+    path = tmp_path / "given"
+    path.write_bytes(data)
+    with pytest.raises(OutputError, match="is no manifest"):
+        Manifest.of(tmp_path, path)
+    path.write_bytes(b'{"input": "to')
+    Manifest.of(tmp_path, path).append(RECORD)
+    assert Manifest.of(tmp_path, path).find(RECORD.input) == RECORD
+
+
 def test_record_is_of_an_unchanged_input():
     status = SimpleNamespace(st_size=10, st_mtime_ns=20)
     assert RECORD.is_of(status, "abc")

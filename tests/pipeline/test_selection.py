@@ -53,6 +53,19 @@ def test_select_takes_patterns_and_files(tree):
     assert places("in/[1].png") == ["[1].png"]
 
 
+def test_select_knows_the_names_of_all_it_reads(tree):
+    for name in ("a.pbm", "b.MPO", "c.apng", "d.avifs"):
+        Path("in/sub", name).touch()
+    assert places("in/sub/*") == ["a.pbm", "b.MPO", "c.apng", "d.avifs"]
+    assert places("in/sub") == ["a.pbm", "b.MPO", "c.apng", "d.avifs", "deep/d.tif"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("in/s*", "only folders match it"), ("x" * 5000, "File name too long")])
+def test_select_says_why_it_finds_nothing(tree, name, reason):
+    with pytest.raises(InputError, match=reason):
+        places(name)
+
+
 @pytest.mark.parametrize(("name", "error"), [("missing", InputError), ("in/*.gone", InputError), ("-", UsageError)])
 def test_select_refuses_what_names_nothing(tree, name, error):
     with pytest.raises(error):
