@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture
 
 MAX_FILE_BYTES = 2 * 2**30
+ABANDONED_SECONDS = 24 * 3600  # no picture is longer in the writing
 _CHUNK_BYTES = 2**20
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
@@ -131,6 +133,14 @@ def remove_temporary_files(folder: Path, pid: int) -> None:
     for path in folder.glob(f".scales-{pid}-*.tmp"):
         with suppress(OSError):
             path.unlink()
+
+
+def remove_abandoned_files(folder: Path) -> None:
+    """What runs that were killed with all their processes have left there: not written to for a day."""
+    for path in folder.glob(".scales-*-*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
 
 
 @contextmanager

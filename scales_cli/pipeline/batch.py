@@ -12,7 +12,7 @@ from typing import Any
 
 from scales_cli.engine.resources import anonymous_bytes
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, OutputExistsError, ScalesError
-from scales_cli.imaging.files import remove_temporary_files
+from scales_cli.imaging.files import remove_abandoned_files, remove_temporary_files
 from scales_cli.pipeline.jobs import JobResult
 from scales_cli.pipeline.manifest import DONE, FAILED, Manifest, Record
 from scales_cli.pipeline.plan import check_clashes
@@ -107,6 +107,8 @@ def run_batch(
         raise MemoryLimitError(f"{limit // 2**20} MiB of memory do not even hold the program", "raise --max-memory")
     _make_output(plan.output)
     plan.manifest.prepare()
+    for folder in {target.parent for target in plan.targets.values()}:
+        remove_abandoned_files(folder)
     for outcome in plan.settled:
         if outcome.status == FAILED and not outcome.reason:
             _record(plan, outcome)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,18 @@ def tree(folder="out"):
 
 def break_picture(path):
     path.write_bytes(path.read_bytes()[:200])
+
+
+def test_batch_removes_what_runs_killed_long_ago_left(batch):
+    left, fresh = Path("out/sub/.scales-17-0a1b2c3d.tmp"), Path("out/sub/.scales-18-0a1b2c3d.tmp")
+    left.parent.mkdir(parents=True)
+    for path in (left, fresh):
+        path.write_bytes(b"half a picture")
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(left, (two_days_ago, two_days_ago))
+    assert batch()[0] == 0
+    assert not left.exists()
+    assert fresh.exists()  # which another run may be writing
 
 
 def test_batch_mirrors_the_tree_with_the_bytes_of_upscale(batch, upscale):
