@@ -52,6 +52,7 @@ BACKBONES: Mapping[str, Options] = {
     },
 }
 MAX_LAYERS = 1024  # of all blocks together
+MAX_SIZES = {"window": 32, "overlap": 1.0, "mlp_ratio": 16}  # of inner sizes; others go up to 256
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class NetworkSpec:
                 raise UsageError(
                     f"unknown option {name!r} of {self.backbone}", f"known are {', '.join(known) or 'none'}"
                 )
-            least = 0 if name == "overlap" else 1
-            if type(value) is not type(known[name]) or not least <= float(value) <= 256:
+            least, most = 0 if name == "overlap" else 1, MAX_SIZES.get(name, 256)
+            if type(value) is not type(known[name]) or not least <= float(value) <= most:
                 raise UsageError(f"{name} of {self.backbone} is {value!r}", f"give a number like {known[name]!r}")
         if self.n_blocks * int(self.dimensions.get("n_layers", 1)) > MAX_LAYERS:
             raise UsageError(f"more than {MAX_LAYERS} layers", "give fewer blocks or n_layers")

@@ -19,12 +19,11 @@ from scales_cli.engine.base import Planes, PlaneSource, Progress
 from scales_cli.engine.context import context_of, spans, window_of
 from scales_cli.engine.gates import fixed_gates, gates_of, measure_gates
 from scales_cli.engine.native_engine import WINDOW_SIDE, window_origins
-from scales_cli.engine.packed_layers import attend_natively, load_layers, packed_layers
+from scales_cli.engine.packed_layers import open_network
 from scales_cli.engine.resources import usable_cores
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
-from scales_cli.networks.build import build_network
 from scales_cli.weights.packed_layers import PackedLayers
 
 WHOLE_IMAGE_PIXELS = 2**16
@@ -41,11 +40,7 @@ class HybridEngine:
         if self.threads < 1:
             raise UsageError(f"{threads} threads cannot work", "give at least 1")
         torch.set_num_threads(self.threads)
-        jobs = JobPool(self.threads)
-        self.network = build_network(self.spec, packed_layers(self.spec, jobs))
-        load_layers(self.network, weights.tensors())
-        self.network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
-        attend_natively(self.network, jobs)
+        self.network = open_network(weights, JobPool(self.threads))
         self._context, self._window = context_of(self.spec), window_of(self.spec)
 
     def plan(

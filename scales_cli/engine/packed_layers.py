@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.native_engine import native_module
 from scales_cli.engine.threads import JobPool
-from scales_cli.errors import WeightsError
+from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.families import Layers
 from scales_cli.layers.rescaling import ChannelwiseRescaling
+from scales_cli.networks.base import Network
+from scales_cli.networks.build import build_network
 from scales_cli.networks.windows import WindowAttention
-from scales_cli.weights.packed_file import Tensors
+from scales_cli.weights.packed_layers import PackedLayers
 
 if TYPE_CHECKING:
     from scales_cli.engine._native import PixelLayer
@@ -143,20 +145,32 @@ def packed_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
     return Layers(conv, linear, conv)
 
 
-def load_layers(network: nn.Module, tensors: Tensors) -> None:
-    """Fills a network of packed layers from a file's tensors; raises `WeightsError` where they are another's."""
-    left = dict(tensors)
-    for name, module in network.named_modules():
-        if isinstance(module, PackedLayer):
-            module.load(name, left)
+def open_network(weights: PackedLayers, jobs: JobPool) -> Network:
+    """A network of packed layers; raises `WeightsError` where the file's tensors are not those that its spec asks for.
+
+    It is built without memory first: a spec from a file may ask for anything.
+    """
+    layers = packed_layers(weights.spec, jobs)
     try:
+        with torch.device("meta"):
+            expected = build_network(weights.spec, layers).state_dict()
+        for name, value in expected.items():
+            if name not in weights.values or weights.values[name].shape != tuple(value.shape):
+                raise WeightsError(f"tensor {name} is missing or has the wrong shape", "export the model again")
+        network, left = build_network(weights.spec, layers), dict(weights.values)
+        for name, module in network.named_modules():
+            if isinstance(module, PackedLayer):
+                module.load(name, left)
+        if unknown := set(left) - set(expected):
+            raise WeightsError(f"unknown tensors: {', '.join(sorted(unknown))}", "export the model again")
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in left.items()})
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"the tensors are not those of the network: {reason}", "export the model again") from error
+        _attend_natively(network, jobs)
+    except (UsageError, ValueError) as error:  # sizes that torch or the kernels do not know
+        raise WeightsError(f"a network of this spec cannot be built: {error}", "update scales-cli") from error
+    return network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
 
-def attend_natively(network: nn.Module, jobs: JobPool) -> None:
+def _attend_natively(network: nn.Module, jobs: JobPool) -> None:
     """Lets every attention within windows of the network run in the native kernels."""
     for module in network.modules():
         if isinstance(module, WindowAttention):

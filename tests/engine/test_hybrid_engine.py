@@ -194,6 +194,19 @@ def test_tensors_of_another_network_are_refused(network):
         spoilt(weights, **{"tail.bias": np.zeros(16)})
 
 
+def test_a_spec_that_asks_for_too_much_is_refused_before_it_is_built(network):
+    """Some terabytes of attention and convolutions, if it were."""
+    weights = pack(network("hat"), {})
+    options = dict(weights.spec.backbone_options) | {"compress": 1, "window": 32, "n_layers": 4}
+    spec = dataclasses.replace(weights.spec, n_feats=1024, n_blocks=256, backbone_options=options)
+    with pytest.raises(WeightsError, match="wrong shape"):
+        HybridEngine(dataclasses.replace(weights, spec=spec))
+    for options in ({"n_heads": 7}, {"n_heads": 3, "window": 7}):
+        spec = dataclasses.replace(weights.spec, backbone_options=dict(weights.spec.backbone_options) | options)
+        with pytest.raises(WeightsError):
+            HybridEngine(dataclasses.replace(weights, spec=spec))
+
+
 def test_rivals_have_no_packed_form():
     for conv in ("binary", "bibert", "float"):
         spec = dataclasses.replace(SPECS["swinir"], conv=conv)
