@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +70,10 @@ IncludeOpt = Annotated[
 ExcludeOpt = Annotated[
     list[str] | None, typer.Option(metavar="GLOB", help="Not what matches, a name or a path; may be repeated.")
 ]
-ShardOpt = Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N, for as many machines or jobs.")]
+ShardOpt = Annotated[
+    Any,
+    typer.Option("--shard", parser=parse_shard, metavar="I/N", help="Only part I of N, for as many machines or jobs."),
+]
 
 
 def batch(
@@ -120,18 +123,17 @@ def batch(
     from scales_cli.pipeline.memory import default_limit
     from scales_cli.pipeline.selection import Filter, select
 
-    part = parse_shard(shard) if shard else None
     written = output_options(image_format, quality, lossless, background, metadata, frames)
     sizing = sizing_options(scale, width, height, max_size)
     prepare_model(model, sizing.network_scales[0], quiet=quiet)
     options = BatchOptions(sizing, model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)
-    items = selection.shard(*part) if part else selection.items
+    items = selection.shard(*shard) if shard else selection.items
     if not (selection.items or selection.failures):
         raise InputError("there are no pictures among the inputs", "check the folders and patterns")
     limit = default_limit() if max_memory is None else max_memory
-    known = Manifest.of(output, manifest, part)
+    known = Manifest.of(output, manifest, shard)
     report = BatchReport(len(items), quiet=quiet, as_json=as_json)
     with open_pool(options, len(items), jobs, threads, limit) as pool, report:
         plan = plan_batch(

@@ -162,6 +162,8 @@ def decoding_errors() -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:  # decoders give none
             raise InputError(f"cannot be read: {error.strerror}", "check the file") from error
         reason = str(error).strip() or type(error).__name__
+        if reason.startswith("decoder error"):  # and a number of Pillow's own
+            reason = "its data cannot be decoded"
         raise InputError(
             f"damaged or unsupported picture: {reason}", "open it in an image editor and save it again"
         ) from error
