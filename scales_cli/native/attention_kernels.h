@@ -1,6 +1,8 @@
 // `AttentionHead` over 16 lanes of keys, then of channels. In an unnamed namespace as row_kernels.h.
 #pragma once
 
+#include <limits>
+
 #include "attention.h"
 #include "sigmoid_lanes.h"
 
@@ -24,6 +26,7 @@ void attend_queries(const AttentionHead& head, int first) {
   const int keys = head.padded_tokens, channels = head.padded_channels;
   const float* query = head.query + static_cast<std::size_t>(first) * channels;
   F16 largest[kCount];
+  for (int i = 0; i < kCount; ++i) largest[i] = Isa::set1(-std::numeric_limits<float>::infinity());
   for (int j = 0; j < keys; j += kLanes) {
     F16 score[kCount];
     for (int i = 0; i < kCount; ++i) score[i] = Isa::loadu(head.bias[first + i] + j);
@@ -32,7 +35,7 @@ void attend_queries(const AttentionHead& head, int first) {
       for (int i = 0; i < kCount; ++i) score[i] = Isa::fma(Isa::set1(query[channels * i + c]), key, score[i]);
     }
     for (int i = 0; i < kCount; ++i) {
-      largest[i] = j == 0 ? score[i] : Isa::max(largest[i], score[i]);
+      largest[i] = Isa::max(largest[i], score[i]);
       Isa::store(head.scores + keys * i + j, score[i]);
     }
   }

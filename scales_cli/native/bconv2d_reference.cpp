@@ -1,6 +1,7 @@
 // Plain loops: what every other table must equal bit for bit.
 #include <bitset>
 #include <cmath>
+#include <limits>
 
 #include "compose_row.h"
 #include "kernel_table.h"
@@ -183,14 +184,14 @@ void apply_pixels(const PixelLayerParams& layer, const PixelRun& run, float* out
 void attend(const AttentionHead& head) {
   const std::size_t keys = head.padded_tokens, channels = head.padded_channels;
   for (int query = 0; query < head.tokens; ++query) {
-    float largest = 0;
+    float largest = -std::numeric_limits<float>::infinity();
     for (std::size_t j = 0; j < keys; ++j) {
       float score = head.bias[query][j];
       for (int c = 0; c < head.channels; ++c) {
         score = std::fma(head.query[query * channels + c], head.key[c * keys + j], score);
       }
       head.scores[j] = score;
-      largest = j == 0 || score > largest ? score : largest;
+      largest = largest > score ? largest : score;
     }
     float lanes[kLanes] = {};
     for (std::size_t j = 0; j < keys; ++j) {

@@ -103,6 +103,7 @@ class Grid {
       for (const int border : {kInside, kFirst, kLast, kOnly}) bconv2d(width, channels, border);
     }
     for (const int channels : {1, 63, 65, 130}) bconv2d_sums(width, channels);
+    for (const int window : {3, 8}) attention(width, window);
     for (const int inputs : {1, 60, 64, 130}) {
       for (const int taps : {1, 9}) pixel_layer(width, inputs, taps);
     }
@@ -224,6 +225,27 @@ class Grid {
     kReferenceKernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), expected.data());
     kernels_.bconv2d_sums_row(filter.params(), row, scratch.rows(), found.data());
     comparison("bconv2d_sums_row", width, channels)("sums", expected, found);
+  }
+
+  void attention(int width, int window) {
+    constexpr int kHeight = 9, kHeads = 2;
+    for (const int channels : {6, 40}) {
+      const std::size_t size = static_cast<std::size_t>(kHeight) * width * channels;
+      const auto bias =
+          random_buffer<float>(static_cast<std::size_t>(kHeads) * window * window * window * window);
+      const auto query = random_buffer<float>(size), key = random_buffer<float>(size),
+                 value = random_buffer<float>(size);
+      for (const int shift : {0, window / 2}) {
+        AlignedBuffer<float> expected(size), found(size);
+        for (AlignedBuffer<float>* out : {&expected, &found}) {
+          const WindowAttention layer(bias.data(), kHeads, window, shift,
+                                      out == &found ? kernels_ : kReferenceKernels);
+          layer.run(query.data(), key.data(), value.data(), kHeight, width, channels, 0,
+                    layer.window_rows(kHeight), out->data());
+        }
+        comparison("attend", width, channels)("tokens", expected, found);
+      }
+    }
   }
 
   void pixel_layer(int width, int inputs, int taps) {
