@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scales_cli.config import NetworkSpec
+from scales_cli.engine.tiling import halo
 
 MAX_CONTEXT = 128  # HAT would need several hundred pixels
 
@@ -36,7 +37,7 @@ def context_of(spec: NetworkSpec) -> int:
     """LR pixels, a multiple of the window: as far as the receptive field reaches, or `MAX_CONTEXT`."""
     size: dict[str, int] = spec.dimensions
     if spec.backbone == "srresnet":
-        return spec.n_convs + 2
+        return halo(spec)
     if spec.backbone == "rdn":
         return spec.n_blocks * size["n_layers"] + 4  # head, first, fusion, tail
     if spec.backbone == "rcan":

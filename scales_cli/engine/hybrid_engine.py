@@ -18,7 +18,7 @@ from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import Planes, PlaneSource, Progress
 from scales_cli.engine.context import context_of, spans, window_of
 from scales_cli.engine.gates import fixed_gates, gates_of, measure_gates
-from scales_cli.engine.native_engine import WINDOW_SIDE, window_origins
+from scales_cli.engine.native_engine import gate_windows
 from scales_cli.engine.packed_layers import open_network
 from scales_cli.engine.resources import usable_cores
 from scales_cli.engine.threads import JobPool
@@ -99,12 +99,8 @@ class HybridEngine:
         """Gates fixed for one picture, where the network has any."""
         if not gates_of(self.network):
             return contextlib.nullcontext()
-        windows = [
-            source.read(y, min(y + WINDOW_SIDE, source.height), x, min(x + WINDOW_SIDE, source.width))
-            for y in window_origins(source.height)
-            for x in window_origins(source.width)
-        ]
-        return fixed_gates(self.network, measure_gates(self.network, torch.from_numpy(np.stack(windows))))
+        windows = torch.from_numpy(np.stack(gate_windows(source)))
+        return fixed_gates(self.network, measure_gates(self.network, windows))
 
 
 def alive_features(spec: NetworkSpec) -> int:

@@ -71,6 +71,15 @@ def window_origins(length: int) -> list[int]:
     return [i * (length - side) // (WINDOWS_PER_AXIS - 1) for i in range(WINDOWS_PER_AXIS)]
 
 
+def gate_windows(source: PlaneSource) -> list[Planes]:
+    """What gates are measured on where they cannot be on the whole picture, row by row."""
+    return [
+        source.read(y, min(y + WINDOW_SIDE, source.height), x, min(x + WINDOW_SIDE, source.width))
+        for y in window_origins(source.height)
+        for x in window_origins(source.width)
+    ]
+
+
 class NativeEngine:
     """Runs packed weights on the CPU's best kernels (`SCALES_ISA` or `isa` names others).
 
@@ -161,12 +170,7 @@ class NativeEngine:
 
     def fix_gates(self, source: PlaneSource) -> FixedGates:
         """Channel gates with means over all windows together; the windows run as separate pictures."""
-        windows = [
-            source.read(y, min(y + WINDOW_SIDE, source.height), x, min(x + WINDOW_SIDE, source.width))
-            for y in window_origins(source.height)
-            for x in window_origins(source.width)
-        ]
-        return self._gate_pass(windows, lambda fraction: None).gates()
+        return self._gate_pass(gate_windows(source), lambda fraction: None).gates()
 
     def stream(self, source: PlaneSource, gates: FixedGates, tiling: Tiling) -> Iterator[Planes]:
         """`residual_rows` with gates that are fixed."""
