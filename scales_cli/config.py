@@ -110,6 +110,10 @@ class NetworkSpec:
         return {**BACKBONES[self.backbone], **self.backbone_options}
 
     @property
+    def is_transformer(self) -> bool:
+        return "window" in self.dimensions
+
+    @property
     def n_convs(self) -> int:
         """Binary convolutions in the body of an srresnet."""
         return 2 * self.n_blocks

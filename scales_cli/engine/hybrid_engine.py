@@ -20,10 +20,9 @@ from scales_cli.engine.context import context_of, spans, window_of
 from scales_cli.engine.gates import fixed_gates, gates_of, measure_gates
 from scales_cli.engine.native_engine import gate_windows
 from scales_cli.engine.packed_layers import open_network
-from scales_cli.engine.resources import usable_cores
+from scales_cli.engine.resources import thread_count
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import UsageError
 from scales_cli.weights.packed_layers import PackedLayers
 
 WHOLE_IMAGE_PIXELS = 2**16
@@ -36,9 +35,7 @@ class HybridEngine:
 
     def __init__(self, weights: PackedLayers, threads: int | None = None) -> None:
         self.spec = weights.spec
-        self.threads = usable_cores() if threads is None else threads
-        if self.threads < 1:
-            raise UsageError(f"{threads} threads cannot work", "give at least 1")
+        self.threads = thread_count(threads)
         torch.set_num_threads(self.threads)
         self.network = open_network(weights, JobPool(self.threads))
         self._context, self._window = context_of(self.spec), window_of(self.spec)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
-from scales_cli.engine.resources import usable_cores
+from scales_cli.engine.resources import thread_count
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
 from scales_cli.errors import ScalesError, UsageError
@@ -96,9 +96,7 @@ class NativeEngine:
     ) -> None:
         self._native = native_module()
         self.spec = weights.spec
-        self.threads = usable_cores() if threads is None else threads
-        if self.threads < 1:
-            raise UsageError(f"{threads} threads cannot work", "give at least 1")
+        self.threads = thread_count(threads)
         self.whole_image_pixels = whole_image_pixels
         self._jobs = JobPool(self.threads)
         tensors = [np.ascontiguousarray(getattr(weights, name)) for name in _TENSORS]

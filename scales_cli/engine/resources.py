@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from scales_cli.errors import UsageError
+
 _UNKNOWN_AVAILABLE = 4 * 2**30
 _UNKNOWN_ANONYMOUS = 96 * 2**20
 
@@ -17,6 +19,13 @@ def usable_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_quota(Path("/sys/fs/cgroup"))
     return cores if quota == math.inf else max(1, min(cores, math.ceil(quota)))
+
+
+def thread_count(threads: int | None) -> int:
+    """What was asked for, or the usable cores; raises `UsageError` for less than one."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads cannot work", "give at least 1")
+    return usable_cores() if threads is None else threads
 
 
 def _cgroup_quota(root: Path) -> float:

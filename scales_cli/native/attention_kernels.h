@@ -9,15 +9,20 @@
 namespace scales {
 namespace {
 
-// Lanes combined by halves.
-template <class Isa, class Operation>
-float reduce_lanes(typename Isa::F16 values, Operation operation) {
+template <class Isa>
+float sum_of_lanes(typename Isa::F16 values) {
   alignas(64) float lanes[kLanes];
   Isa::store(lanes, values);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) lanes[lane] = operation(lanes[lane], lanes[lane + half]);
-  }
-  return lanes[0];
+  return add_halves(lanes);
+}
+
+template <class Isa>
+float largest_lane(typename Isa::F16 values) {
+  alignas(64) float lanes[kLanes];
+  Isa::store(lanes, values);
+  float largest = lanes[0];
+  for (const float lane : lanes) largest = lane > largest ? lane : largest;
+  return largest;
 }
 
 template <class Isa, int kCount>
@@ -42,14 +47,14 @@ void attend_queries(const AttentionHead& head, int first) {
   float factor[kCount];
   for (int i = 0; i < kCount; ++i) {
     float* scores = head.scores + keys * i;
-    const F16 top = Isa::set1(reduce_lanes<Isa>(largest[i], [](float a, float b) { return a > b ? a : b; }));
+    const F16 top = Isa::set1(largest_lane<Isa>(largest[i]));
     F16 sum = Isa::set1(0);
     for (int j = 0; j < keys; j += kLanes) {
       const F16 e = exp_lanes<Isa>(Isa::sub(Isa::load(scores + j), top));
       Isa::store(scores + j, e);
       sum = Isa::add(sum, e);
     }
-    factor[i] = 1.0F / reduce_lanes<Isa>(sum, [](float a, float b) { return a + b; });
+    factor[i] = 1.0F / sum_of_lanes<Isa>(sum);
   }
   for (int c = 0; c < channels; c += kLanes) {
     F16 out[kCount];

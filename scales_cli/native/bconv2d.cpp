@@ -24,10 +24,6 @@ void carry_save_words(const std::uint64_t* w, std::uint64_t* adders) {
   adders[12] = parity[0] ^ parity[1] ^ parity[2];
 }
 
-bool outside(int border, int tap) {
-  return (tap == 0 && border & kFirst) || (tap == 2 && border & kLast);
-}
-
 }  // namespace
 
 BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels)
@@ -38,8 +34,7 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
       adders_(static_cast<std::size_t>(words_) * out_channels * kAdderWords),
       border_(16 * static_cast<std::size_t>(out_channels)),
       half_border_(16 * static_cast<std::size_t>(out_channels)) {
-  const int used = in_channels - kWordBits * (words_ - 1);
-  const std::uint64_t last_word = used == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << used) - 1;
+  const std::uint64_t last_word = last_word_mask(in_channels);
   for (int word = 0; word < words_; ++word) {
     for (int o = 0; o < out_channels; ++o) {
       const std::size_t filter = static_cast<std::size_t>(word) * out_channels + o;
@@ -57,7 +52,7 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
       for (int o = 0; o < out_channels; ++o) {
         int sum = 0;
         for (int tap = 0; tap < kTaps; ++tap) {
-          if (!outside(row, tap / 3) && !outside(column, tap % 3)) {
+          if (!is_outside(row, tap / 3) && !is_outside(column, tap % 3)) {
             sum += in_channels;
             continue;
           }

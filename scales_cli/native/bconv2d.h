@@ -31,6 +31,11 @@ static constexpr int border_of(int index, int length) {
   return (index == 0 ? kFirst : kInside) | (index == length - 1 ? kLast : kInside);
 }
 
+// Whether a tap's row or column lies outside the picture.
+static constexpr bool is_outside(int border, int index) {
+  return (index == 0 && border & kFirst) || (index == 2 && border & kLast);
+}
+
 // Weights of one layer as the kernels read them.
 struct BConv2DParams {
   int in_channels;

@@ -33,10 +33,7 @@ void prepare_next(const float* residual, int width, int channels, const NextLaye
       const std::size_t block = x / kLanes;
       pool[x % kLanes] += residual[(block * channels + c) * kLanes + lane_of(x % kLanes)];
     }
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) pool[i] += pool[i + half];
-    }
-    next.row_sums[c] = pool[0];
+    next.row_sums[c] = add_halves(pool);
   }
 }
 
@@ -151,10 +148,7 @@ void pack_pixels(const PixelLayerParams& layer, const float* x, int count, std::
       if (x[c] >= layer.threshold[c]) bits[c / kWordBits] |= std::uint64_t{1} << (c % kWordBits);
       lanes[c % kLanes] = std::fma(layer.spatial[c], x[c], lanes[c % kLanes]);
     }
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-    }
-    if (gates != nullptr) gates[pixel] = sigmoid(lanes[0] + layer.spatial_bias);
+    if (gates != nullptr) gates[pixel] = sigmoid(add_halves(lanes) + layer.spatial_bias);
   }
 }
 
@@ -198,10 +192,7 @@ void attend(const AttentionHead& head) {
       head.scores[j] = exponential(head.scores[j] - largest);
       lanes[j % kLanes] += head.scores[j];
     }
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-    }
-    const float factor = 1.0F / lanes[0];
+    const float factor = 1.0F / add_halves(lanes);
     for (std::size_t c = 0; c < channels; ++c) {
       float sum = 0;
       for (int j = 0; j < head.tokens; ++j) {

@@ -236,11 +236,9 @@ Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64
   nb::gil_scoped_release release;
   const BConv2DFilter filter(weights.data(), channels, outputs);
   PackedTensor rows(height + 2, width, static_cast<int>(words));  // with a row of zeros above and below
-  const int used = channels % kWordBits;
   for (int y = 0; y < height; ++y) {
     for (std::size_t word = 0; word < words; ++word) {
-      const bool partly = used != 0 && word + 1 == words;
-      const std::uint64_t valid = partly ? (std::uint64_t{1} << used) - 1 : ~std::uint64_t{0};
+      const std::uint64_t valid = word + 1 == words ? last_word_mask(channels) : ~std::uint64_t{0};
       std::uint64_t* target = rows.row(y + 1) + packed_stride(width) * word + kMargin;
       for (int x = 0; x < width; ++x) target[x] = packed.data()[(y * words + word) * width + x] & valid;
     }

@@ -37,6 +37,18 @@ static constexpr int padded(int count) {
 static constexpr int word_count(int channels) {
   return (channels + kWordBits - 1) / kWordBits;
 }
+// Bits of the last word that stand for channels.
+static constexpr std::uint64_t last_word_mask(int channels) {
+  const int used = channels % kWordBits;
+  return used == 0 ? ~std::uint64_t{0} : (std::uint64_t{1} << used) - 1;
+}
+// 16 lanes to one by adding halves, in place: the order of every sum over lanes.
+static inline float add_halves(float* lanes) {
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
 static constexpr std::size_t packed_stride(int width) {
   return 2 * kMargin + static_cast<std::size_t>(kLanes) * block_count(width);
 }

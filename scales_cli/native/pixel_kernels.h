@@ -53,10 +53,7 @@ void pack_pixels(const PixelLayerParams& layer, const float* x, int count, std::
       }
       alignas(64) float lanes[kLanes];
       Isa::store(lanes, dot);
-      for (int half = kLanes / 2; half > 0; half /= 2) {
-        for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-      }
-      dots[i] = lanes[0] + layer.spatial_bias;
+      dots[i] = add_halves(lanes) + layer.spatial_bias;
     }
     if (gates != nullptr) store_part<Isa>(gates + first, sigmoid_lanes<Isa>(Isa::load(dots)), pixels);
   }

@@ -15,10 +15,6 @@ AlignedBuffer<float> filled_up(const float* values, int count, float filler) {
   return buffer;
 }
 
-bool outside(int border, int tap) {
-  return (tap == 0 && border & kFirst) || (tap == 2 && border & kLast);
-}
-
 }  // namespace
 
 PixelLayer::PixelLayer(const Tensors& tensors, const KernelTable& kernels)
@@ -37,8 +33,7 @@ PixelLayer::PixelLayer(const Tensors& tensors, const KernelTable& kernels)
       shift_out_(filled_up(tensors.shift_out, outputs_, 0)),
       weights_(static_cast<std::size_t>(padded(outputs_)) * taps_ * words_),
       base_(16 * static_cast<std::size_t>(padded(outputs_))) {
-  const int used = inputs_ - kWordBits * (words_ - 1);
-  const std::uint64_t last_word = used == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << used) - 1;
+  const std::uint64_t last_word = last_word_mask(inputs_);
   for (int o = 0; o < outputs_; ++o) {
     for (int tap = 0; tap < taps_; ++tap) {
       int set = 0;
@@ -51,7 +46,7 @@ PixelLayer::PixelLayer(const Tensors& tensors, const KernelTable& kernels)
       }
       for (int row = 0; row < 4; ++row) {
         for (int column = 0; column < 4; ++column) {
-          const bool away = taps_ > 1 && (outside(row, tap / 3) || outside(column, tap % 3));
+          const bool away = taps_ > 1 && (is_outside(row, tap / 3) || is_outside(column, tap % 3));
           base_[static_cast<std::size_t>(4 * row + column) * padded(outputs_) + o] +=
               static_cast<float>(away ? 2 * set : inputs_);
         }

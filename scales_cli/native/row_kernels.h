@@ -83,10 +83,7 @@ void finish_row(int channels, int width, const NextLayer& next, const RowScratch
   for (int c = 0; c < channels; ++c) {
     float sums[kLanes];
     for (int i = 0; i < kLanes; ++i) sums[i] = scratch.pool[kLanes * c + lane_of(i)];
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
-    }
-    next.row_sums[c] = sums[0];
+    next.row_sums[c] = add_halves(sums);
   }
 }
 

@@ -11,6 +11,7 @@ from scales_cli.layers.families import Layers
 from scales_cli.networks.base import Network, shrink
 from scales_cli.networks.blocks import ChannelAttention
 from scales_cli.networks.windows import (
+    Attention,
     TransformerBody,
     TransformerGroup,
     TransformerLayer,
@@ -18,8 +19,6 @@ from scales_cli.networks.windows import (
     join_heads,
     merge,
     partition,
-    position_bias_table,
-    position_index,
     split_heads,
 )
 
@@ -57,25 +56,18 @@ class HybridLayer(TransformerLayer):
         return self.attention(normed) + CHANNEL_WEIGHT * self.channels(normed)
 
 
-class OverlappingAttention(nn.Module):
-    """Attention from each window to a larger one around it, zeros beyond the picture, on tokens [B, H, W, C]."""
+class OverlappingAttention(Attention):
+    """Attention from each window to a larger one around it, zeros beyond the picture."""
 
     def __init__(self, n_feats: int, n_heads: int, window: int, overlap: float, layers: Layers) -> None:
-        super().__init__()
-        linear = layers.require_linear()
-        self.n_heads, self.window, self.reach = n_heads, window, window + int(window * overlap)
-        self.query, self.key, self.value = (linear(n_feats, n_feats, inner=True) for _ in range(3))
-        self.proj = linear(n_feats, n_feats)
-        self.position_bias = position_bias_table(window, self.reach, n_heads)
-        self.register_buffer("index", position_index(window, self.reach), persistent=False)
+        super().__init__(n_feats, n_heads, window, window + int(window * overlap), layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        _, height, width, _ = x.shape
-        query = split_heads(partition(self.query(x), self.window), self.n_heads)
-        key, value = (split_heads(self._around(item), self.n_heads) for item in (self.key(x), self.value(x)))
-        bias = self.position_bias[self.index].permute(2, 0, 1)[None]
-        out = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        return self.proj(merge(join_heads(out), self.window, height, width))
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        _, height, width, _ = query.shape
+        q = split_heads(partition(query, self.window), self.n_heads)
+        k, v = (split_heads(self._around(item), self.n_heads) for item in (key, value))
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=self.bias()[None])
+        return merge(join_heads(out), self.window, height, width)
 
     def _around(self, x: Tensor) -> Tensor:
         """[B, H, W, C] -> [B * windows, reach^2, C]."""

@@ -58,34 +58,46 @@ def position_index(window: int, reach: int) -> Tensor:
     return index.reshape(window**2, reach**2)
 
 
-class WindowAttention(nn.Module):
-    """Multi-head attention of tokens [B, H, W, C] within windows, shifted by half a window or not.
+class Attention(nn.Module):
+    """Multi-head attention of tokens [B, H, W, C] from windows to squares of side `reach` around them.
 
     `query`, `key`, `value` and `proj` are of `layers`; products, softmax and position bias are full precision.
     """
 
     index: Tensor
 
-    def __init__(self, n_feats: int, n_heads: int, window: int, layers: Layers, *, shifted: bool = False) -> None:
+    def __init__(self, n_feats: int, n_heads: int, window: int, reach: int, layers: Layers) -> None:
         super().__init__()
         if n_feats % n_heads:
             raise ValueError(f"{n_feats} channels cannot be shared by {n_heads} heads")
         linear = layers.require_linear()
-        self.n_heads, self.window, self.shift = n_heads, window, window // 2 if shifted else 0
+        self.n_heads, self.window, self.reach = n_heads, window, reach
         self.query, self.key, self.value = (linear(n_feats, n_feats, inner=True) for _ in range(3))
         self.proj = linear(n_feats, n_feats)
-        self.position_bias = position_bias_table(window, window, n_heads)
-        self.register_buffer("index", position_index(window, window), persistent=False)
+        self.position_bias = nn.Parameter(torch.zeros((window + reach - 1) ** 2, n_heads))
+        nn.init.trunc_normal_(self.position_bias, std=0.02)
+        self.register_buffer("index", position_index(window, reach), persistent=False)
+
+    def bias(self) -> Tensor:
+        """The position bias of each query of a window and each key, [heads, window^2, reach^2]."""
+        return self.position_bias[self.index].permute(2, 0, 1)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """softmax(Q K^T / sqrt(d) + bias) V, all [B, H, W, C]."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         return self.proj(self.attend(self.query(x), self.key(x), self.value(x)))
 
-    def bias(self) -> Tensor:
-        """The position bias of each query and key of a window, [heads, window^2, window^2]."""
-        return self.position_bias[self.index].permute(2, 0, 1)
+
+class WindowAttention(Attention):
+    """Attention within windows, shifted by half a window or not."""
+
+    def __init__(self, n_feats: int, n_heads: int, window: int, layers: Layers, *, shifted: bool = False) -> None:
+        super().__init__(n_feats, n_heads, window, window, layers)
+        self.shift = window // 2 if shifted else 0
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """softmax(Q K^T / sqrt(d) + bias) V within windows, all [B, H, W, C]."""
         batch, height, width, _ = query.shape
         tokens, bias, shift = (query, key, value), self.bias()[None], self.shift
         if shift:
@@ -96,13 +108,6 @@ class WindowAttention(nn.Module):
         out = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         out = merge(join_heads(out), self.window, height, width)
         return out.roll((shift, shift), (1, 2)) if shift else out
-
-
-def position_bias_table(window: int, reach: int, n_heads: int) -> nn.Parameter:
-    """The learned bias of each offset of `position_index` and head."""
-    table = nn.Parameter(torch.zeros((window + reach - 1) ** 2, n_heads))
-    nn.init.trunc_normal_(table, std=0.02)
-    return table
 
 
 def split_heads(x: Tensor, n_heads: int) -> Tensor:

@@ -53,14 +53,14 @@ def load_data(config: TrainConfig, data: Path, valid: Path | None, device: str =
 
 def start_run(config: TrainConfig, data: TrainingData, out: Path, processes: Processes = ALONE) -> Trainer:
     """A trainer with a new network."""
-    is_transformer = "window" in config.network.dimensions
+    compile_from = COMPILE_TRANSFORMERS_FROM_STEPS if config.network.is_transformer else COMPILE_FROM_STEPS
     return Trainer(
         config,
         data.patches,
         data.validation,
         out,
         device=data.device,
-        compiled=config.steps >= (COMPILE_TRANSFORMERS_FROM_STEPS if is_transformer else COMPILE_FROM_STEPS),
+        compiled=config.steps >= compile_from,
         data_name=data.name,
         processes=processes,
     )

@@ -32,7 +32,7 @@ Step = Callable[[Preparation], None]
 def export_twin(job: Preparation) -> None:
     from scales_cli.evaluation.contenders.torch_runtime import export
 
-    if "window" in job.spec.dimensions:
+    if job.spec.is_transformer:
         raise ScalesError("a Transformer is exported for one size only; torch runs its twin")
     export("twin", job.spec, job.exports / "twin.onnx")
 
