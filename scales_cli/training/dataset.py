@@ -61,8 +61,8 @@ class PatchDataset:
             taught.append((large[0].clamp(0, 1) * 255).round().to(torch.uint8).flatten(1))
         self.taught = torch.cat(taught, 1)
 
-    def sample(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-        """LR [B, C, p, p], HR [B, C, sp, sp] and the teacher's HR, if any, in [0, 1].
+    def draw(self, batch_size: int, generator: torch.Generator) -> Tensor:
+        """Where the patches of a batch lie, [B, 7] int64 on the CPU, for `cut`.
 
         Pictures are drawn by area, patches flipped and turned at random.
         """
@@ -70,9 +70,13 @@ class PatchDataset:
         shape, offset = self.shapes[picture], self.offsets[picture]
         corner = (torch.rand(batch_size, 2, generator=generator) * (shape - self.patch_size + 1)).long()
         turn = torch.rand(batch_size, 3, generator=generator) < 0.5
-        width = shape[:, 1]
-        lr = self._gather(self.lr, offset, corner, width, turn, self.patch_size)
+        return torch.cat([offset[:, None], shape[:, 1:], corner, turn.long()], dim=1)
+
+    def cut(self, places: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """LR [B, C, p, p], HR [B, C, sp, sp] and the teacher's HR, if any, in [0, 1], of `places` on the device."""
+        offset, width, corner, turn = places[:, 0], places[:, 1], places[:, 2:4], places[:, 4:].bool()
         s = self.scale
+        lr = self._gather(self.lr, offset, corner, width, turn, self.patch_size)
         large = (offset * s * s, corner * s, width * s, turn, self.patch_size * s)
         taught = None if self.taught is None else self._gather(self.taught, *large)
         return lr, self._gather(self.hr, *large), taught
@@ -80,13 +84,13 @@ class PatchDataset:
     @staticmethod
     def _gather(planes: Tensor, offset: Tensor, corner: Tensor, width: Tensor, turn: Tensor, size: int) -> Tensor:
         """Patches [B, C, size, size]; `turn` [B, 3] says transpose, flip rows, flip columns."""
-        steps = torch.arange(size)
+        steps = torch.arange(size, device=planes.device)
         rows, columns = torch.meshgrid(steps, steps, indexing="ij")
         transpose, flip_rows, flip_columns = (flag[:, None, None] for flag in turn.unbind(1))
         y, x = torch.where(transpose, columns, rows), torch.where(transpose, rows, columns)
         y, x = torch.where(flip_rows, size - 1 - y, y), torch.where(flip_columns, size - 1 - x, x)
         y, x = y + corner[:, :1, None], x + corner[:, 1:, None]
-        index = (offset[:, None, None] + y * width[:, None, None] + x).to(planes.device)
+        index = offset[:, None, None] + y * width[:, None, None] + x
         return planes[:, index].movedim(0, 1).float() / 255
 
 

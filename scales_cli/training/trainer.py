@@ -7,14 +7,12 @@ import csv
 import math
 import subprocess
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 import scales_cli
 from scales_cli.config import TrainConfig
@@ -25,6 +23,7 @@ from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE, Processes
+from scales_cli.training.update import Update
 
 CHECKPOINT_SECONDS = 60
 REPORT_STEPS = 50
@@ -66,43 +65,20 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = build_network(config.network)
-        first_batch, *_ = dataset.sample(config.batch_size, self.generator)
         self.network.to(device, memory_format=torch.channels_last)
-        calibrate(self.network, first_batch)
+        self.first_batch, *_ = dataset.cut(dataset.draw(config.batch_size, self.generator).to(device))
+        calibrate(self.network, self.first_batch)
         self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True)
-        self.progress = Progress(device=_device_name(device), commit=describe_commit(), data=data_name)
-        self.first_batch = first_batch
-        self.stopping = False
         self._use_fast_products(self.network)
-        self.loss_function = self._compile_or_not if compiled else self._loss
-
-    def _compile_or_not(self, *batch: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The first step finds out whether this machine can compile; a C++ compiler may be missing, for one."""
-        torch.compiler.reset()  # of an earlier run in this process: torch compiles only so many versions of a function
-        compiled = torch.compile(self._loss, dynamic=False)
-        try:
-            result = compiled(*batch)
-            self.loss_function = compiled
-        except Exception as error:  # torch raises many kinds
-            reason = str(error).strip().partition("\n")[0]
-            warnings.warn(f"training runs uncompiled, at half the speed: {reason}", stacklevel=2)
-            self.loss_function = self._loss
-            result = self._loss(*batch)
-        return result
+        self.update = Update(self.network, dataset, config, processes, compiled=compiled)
+        self.progress = Progress(device=_device_name(device), commit=describe_commit(), data=data_name)
+        self.stopping = False
 
     def _use_fast_products(self, network: nn.Module) -> None:
         if bfloat16_pays(self.device):
             for module in network.modules():
                 if isinstance(module, BinaryLayer):
                     module.compute_dtype = torch.bfloat16
-
-    def _parameter_groups(self) -> list[dict[str, object]]:
-        """Learned weight scales apart: deep bodies diverge at the start where these are as fast as the rest."""
-        scales = [value for name, value in self.network.named_parameters() if name.endswith(".scale")]
-        rest = [value for name, value in self.network.named_parameters() if not name.endswith(".scale")]
-        groups: list[dict[str, object]] = [{"params": rest, "rate": 1.0}]
-        return [*groups, {"params": scales, "rate": self.config.weight_scale_rate}] if scales else groups
 
     def resume(self) -> None:
         """Goes on exactly where the newest checkpoint in the run's folder stopped; starts anew if there is none."""
@@ -117,7 +93,7 @@ class Trainer:
             raise UsageError(f"{path} had other pictures or another teacher", "give the same --data and --teacher")
         self.network.load_state_dict(saved.model)
         self.ema.load_state_dict(saved.ema)
-        checkpoint.restore_optimizer(path, self.optimizer, self.generator)
+        checkpoint.restore_optimizer(path, self.update.optimizer, self.generator)
         self.progress = saved.progress
 
     def start_from(self, source: Checkpoint) -> None:
@@ -200,7 +176,7 @@ class Trainer:
     def save(self) -> Path:
         """Writes a checkpoint of the present state."""
         return checkpoint.save(
-            self.out, self.config, self.progress, self.network, self.ema, self.optimizer, self.generator
+            self.out, self.config, self.progress, self.network, self.ema, self.update.optimizer, self.generator
         )
 
     def learning_rate(self) -> float:
@@ -224,28 +200,9 @@ class Trainer:
             total += 10 * math.log10(peak**2 / max(error, 1e-10))
         return total / len(self.validation)
 
-    def _loss(self, lr: Tensor, hr: Tensor, taught: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The distance to the truth, and the objective."""
-        sr = self.network(lr)
-        loss = functional.l1_loss(sr, hr)
-        if taught is None:
-            return loss.detach(), loss
-        return loss.detach(), loss + self.config.distillation * functional.l1_loss(sr, taught)
-
     def _step(self) -> Tensor:
-        share = self.processes.share
-        lr, hr, taught = self.dataset.sample(self.config.batch_size, self.generator)
-        lr, hr, taught = share(lr), share(hr), None if taught is None else share(taught)
-        lr = lr.contiguous(memory_format=torch.channels_last)
-        rate = self.learning_rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["rate"]
-        loss, objective = self.loss_function(lr, hr, taught)
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()
-        self.processes.average_gradients(self.network)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-        self.optimizer.step()
+        places = self.dataset.draw(self.config.batch_size, self.generator)
+        loss = self.update(places, self.learning_rate())
         step = self.progress.step + 1
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -253,7 +210,7 @@ class Trainer:
             for average, value in zip(self.ema.buffers(), self.network.buffers(), strict=True):
                 average.copy_(value)
         self.progress = replace(self.progress, step=step)
-        return loss + 0 * norm  # not finite either where the gradient was not, whose update ruined the weights
+        return loss
 
     def _log(self, loss: float, psnr: float) -> None:
         path = self.out / "log.csv"

@@ -9,6 +9,10 @@ from scales_cli.training import dataset
 from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
 
 
+def sample(patches, count):
+    return patches.cut(patches.draw(count, torch.Generator().manual_seed(0)))
+
+
 @pytest.fixture
 def pairs():
     """Every LR pixel has its own value, and its HR pixels repeat it."""
@@ -19,14 +23,14 @@ def pairs():
 
 def test_patches_stay_aligned_under_flips_and_turns(pairs):
     patches = PatchDataset(pairs, 2, 8, torch.device("cpu"))
-    lr, hr, _ = patches.sample(64, torch.Generator().manual_seed(0))
+    lr, hr, _ = sample(patches, 64)
     assert lr.shape == (64, 1, 8, 8)
     assert torch.equal(hr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
 def test_patches_come_from_all_places_in_all_orientations(pairs):
     patches = PatchDataset(pairs[:1], 2, 8, torch.device("cpu"))
-    lr, *_ = patches.sample(256, torch.Generator().manual_seed(0))
+    lr, *_ = sample(patches, 256)
     corners = (lr[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]] * 255).round().long()
     steps = corners[:, 1] - corners[:, 0]
     assert set(steps.tolist()) == {7, -7, 70, -70}
@@ -37,7 +41,7 @@ def test_patches_come_from_all_places_in_all_orientations(pairs):
 def test_taught_pictures_stay_aligned_too(pairs):
     patches = PatchDataset(pairs, 2, 8, torch.device("cpu"))
     patches.teach(lambda lr: 1 - lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    _, hr, taught = patches.sample(16, torch.Generator().manual_seed(0))
+    _, hr, taught = sample(patches, 16)
     torch.testing.assert_close(taught, 1 - hr)
 
 

@@ -139,7 +139,7 @@ def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer
 
     monkeypatch.setattr(torch, "compile", no_compiler)
     trainer = build_trainer()
-    trainer.loss_function = trainer._compile_or_not
+    trainer.update.loss_function = trainer.update._compile_or_not
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
         trainer.run(ignore)
     assert trainer.progress.step == CONFIG.steps
@@ -248,8 +248,8 @@ def test_distillation_adds_the_distance_to_the_teachers_pictures(build_trainer, 
     expected = self_ensemble(teacher.ema, first[None].float() / 255).clamp(0, 1) * 255
     taught = student.dataset.taught[:, : expected.numel()].float()
     torch.testing.assert_close(taught, expected.flatten().round()[None], atol=1, rtol=0)
-    lr, _, taught = student.dataset.sample(2, torch.Generator().manual_seed(1))
-    loss, objective = student._loss(lr, taught, taught)
+    lr, _, taught = student.dataset.cut(student.dataset.draw(2, torch.Generator().manual_seed(1)))
+    loss, objective = student.update._loss(lr, taught, taught)
     torch.testing.assert_close(objective, (1 + student.config.distillation) * loss)
     student.run(ignore)
     assert student.progress.teacher.startswith("float 2x64 x2, 6 steps")

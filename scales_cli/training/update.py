@@ -1,0 +1,111 @@
+"""One update of a network from a batch: on a GPU the whole of it is one CUDA graph."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from scales_cli.config import TrainConfig
+from scales_cli.training.dataset import PatchDataset
+from scales_cli.training.distributed import Processes
+
+WARM_UP = 3  # updates before the capture, in which torch compiles and allocates what lasts
+
+
+class Update:
+    """Patches, L1, gradients clipped by their norm, Adam.
+
+    The kernels of a 1-bit network on small patches take microseconds, less than to launch them: on a GPU the update is
+    captured once and replayed from then on.
+    """
+
+    def __init__(
+        self, network: nn.Module, dataset: PatchDataset, config: TrainConfig, processes: Processes, *, compiled: bool
+    ) -> None:
+        self.network, self.dataset, self.config, self.processes = network, dataset, config, processes
+        self.device = dataset.lr.device
+        on_gpu = self.device.type == "cuda"
+        self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True, capturable=on_gpu)
+        for group in self.optimizer.param_groups:
+            group["lr"] = torch.tensor(0.0, device=self.device)
+        self.loss_function = self._compile_or_not if compiled else self._loss
+        self.places = torch.zeros(config.batch_size, 7, dtype=torch.int64, device=self.device)
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.stream = torch.cuda.Stream(self.device) if on_gpu and processes.count == 1 else None
+        self.until_capture = WARM_UP
+
+    def __call__(self, places: Tensor, learning_rate: float) -> Tensor:
+        """The mean distance to the truth on the patches at `places`, not finite where the gradient was not."""
+        for group in self.optimizer.param_groups:
+            group["lr"].fill_(learning_rate * group["rate"])
+        places = places.pin_memory() if self.device.type == "cuda" else places
+        self.places.copy_(places, non_blocking=True)  # a copy that blocked would wait for the update before
+        if self.stream is None:
+            return self._run()
+        if self.graph is None:
+            self.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.stream):
+                loss = self._run() if self.until_capture else self._capture()
+            torch.cuda.current_stream().wait_stream(self.stream)
+            self.until_capture = max(0, self.until_capture - 1)
+            return loss
+        self.graph.replay()
+        return self.captured_loss.clone()
+
+    def _capture(self) -> Tensor:
+        """Records the update, which runs nothing yet, and runs it; or goes on without where this machine cannot."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self.stream):
+                self.captured_loss = self._run()
+        except RuntimeError as error:
+            reason = str(error).strip().partition("\n")[0]
+            warnings.warn(f"training runs without a CUDA graph, slower: {reason}", stacklevel=2)
+            self.stream = None
+            return self._run()
+        self.graph = graph
+        graph.replay()
+        return self.captured_loss.clone()
+
+    def _run(self) -> Tensor:
+        lr, hr, taught = self.dataset.cut(self.processes.share(self.places))
+        loss, objective = self.loss_function(lr.contiguous(memory_format=torch.channels_last), hr, taught)
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
+        self.processes.average_gradients(self.network)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        return loss + 0 * norm.detach()  # an infinite gradient's update ruins the weights, whatever the loss was
+
+    def _loss(self, lr: Tensor, hr: Tensor, taught: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The distance to the truth, and the objective."""
+        sr = self.network(lr)
+        loss = functional.l1_loss(sr, hr)
+        if taught is None:
+            return loss.detach(), loss
+        return loss.detach(), loss + self.config.distillation * functional.l1_loss(sr, taught)
+
+    def _compile_or_not(self, *batch: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The first step finds out whether this machine can compile; a C++ compiler may be missing, for one."""
+        torch.compiler.reset()  # of an earlier run in this process: torch compiles only so many versions of a function
+        compiled: Callable[..., tuple[Tensor, Tensor]] = torch.compile(self._loss, dynamic=False)
+        try:
+            result = compiled(*batch)
+            self.loss_function = compiled
+        except Exception as error:  # torch raises many kinds
+            reason = str(error).strip().partition("\n")[0]
+            warnings.warn(f"training runs uncompiled, at half the speed: {reason}", stacklevel=2)
+            self.loss_function = self._loss
+            result = self._loss(*batch)
+        return result
+
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        """Learned weight scales apart: deep bodies diverge at the start where these are as fast as the rest."""
+        scales = [value for name, value in self.network.named_parameters() if name.endswith(".scale")]
+        rest = [value for name, value in self.network.named_parameters() if not name.endswith(".scale")]
+        groups: list[dict[str, object]] = [{"params": rest, "rate": 1.0}]
+        return [*groups, {"params": scales, "rate": self.config.weight_scale_rate}] if scales else groups
