@@ -10,7 +10,7 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.files import replacing
 
 VARIABLE = "SCALES_CONFIG"
-DEFAULT_MODEL = "tiny"
+DEFAULT_MODEL = "base"
 
 
 def default_model() -> str:

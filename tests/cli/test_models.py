@@ -46,7 +46,7 @@ def test_list_as_json_holds_what_the_files_are(models):
     code, lines, _ = models("list", "--json", "-s", "4")
     found = [json.loads(line) for line in lines]
     assert code == 0
-    assert [item["name"] for item in found] == ["scales-base-x4", "scales-tiny-x4"]
+    assert [item["name"] for item in found] == ["scales-base-x4", "scales-swinir-mini-x4", "scales-tiny-x4"]
     assert (found[0]["parameters"], found[0]["operations"]) == (46_736, 1_625_702_400)  # the rule of METHOD's table
     assert (found[0]["where"], found[0]["cached"]) == ("bundled", False)
 
@@ -136,25 +136,25 @@ def test_an_import_is_used_by_name(models, model, own_models):
 
 
 def test_default_is_used_where_no_model_is_named(models, capfd):
-    assert models("default") == (0, ["tiny"], "")
-    assert models("default", "base") == (0, ["base"], "")
-    assert main(["upscale", "a.png", "-s", "4", "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["model"] == "scales-base-x4"
-    code, _, err = models("default", "bse")
-    assert code == 5
-    assert "base" in err
     assert models("default") == (0, ["base"], "")
+    assert models("default", "tiny") == (0, ["tiny"], "")
+    assert main(["upscale", "a.png", "-s", "4", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["model"] == "scales-tiny-x4"
+    code, _, err = models("default", "tyny")
+    assert code == 5
+    assert "tiny" in err
+    assert models("default") == (0, ["tiny"], "")
 
 
 def test_a_known_model_is_pulled_on_first_use(models, not_bundled, server, monkeypatch, own_models):
     monkeypatch.setenv("SCALES_MIRROR", server.url)
     assert main(["upscale", "a.png", "--offline"]) == 5
-    assert "SCALES_OFFLINE" in models("list")[2] + models("pull", "tiny", "-s", "4")[2]
+    assert "SCALES_OFFLINE" in models("list")[2] + models("pull", "base", "-s", "4")[2]
     assert server.requests == []
     monkeypatch.setenv("SCALES_OFFLINE", "")
     assert main(["upscale", "a.png", "-q"]) == 0
     assert main(["upscale", "a.png", "-q", "-s", "4", "--overwrite", "--offline"]) == 0
-    assert server.requests == ["/scales-tiny-x4.safetensors"]
+    assert server.requests == ["/scales-base-x4.safetensors"]
     assert len(list(own_models.iterdir())) == 1
 
 
@@ -168,7 +168,7 @@ def test_a_batch_pulls_once_for_all_workers(folder, server, own_models, spawn):
         (folder / f"{name}.png").write_bytes((folder / "a.png").read_bytes())
     result = spawn("batch", ".", "-o", "out", "-j", "2", env=os.environ | environment)
     assert result.returncode == 0, result.stderr
-    assert server.requests == ["/scales-tiny-x4.safetensors"]
+    assert server.requests == ["/scales-base-x4.safetensors"]
     assert len(list((folder / "out").glob("*.png"))) == 4
 
 

@@ -35,9 +35,9 @@ def test_find_model_refuses_damaged_files(weights_file, tmp_path):
         find_model(tmp_path / "missing.safetensors", 2)
 
 
-@pytest.mark.parametrize("name", ["tiny", "scales-tiny-x4", None])
+@pytest.mark.parametrize("name", ["base", "scales-base-x4", None])
 def test_find_model_takes_names_without_a_cache(name, own_models):
-    assert find_model(name, 4).name == "scales-tiny-x4"
+    assert find_model(name, 4).name == "scales-base-x4"
     assert not own_models.parent.exists()
 
 
@@ -59,10 +59,10 @@ def test_a_size_without_that_scale_names_those_it_has(monkeypatch):
 
 
 def test_the_default_can_be_set(weights_file):
-    assert find_model(None, 4).name == "scales-tiny-x4"
-    set_default_model("base")
-    assert default_model() == "base"
     assert find_model(None, 4).name == "scales-base-x4"
+    set_default_model("tiny")
+    assert default_model() == "tiny"
+    assert find_model(None, 4).name == "scales-tiny-x4"
 
 
 def test_settings_that_cannot_be_read_are_named(monkeypatch, tmp_path):
