@@ -30,8 +30,10 @@ def train(
         Path | None, typer.Option(help="Folder for validation; default: some of --data, held out.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings; default: the recipe of --size.")] = None,
-    init: Annotated[Path | None, typer.Option(help="Start from another run's weights, of any scale.")] = None,
-    teacher: Annotated[Path | None, typer.Option(help="Distil from another run's network of the same scale.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Start from another run or a packed model, of any scale.")] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Distil from another run or a packed model of the same scale.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     max_time: Annotated[
         str | None, typer.Option(help="Stop after this time, as 90s, 9m or 2h; --resume goes on.")

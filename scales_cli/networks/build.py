@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
+from scales_cli.layers.binary_conv import ScalesConv2d
+from scales_cli.layers.binary_linear import ScalesLinear
 from scales_cli.layers.families import Layers, choose_layers
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.networks.base import Network
@@ -39,6 +41,23 @@ def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
             f"options do not fit a {spec.backbone} of {spec.conv!r} layers: {error}",
             "see their modules in networks/ and layers/",
         ) from error
+
+
+@torch.no_grad()
+def unfold_factors(network: nn.Module, batch: Tensor) -> None:
+    """Takes factors such as `calibrate` sets out of the weight scales: what changes is the gradients alone."""
+
+    def unfold(layer: ScalesConv2d | ScalesLinear, inputs: tuple[Tensor]) -> None:
+        if layer.binarize is not None and layer.scale is not None:
+            before = layer.binarize.factor()
+            layer.binarize.calibrate(*inputs)
+            layer.scale.mul_(before / layer.binarize.factor())
+
+    layers = [module for module in network.modules() if isinstance(module, (ScalesConv2d, ScalesLinear))]
+    hooks = [layer.register_forward_pre_hook(unfold) for layer in layers]
+    network(batch)
+    for hook in hooks:
+        hook.remove()
 
 
 @torch.no_grad()

@@ -8,8 +8,10 @@ both exist; older ones are removed only then, so a run killed at any moment can 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,9 +19,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scales_cli.config import TrainConfig
+from scales_cli.engine.packing import unpack
 from scales_cli.errors import OutputError, UsageError, WeightsError
+from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import PackedWeights
+
+LATENT = 0.03  # as in a body trained for 50 000 steps: some thirty steps of Adam turn the sign of such a weight
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,16 @@ class Checkpoint:
     progress: Progress
     model: dict[str, Tensor]
     ema: dict[str, Tensor]
+    packed: bool = False  # comes from a packed model, which keeps neither latent weights nor layer-wise factors
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
-        """`path` is a weights file or a run's folder; raises `WeightsError` if it is not what `save` wrote."""
+        """`path` is a run's folder, its weights file or a packed model; raises `WeightsError` if it is none of them."""
         path = (latest(path) or path) if path.is_dir() else path
         try:
             tensors, metadata = _read(path)
+            if "config" not in metadata and "format" in metadata:
+                return cls.from_packed(load_packed(path))
             model = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
             ema = {name.removeprefix("ema."): value for name, value in tensors.items() if name.startswith("ema.")}
             progress = json.loads(metadata["progress"])
@@ -58,8 +69,19 @@ class Checkpoint:
             return cls(TrainConfig.from_dict(json.loads(metadata["config"])), Progress(**progress), model, ema)
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, UsageError) as error:
             raise WeightsError(
-                f"{path}: not a training checkpoint ({error})", "give a run's folder or its weights file"
+                f"{path}: not a training checkpoint ({error})",
+                "give a run's folder, its weights file or a packed model",
             ) from error
+
+    @classmethod
+    def from_packed(cls, weights: PackedWeights) -> Checkpoint:
+        """What training can go on from: the signs, as latent weights of one magnitude, and everything else."""
+        network, card = unpack(weights), weights.card
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, BinaryLayer):
+                    module.weight.mul_(LATENT)
+        return cls(TrainConfig(network=network.spec), _recorded(card), {}, network.state_dict(), packed=True)
 
     def network(self) -> Network:
         """The network with the averaged weights."""
@@ -123,6 +145,16 @@ def restore_optimizer(path: Path, optimizer: torch.optim.Optimizer, generator: t
         raise WeightsError(
             f"{_optimizer_path(path)}: cannot be resumed from ({error})", "start anew with --init"
         ) from error
+
+
+def _recorded(card: Mapping[str, Any]) -> Progress:
+    """The records that a model card, which anyone may have written, has of its run."""
+    steps, seconds, earlier = card.get("steps"), card.get("seconds"), card.get("started_from")
+    return Progress(
+        step=steps if isinstance(steps, int) else 0,
+        seconds=seconds if isinstance(seconds, (int, float)) else 0.0,
+        history=tuple(map(str, earlier)) if isinstance(earlier, list) else (),
+    )
 
 
 def _optimizer_path(path: Path) -> Path:

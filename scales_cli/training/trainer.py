@@ -18,7 +18,7 @@ import scales_cli
 from scales_cli.config import TrainConfig
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.layers.binary_layer import BinaryLayer
-from scales_cli.networks.build import build_network, calibrate
+from scales_cli.networks.build import build_network, calibrate, unfold_factors
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
 from scales_cli.training.dataset import Pair, PatchDataset
@@ -100,7 +100,7 @@ class Trainer:
         """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail.
 
         From a body of other convolutions, such as a full-precision twin's, that is the weights; what reaches each layer
-        is new then, and measured again.
+        is new then, and measured again. A packed model's body starts out as it is.
         """
         own = self.network.state_dict()
         fitting = {name: value for name, value in source.ema.items() if name in own and own[name].shape == value.shape}
@@ -111,6 +111,8 @@ class Trainer:
         self.network.load_state_dict(own | fitting)
         if source.config.network.conv != self.config.network.conv:
             calibrate(self.network, self.first_batch)
+        elif source.packed:
+            unfold_factors(self.network, self.first_batch)
         self.ema.load_state_dict(self.network.state_dict())
         self.progress = replace(self.progress, history=(*source.progress.history, _describe(source)))
 

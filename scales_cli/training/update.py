@@ -13,6 +13,8 @@ from scales_cli.config import TrainConfig
 from scales_cli.training.dataset import PatchDataset
 from scales_cli.training.distributed import Processes
 
+LossFunction = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+
 WARM_UP = 3  # updates before the capture, in which torch compiles and allocates what lasts
 
 
@@ -29,10 +31,14 @@ class Update:
         self.network, self.dataset, self.config, self.processes = network, dataset, config, processes
         self.device = dataset.lr.device
         on_gpu = self.device.type == "cuda"
+        self.loss_function: LossFunction = self._loss
+        if compiled:
+            torch.compiler.reset()  # of earlier runs in this process: it compiles only so many versions of a function
+            self.loss_function = torch.compile(self._loss, dynamic=False)
+        self.untried = compiled
         self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True, capturable=on_gpu)
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(0.0, device=self.device)
-        self.loss_function = self._compile_or_not if compiled else self._loss
         self.places = torch.zeros(config.batch_size, 7, dtype=torch.int64, device=self.device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.stream = torch.cuda.Stream(self.device) if on_gpu and processes.count == 1 else None
@@ -72,14 +78,30 @@ class Update:
         return self.captured_loss.clone()
 
     def _run(self) -> Tensor:
-        lr, hr, taught = self.dataset.cut(self.processes.share(self.places))
-        loss, objective = self.loss_function(lr.contiguous(memory_format=torch.channels_last), hr, taught)
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()
+        loss = self._differentiate_first() if self.untried else self._differentiate()
         self.processes.average_gradients(self.network)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         return loss + 0 * norm.detach()  # an infinite gradient's update ruins the weights, whatever the loss was
+
+    def _differentiate_first(self) -> Tensor:
+        """Finds out whether this machine can compile; a C++ compiler may be missing, for one."""
+        self.untried = False
+        try:
+            return self._differentiate()
+        except Exception as error:  # torch raises many kinds, some of them only when the gradient is compiled
+            reason = str(error).strip().partition("\n")[0]
+            warnings.warn(f"training runs uncompiled, at half the speed: {reason}", stacklevel=2)
+            self.loss_function = self._loss
+            return self._differentiate()
+
+    def _differentiate(self) -> Tensor:
+        """Sets the gradients on this process's patches, and returns their mean distance to the truth."""
+        lr, hr, taught = self.dataset.cut(self.processes.share(self.places))
+        loss, objective = self.loss_function(lr.contiguous(memory_format=torch.channels_last), hr, taught)
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
+        return loss
 
     def _loss(self, lr: Tensor, hr: Tensor, taught: Tensor | None) -> tuple[Tensor, Tensor]:
         """The distance to the truth, and the objective."""
@@ -88,20 +110,6 @@ class Update:
         if taught is None:
             return loss.detach(), loss
         return loss.detach(), loss + self.config.distillation * functional.l1_loss(sr, taught)
-
-    def _compile_or_not(self, *batch: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The first step finds out whether this machine can compile; a C++ compiler may be missing, for one."""
-        torch.compiler.reset()  # of an earlier run in this process: torch compiles only so many versions of a function
-        compiled: Callable[..., tuple[Tensor, Tensor]] = torch.compile(self._loss, dynamic=False)
-        try:
-            result = compiled(*batch)
-            self.loss_function = compiled
-        except Exception as error:  # torch raises many kinds
-            reason = str(error).strip().partition("\n")[0]
-            warnings.warn(f"training runs uncompiled, at half the speed: {reason}", stacklevel=2)
-            self.loss_function = self._loss
-            result = self._loss(*batch)
-        return result
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Learned weight scales apart: deep bodies diverge at the start where these are as fast as the rest."""

@@ -12,7 +12,10 @@ from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.dataset import Pair, PatchDataset
+from scales_cli.training.distributed import ALONE
+from scales_cli.training.export import export_packed
 from scales_cli.training.trainer import Trainer, self_ensemble
+from scales_cli.training.update import Update
 
 CONFIG = TrainConfig(NetworkSpec(scale=2, n_blocks=1), steps=6, batch_size=2, patch_size=8, warmup_steps=2)
 
@@ -123,6 +126,20 @@ def test_start_from_a_full_precision_twin_calibrates_what_is_new(build_trainer, 
     assert student.network.body[0].binarize.alpha.item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_start_from_a_packed_model_goes_on_where_it_ended(build_trainer, tmp_path):
+    first = build_trainer(replace(CONFIG, steps=40), out=tmp_path / "first")
+    first.run(ignore)
+    export_packed(Checkpoint.load(first.out), tmp_path / "model.safetensors")
+    second = build_trainer(out=tmp_path / "second")
+    second.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
+    torch.testing.assert_close(second.network(first.first_batch), first.ema(first.first_batch), atol=1e-4, rtol=0)
+    last = second.network.body[1]
+    reaching = second.network.body[0](second.network.head(4 * second.first_batch - 2))
+    expected = 2 * (reaching - last.binarize.beta.view(-1, 1, 1)).abs().mean().item()
+    assert last.binarize.alpha.item() == pytest.approx(expected, rel=1e-4)
+    assert second.progress.history == (f"scales 2x64 x2, 40 steps, {first.progress.seconds:.0f} s",)
+
+
 def test_start_from_refuses_a_shallower_body(build_trainer, tmp_path):
     build_trainer().run(ignore)
     deep = build_trainer(replace(CONFIG, network=replace(CONFIG.network, n_blocks=2)), out=tmp_path / "deep")
@@ -139,7 +156,7 @@ def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer
 
     monkeypatch.setattr(torch, "compile", no_compiler)
     trainer = build_trainer()
-    trainer.update.loss_function = trainer.update._compile_or_not
+    trainer.update = Update(trainer.network, trainer.dataset, trainer.config, ALONE, compiled=True)
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
         trainer.run(ignore)
     assert trainer.progress.step == CONFIG.steps
