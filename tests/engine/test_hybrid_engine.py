@@ -1,9 +1,11 @@
 """Packed networks of other backbones against the torch networks they were packed from, whole and in tiles."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("scales_cli.engine._native")
@@ -19,6 +21,9 @@ from scales_cli.engine.torch_engine import TorchEngine  # noqa: E402
 from scales_cli.errors import UsageError, WeightsError  # noqa: E402
 from scales_cli.networks.build import build_network, calibrate  # noqa: E402
 from scales_cli.weights.packed import load_packed  # noqa: E402
+from scales_cli.weights.store import find_model  # noqa: E402
+
+SAMPLE = Path(__file__).parents[1] / "data" / "parrots.png"
 
 SPECS = {
     "rdn": NetworkSpec(scale=3, backbone="rdn", n_blocks=1, backbone_options={"n_layers": 2}),
@@ -124,6 +129,23 @@ def test_gates_of_windows_come_near_those_of_the_picture(name, network, planes, 
     assert np.array_equal(again, tiled)
     monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 2**16)
     assert np.array_equal(engine.residual(source.read(0, 150, 0, 140)), whole)  # nothing is fixed any longer
+
+
+def test_tiles_of_the_trained_model_leave_no_seam(monkeypatch):
+    engine = HybridEngine(find_model("swinir-mini", 4).weights)
+    pixels = np.asarray(Image.open(SAMPLE).convert("L"), np.float32)
+    source = ArrayPlanes(pixels[None] / 255)
+    height, width = pixels.shape
+    whole = engine.residual(source.read(0, height, 0, width))
+    monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
+    with engine._gates_of(source):
+        uncut = engine.residual(source.read(0, height, 0, width))
+        tiled = np.concatenate(list(engine.tiles(source, 64, lambda fraction: None)), axis=1)
+    assert decibels(tiled, whole) > 55
+    difference = 255 * np.abs(tiled - uncut)[0].mean(axis=0)  # of columns
+    borders = np.add.outer(np.arange(256, 4 * width, 256), [-1, 0])
+    assert difference[borders].max() < 0.1
+    assert difference.mean() < 0.01
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
