@@ -17,9 +17,10 @@ from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
+from scales_cli.training.device import choose_device
 from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.export import export_packed
-from scales_cli.training.trainer import Trainer, choose_device
+from scales_cli.training.trainer import Trainer
 
 COMPILE_FROM_STEPS = 1000  # compiling takes about half a minute; shorter runs do without
 COMPILE_TRANSFORMERS_FROM_STEPS = 50  # a minute and a half, but a step is ten times as fast then

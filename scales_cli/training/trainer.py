@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import scales_cli
 from scales_cli.config import TrainConfig
 from scales_cli.errors import ScalesError, UsageError
-from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.build import build_network, calibrate, unfold_factors
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
 from scales_cli.training.dataset import Pair, PatchDataset
+from scales_cli.training.device import device_name, use_fast_products
 from scales_cli.training.distributed import ALONE, Processes
+from scales_cli.training.teacher import open_teacher, self_ensemble
 from scales_cli.training.update import Update
 
 CHECKPOINT_SECONDS = 60
@@ -69,16 +70,10 @@ class Trainer:
         self.first_batch, *_ = dataset.cut(dataset.draw(config.batch_size, self.generator).to(device))
         calibrate(self.network, self.first_batch)
         self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self._use_fast_products(self.network)
+        use_fast_products(self.network, device)
         self.update = Update(self.network, dataset, config, processes, compiled=compiled)
-        self.progress = Progress(device=_device_name(device), commit=describe_commit(), data=data_name)
+        self.progress = Progress(device=device_name(device), commit=describe_commit(), data=data_name)
         self.stopping = False
-
-    def _use_fast_products(self, network: nn.Module) -> None:
-        if bfloat16_pays(self.device):
-            for module in network.modules():
-                if isinstance(module, BinaryLayer):
-                    module.compute_dtype = torch.bfloat16
 
     def resume(self) -> None:
         """Goes on exactly where the newest checkpoint in the run's folder stopped; starts anew if there is none."""
@@ -126,9 +121,7 @@ class Trainer:
             self.network.spec.colors,
         ):
             raise UsageError("the teacher has another scale or other colours", "give a teacher of the same scale")
-        teacher = source.network().requires_grad_(False).eval()
-        teacher.to(self.device, memory_format=torch.channels_last)
-        self._use_fast_products(teacher)
+        teacher = open_teacher(source, self.device)
         self.dataset.teach(lambda lr: self_ensemble(teacher, lr))
         self.progress = replace(self.progress, teacher=_describe(source))
 
@@ -225,36 +218,6 @@ class Trainer:
             writer.writerow([p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{psnr:.4f}"])
 
 
-@torch.no_grad()
-def self_ensemble(network: nn.Module, lr: Tensor) -> Tensor:
-    """The mean of the network's pictures of `lr` [B, C, H, W] in all eight flips and turns, turned back."""
-    pictures = []
-    for turns in range(4):
-        for flip in ([], [3]):
-            sr = network(lr.rot90(turns, (2, 3)).flip(flip))
-            pictures.append(sr.flip(flip).rot90(-turns, (2, 3)))
-    return torch.stack(pictures).mean(dim=0)
-
-
-def choose_device(name: str) -> torch.device:
-    """ "auto" is a GPU where there is one; raises `UsageError` for a device torch does not have."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(f"torch has no device {name!r} here", "use --device cpu") from error
-    return device
-
-
-def bfloat16_pays(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 faster than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
 def _describe(source: Checkpoint) -> str:
     """A line on a run, for the model card of one that builds on it."""
     spec, progress = source.config.network, source.progress
@@ -270,9 +233,3 @@ def describe_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return scales_cli.__version__
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"

@@ -14,7 +14,8 @@ from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
 from scales_cli.training.export import export_packed
-from scales_cli.training.trainer import Trainer, self_ensemble
+from scales_cli.training.teacher import self_ensemble
+from scales_cli.training.trainer import Trainer
 from scales_cli.training.update import Update
 
 CONFIG = TrainConfig(NetworkSpec(scale=2, n_blocks=1), steps=6, batch_size=2, patch_size=8, warmup_steps=2)
@@ -256,8 +257,9 @@ def test_self_ensemble_does_not_care_how_the_picture_lies(build_trainer, rng):
     assert not torch.allclose(network(lr), expected, atol=1e-5)
 
 
-def test_distillation_adds_the_distance_to_the_teachers_pictures(build_trainer, tmp_path):
-    teacher = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv="float")), out=tmp_path / "teacher")
+@pytest.mark.parametrize("conv", ["float", "scales"])
+def test_distillation_adds_the_distance_to_the_teachers_pictures(conv, build_trainer, tmp_path):
+    teacher = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv=conv)), out=tmp_path / "teacher")
     teacher.run(ignore)
     student = build_trainer()
     student.distil_from(Checkpoint.load(teacher.out))
@@ -269,7 +271,7 @@ def test_distillation_adds_the_distance_to_the_teachers_pictures(build_trainer, 
     loss, objective = student.update._loss(lr, taught, taught)
     torch.testing.assert_close(objective, (1 + student.config.distillation) * loss)
     student.run(ignore)
-    assert student.progress.teacher.startswith("float 2x64 x2, 6 steps")
+    assert student.progress.teacher.startswith(f"{conv} 2x64 x2, 6 steps")
 
 
 def test_log_holds_a_line_per_validation(build_trainer):

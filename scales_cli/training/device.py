@@ -1,0 +1,43 @@
+"""What a run trains on."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from scales_cli.errors import UsageError
+from scales_cli.layers.binary_layer import BinaryLayer
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" is a GPU where there is one; raises `UsageError` for a device torch does not have."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(f"torch has no device {name!r} here", "use --device cpu") from error
+    return device
+
+
+def use_fast_products(network: nn.Module, device: torch.device) -> None:
+    """Lets binary layers multiply bfloat16 where that is faster."""
+    if bfloat16_pays(device):
+        for module in network.modules():
+            if isinstance(module, BinaryLayer):
+                module.compute_dtype = torch.bfloat16
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def device_name(device: torch.device) -> str:
+    """As the model card names it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
