@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -178,7 +179,7 @@ def _check_types(config: Any) -> None:
     for item in dataclasses.fields(config):
         kind, value = type(item.default), getattr(config, item.name)
         accepted = (int, float) if kind is float else (kind,)
-        if kind in kinds and (type(value) not in accepted or value != value):
+        if kind in kinds and (type(value) not in accepted or (accepted == (int, float) and not math.isfinite(value))):
             raise UsageError(f"{item.name} is {value!r}", f"give {kinds[kind]}")
 
 

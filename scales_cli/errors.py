@@ -1,6 +1,7 @@
 """Every error this program raises on purpose.
 
 ScalesError                exit 1   something went wrong that has no better class
+├── DivergedError                   ... a training whose loss is no longer finite
 ├── UsageError             exit 2   arguments that cannot be meant
 ├── InputError             exit 3   an input that is unreadable, unsupported or refused
 ├── OutputError            exit 4   an output that cannot be written
@@ -23,6 +24,10 @@ class ScalesError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class DivergedError(ScalesError):
+    pass
 
 
 class UsageError(ScalesError):

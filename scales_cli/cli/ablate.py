@@ -35,7 +35,8 @@ def ablate(
     ablation = Ablation.load(config)
     rows = ablation.choose(row or [])
     sets = [find_benchmark(folder, ablation.base.network.scale) for folder in benchmarks]
-    pending = [item for item in rows if finished_result(ablation, item, out) is None]
+    names = [item.name for item in sets]
+    pending = [item for item in rows if finished_result(ablation, item, out, names) is None]
     with saying_warnings():
         pictures = load_data(ablation.base, data, valid, device) if pending else None
         for item in pending:

@@ -66,7 +66,7 @@ def train(
     if not processes.lead:
         return
     path, done = export_run(trainer), trainer.progress
-    state = "finished" if done.step == settings.steps else "stopped, --resume goes on"
+    state = "finished" if done.step >= settings.steps else "stopped, --resume goes on"
     say(f"{done.step} steps in {done.seconds:.0f} s, validation {describe(done.valid_psnr)}: {state}")
     typer.echo(path)
     if received:

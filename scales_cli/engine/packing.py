@@ -125,7 +125,7 @@ def unpack(weights: PackedWeights) -> Network:
                 state |= _unpack_layer(module, name, packed)
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
     except (KeyError, RuntimeError) as error:
-        raise WeightsError(f"the tensors are not those of the network: {error}", "export the model again") from error
+        raise WeightsError("its tensors are not those of its network", "export the model again") from error
     return network
 
 

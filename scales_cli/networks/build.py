@@ -45,7 +45,11 @@ def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
 
 @torch.no_grad()
 def unfold_factors(network: nn.Module, batch: Tensor) -> None:
-    """Takes factors such as `calibrate` sets out of the weight scales: what changes is the gradients alone."""
+    """Sets the factors as `calibrate` does and divides the weight scales by them.
+
+    So the network goes on computing the same, and what is near a threshold has a gradient. Packed models have factors
+    of 1.
+    """
 
     def unfold(layer: ScalesConv2d | ScalesLinear, inputs: tuple[Tensor]) -> None:
         if layer.binarize is not None and layer.scale is not None:

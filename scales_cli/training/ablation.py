@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scales_cli.config import SIZES, NetworkSpec, Options, TrainConfig
-from scales_cli.errors import UsageError
+from scales_cli.errors import DivergedError, UsageError
 from scales_cli.evaluation.benchmarks import Benchmark
 from scales_cli.evaluation.cost import count, count_everything, parts_of
 from scales_cli.evaluation.runner import evaluate
@@ -53,14 +54,31 @@ class Ablation:
             source = ABLATIONS.joinpath(f"{name}.toml")
             values = tomllib.loads((source if source.is_file() else Path(name)).read_text(encoding="utf-8"))
             rows = tuple(Row(**{"title": row["name"]} | row) for row in values.pop("rows"))
-            rates, tuning_steps = tuple(values.pop("learning_rates")), values.pop("tuning_steps")
+            rates, tuning_steps = tuple(map(float, values.pop("learning_rates"))), values.pop("tuning_steps")
             spec = NetworkSpec(scale=values.pop("scale"), **SIZES[values.pop("size")])
             base = TrainConfig.from_dict(values | {"network": spec.to_dict()})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            ablation = cls(base, rates, tuning_steps, rows)
+            ablation._check()
+        except FileNotFoundError as error:
+            raise UsageError(f"{name}: no such file", "give one, or srresnet, rcan or swinir") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"{name}: not the description of an ablation ({error})", "see scales_cli/training/ablations/"
             ) from error
-        return cls(base, rates, tuning_steps, rows)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error.message}", error.hint) from error
+        return ablation
+
+    def _check(self) -> None:
+        """Raises `ValueError` or `UsageError` for what would else fail after hours, in the middle."""
+        names = [row.name for row in self.rows]
+        if not (names and self.learning_rates) or len(set(names)) < len(names):
+            raise ValueError("it needs rows of different names, and learning_rates")
+        for row in self.rows:
+            if not re.fullmatch(r"[\w-][\w.-]*", row.name):
+                raise ValueError(f"{row.name!r} cannot name a row's folder")
+            for rate in self.learning_rates:
+                build_network(self.config(row, rate, self.tuning_steps).network)
 
     def choose(self, names: Sequence[str]) -> tuple[Row, ...]:
         """The rows of these names; all of them where none is given."""
@@ -78,7 +96,9 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished row. PSNR in dB on luma; `tuned` has the validation PSNR of each learning rate's short run."""
+    """A finished row. PSNR in dB on luma; `tuned` has the validation PSNR of each learning rate's short run, 0 where it
+    diverged.
+    """
 
     name: str
     tuned: dict[str, float]
@@ -94,14 +114,22 @@ class Result:
 def run_row(
     ablation: Ablation, row: Row, data: TrainingData, benchmarks: Iterable[Benchmark], out: Path, observe: Observe
 ) -> Result:
-    """Tunes, trains and scores a row in `out`/name; goes on where it was interrupted, and trains nothing twice."""
+    """Tunes, trains and scores a row in `out`/name; goes on where it was interrupted, and trains nothing twice.
+
+    Raises `UsageError` where another description's runs are in the way.
+    """
     folder = out / row.name
     tuned = {}
     for rate in ablation.learning_rates:
-        label = f"{rate:g}"
-        finished = _train(ablation.config(row, rate, ablation.tuning_steps), data, folder / label, row, observe)
-        tuned[label] = finished.progress.valid_psnr or 0.0
+        config = ablation.config(row, rate, ablation.tuning_steps)
+        try:
+            finished = _train(config, data, folder / str(rate), row, observe)
+            tuned[str(rate)] = finished.progress.valid_psnr or 0.0
+        except DivergedError:
+            tuned[str(rate)] = 0.0
     best = max(tuned, key=lambda label: tuned[label])
+    if not tuned[best]:
+        raise DivergedError(f"row {row.name} diverges at every learning rate", "give lower ones")
     config = ablation.config(row, float(best), ablation.base.steps)
     finished = _train(config, data, folder / "run", row, observe)
     progress = finished.progress
@@ -123,14 +151,15 @@ def run_row(
     return result
 
 
-def finished_result(ablation: Ablation, row: Row, out: Path) -> Result | None:
-    """A row's earlier result, if it was made by this description."""
+def finished_result(ablation: Ablation, row: Row, out: Path, sets: Iterable[str] = ()) -> Result | None:
+    """A row's earlier result, if it was made by this description and scored on these benchmarks."""
     try:
         result = Result(**json.loads((out / row.name / "result.json").read_text(encoding="utf-8")))
         config = TrainConfig.from_dict(result.config)
     except (OSError, ValueError, TypeError, UsageError):
         return None
-    return result if config == ablation.config(row, result.learning_rate, ablation.base.steps) else None
+    same = config == ablation.config(row, result.learning_rate, ablation.base.steps)
+    return result if same and set(sets) <= set(result.psnr) else None
 
 
 def table(ablation: Ablation, results: Mapping[str, Result]) -> str:
@@ -161,8 +190,12 @@ def table(ablation: Ablation, results: Mapping[str, Result]) -> str:
 
 def _train(config: TrainConfig, data: TrainingData, out: Path, row: Row, observe: Observe) -> Checkpoint:
     path = checkpoint.latest(out)
-    if path is None or (saved := Checkpoint.load(path)).progress.step < config.steps or saved.config != config:
+    saved = None if path is None else Checkpoint.load(path)
+    if saved is not None and saved.config != config:
+        raise UsageError(f"{out} was trained by another description", "give another --out")
+    if saved is None or saved.progress.step < config.steps:
         trainer = start_run(config, data, out)
         trainer.resume()
         trainer.run(lambda status: observe(row.name, status))
-    return Checkpoint.load(out)
+        saved = Checkpoint.load(out)
+    return saved

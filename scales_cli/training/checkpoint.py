@@ -8,6 +8,7 @@ both exist; older ones are removed only then, so a run killed at any moment can 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,6 +44,15 @@ class Progress:
     teacher: str = ""
     history: tuple[str, ...] = ()  # the runs this one was started from, oldest first
 
+    def checked(self) -> Progress:
+        """Itself; raises `ValueError` for records that no run has written."""
+        texts = (self.device, self.commit, self.data, self.teacher, *self.history)
+        if not (type(self.step) is int and 0 <= self.step < 2**53 and type(self.seconds) in (int, float)):
+            raise ValueError(f"it has {self.step!r} steps and {self.seconds!r} seconds")
+        if not 0 <= self.seconds < math.inf or not all(isinstance(text, str) for text in texts):
+            raise ValueError("its records are none")
+        return self
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -57,7 +67,8 @@ class Checkpoint:
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
         """`path` is a run's folder, its weights file or a packed model; raises `WeightsError` if it is none of them."""
-        path = (latest(path) or path) if path.is_dir() else path
+        if path.is_dir() and (path := latest(folder := path) or path) == folder:
+            raise WeightsError(f"{path}: no checkpoint in it", "give a run's folder or a packed model")
         try:
             tensors, metadata = _read(path)
             if "config" not in metadata and "format" in metadata:
@@ -66,8 +77,11 @@ class Checkpoint:
             ema = {name.removeprefix("ema."): value for name, value in tensors.items() if name.startswith("ema.")}
             progress = json.loads(metadata["progress"])
             progress["history"] = tuple(progress["history"])
-            return cls(TrainConfig.from_dict(json.loads(metadata["config"])), Progress(**progress), model, ema)
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError, UsageError) as error:
+            config = TrainConfig.from_dict(json.loads(metadata["config"]))
+            return cls(config, Progress(**progress).checked(), model, ema)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error.message}", error.hint) from error
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, UsageError, RecursionError) as error:
             raise WeightsError(
                 f"{path}: not a training checkpoint ({error})",
                 "give a run's folder, its weights file or a packed model",
@@ -86,7 +100,10 @@ class Checkpoint:
     def network(self) -> Network:
         """The network with the averaged weights."""
         network = build_network(self.config.network)
-        network.load_state_dict(self.ema)
+        try:
+            network.load_state_dict(self.ema)
+        except RuntimeError as error:
+            raise WeightsError("the checkpoint's tensors are not those of its network", "give another one") from error
         return network
 
 
@@ -148,13 +165,12 @@ def restore_optimizer(path: Path, optimizer: torch.optim.Optimizer, generator: t
 
 
 def _recorded(card: Mapping[str, Any]) -> Progress:
-    """The records that a model card, which anyone may have written, has of its run."""
-    steps, seconds, earlier = card.get("steps"), card.get("seconds"), card.get("started_from")
-    return Progress(
-        step=steps if isinstance(steps, int) else 0,
-        seconds=seconds if isinstance(seconds, (int, float)) else 0.0,
-        history=tuple(map(str, earlier)) if isinstance(earlier, list) else (),
-    )
+    """The records that a model card has of its run; none where they cannot be true, as anyone may write a card."""
+    earlier = card.get("started_from", ())
+    try:
+        return Progress(card.get("steps", 0), card.get("seconds", 0), history=tuple(earlier)).checked()
+    except (TypeError, ValueError):
+        return Progress()
 
 
 def _optimizer_path(path: Path) -> Path:

@@ -18,9 +18,8 @@ from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import FORMATS, READABLE
 from scales_cli.imaging.resize import imresize
 
-TILE = (
-    1008  # HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds; divides by 2, 3, 4
-)
+# HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds. 2, 3 and 4 divide it.
+TILE = 1008
 HELD_OUT = 16  # pictures kept for validation where no folder of them is given
 
 

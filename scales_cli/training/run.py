@@ -83,7 +83,7 @@ def open_run(
     if checkpoint.latest(out) is not None and not resume:
         raise UsageError(f"{out} already holds a run", "go on with --resume or give another --out")
     trainer = start_run(config, load_data(config, data, valid, device), out, processes)
-    if init is not None:
+    if init is not None and checkpoint.latest(out) is None:
         trainer.start_from(Checkpoint.load(init))
     if teacher is not None:
         trainer.distil_from(Checkpoint.load(teacher))

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 import scales_cli
-from scales_cli.config import TrainConfig
-from scales_cli.errors import ScalesError, UsageError
+from scales_cli.config import NetworkSpec, TrainConfig
+from scales_cli.errors import DivergedError, UsageError, WeightsError
 from scales_cli.networks.build import build_network, calibrate, unfold_factors
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
@@ -86,8 +86,11 @@ class Trainer:
             )
         if (saved.progress.data, saved.progress.teacher) != (self.progress.data, self.progress.teacher):
             raise UsageError(f"{path} had other pictures or another teacher", "give the same --data and --teacher")
-        self.network.load_state_dict(saved.model)
-        self.ema.load_state_dict(saved.ema)
+        try:
+            self.network.load_state_dict(saved.model)
+            self.ema.load_state_dict(saved.ema)
+        except RuntimeError as error:
+            raise WeightsError(f"{path}: its tensors are not those of its network", "start anew") from error
         checkpoint.restore_optimizer(path, self.update.optimizer, self.generator)
         self.progress = saved.progress
 
@@ -97,14 +100,20 @@ class Trainer:
         From a body of other convolutions, such as a full-precision twin's, that is the weights; what reaches each layer
         is new then, and measured again. A packed model's body starts out as it is.
         """
-        own = self.network.state_dict()
+        own, spec = self.network.state_dict(), source.config.network
         fitting = {name: value for name, value in source.ema.items() if name in own and own[name].shape == value.shape}
-        if any(name.startswith("body.") and value.dim() > 1 and name not in fitting for name, value in own.items()):
+        needed = {name for name in own | source.ema if name.startswith(("body.", "head."))}
+        if not source.packed:  # parts that only one of the two has are what staged trainings add
+            needed = {name for name in needed if (own | source.ema)[name].dim() > 1}
+        if not needed <= set(fitting):
             raise UsageError(
-                "the body of --init does not fit this network", "give a run with the same blocks and channels"
+                "the body of --init does not fit this network",
+                "give one with the same blocks, channels and colours, whose layers have the same parts",
             )
+        if source.packed and gate_factors(spec) != gate_factors(self.config.network):
+            raise UsageError("the layers of --init have other gate factors", "set gate_factor to 2")
         self.network.load_state_dict(own | fitting)
-        if source.config.network.conv != self.config.network.conv:
+        if spec.conv != self.config.network.conv:
             calibrate(self.network, self.first_batch)
         elif source.packed:
             unfold_factors(self.network, self.first_batch)
@@ -130,26 +139,26 @@ class Trainer:
     ) -> None:
         """Trains until the schedule's end, `max_seconds` from now, or `stopping`; leaves a checkpoint and a log.
 
-        Raises `ScalesError` if the loss is no longer finite; the last checkpoint is kept then.
+        Raises `DivergedError` if the loss is no longer finite; the last checkpoint is kept then.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         started = last_saved = time.monotonic()
-        stopping = False
-        while not (stopping or self._finished):
+        ending = False
+        while not (ending or self._finished):
             began, losses = time.monotonic(), list[Tensor]()
             while True:
                 losses.append(self._step())
                 late = time.monotonic() - started > max_seconds
-                stopping = self.processes.any(self.stopping or late)
-                if stopping or self._finished or self.progress.step % REPORT_STEPS == 0:
+                ending = self.processes.any(self.stopping or late)
+                if ending or self._finished or self.progress.step % REPORT_STEPS == 0:
                     break
             loss = self.processes.mean(255 * torch.stack(losses).mean().item())
             seconds = time.monotonic() - began
             self.progress = replace(self.progress, seconds=self.progress.seconds + seconds)
             if not math.isfinite(loss):
-                raise ScalesError(
+                raise DivergedError(
                     f"the loss is not finite at step {self.progress.step}",
-                    "start again with --init from it and a lower learning_rate",
+                    "start again with a lower learning_rate, by --init from the run if it has a checkpoint",
                 )
             if not self.processes.lead:
                 continue
@@ -170,6 +179,7 @@ class Trainer:
 
     def save(self) -> Path:
         """Writes a checkpoint of the present state."""
+        self.out.mkdir(parents=True, exist_ok=True)
         return checkpoint.save(
             self.out, self.config, self.progress, self.network, self.ema, self.update.optimizer, self.generator
         )
@@ -216,6 +226,10 @@ class Trainer:
                 writer.writerow(["step", "seconds", "learning_rate", "loss", "valid_psnr"])
             p = self.progress
             writer.writerow([p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{psnr:.4f}"])
+
+
+def gate_factors(spec: NetworkSpec) -> list[object]:
+    return [options.get("gate_factor", 2.0) for options in (spec.conv_options, spec.linear_options)]
 
 
 def _describe(source: Checkpoint) -> str:

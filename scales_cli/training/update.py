@@ -91,7 +91,7 @@ class Update:
             return self._differentiate()
         except Exception as error:  # torch raises many kinds, some of them only when the gradient is compiled
             reason = str(error).strip().partition("\n")[0]
-            warnings.warn(f"training runs uncompiled, at half the speed: {reason}", stacklevel=2)
+            warnings.warn(f"training runs uncompiled, slower: {reason}", stacklevel=2)
             self.loss_function = self._loss
             return self._differentiate()
 

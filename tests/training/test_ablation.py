@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -68,13 +69,39 @@ def test_ablate_tunes_trains_scores_and_goes_on(ablate, tmp_path, monkeypatch, c
     assert ablate() == 0
 
 
-def test_ablate_does_a_row_of_another_description_anew(ablate, tmp_path, monkeypatch):
+@pytest.mark.parametrize("change", [("batch_size = 2", "batch_size = 3"), ("steps = 3", "steps = 1")])
+def test_ablate_takes_no_other_descriptions_runs_for_its_own(change, ablate, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert ablate("--row", "plain") == 0
-    row = Ablation.load(str(tmp_path / "ablation.toml")).rows[1]
-    (tmp_path / "ablation.toml").write_text(DESCRIPTION.replace("batch_size = 2", "batch_size = 3"))
-    changed = Ablation.load(str(tmp_path / "ablation.toml"))
-    assert module.finished_result(changed, row, tmp_path / "out") is None
+    result = (tmp_path / "out/plain/result.json").read_text()
+    (tmp_path / "ablation.toml").write_text(DESCRIPTION.replace(*change))
+    assert ablate("--row", "plain") == 2
+    assert "another description" in capsys.readouterr().err
+    assert (tmp_path / "out/plain/result.json").read_text() == result
+
+
+def test_a_benchmark_that_is_added_is_scored_without_training(ablate, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ablate("--row", "plain") == 0
+    shutil.copytree("Set", "Other")
+    monkeypatch.setattr(module, "start_run", None)
+    assert ablate("Other", "--row", "plain") == 0
+    assert "| Set | Other |" in capsys.readouterr().out
+
+
+def test_a_learning_rate_that_diverges_is_not_chosen(ablate, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = DESCRIPTION.replace("[1e-9, 4e-3]", "[1e-3, 1e30]")
+    (tmp_path / "ablation.toml").write_text(f"clip_norm = 1e9\nwarmup_steps = 1\n{text}")
+    assert ablate("--row", "plain") == 0
+    result = json.loads((tmp_path / "out/plain/result.json").read_text())
+    assert result["tuned"]["1e+30"] == 0
+    assert result["learning_rate"] == 1e-3
+    (tmp_path / "ablation.toml").write_text(
+        f"clip_norm = 1e9\nwarmup_steps = 1\n{text.replace('[1e-3, 1e30]', '[1e30]')}"
+    )
+    assert ablate("--row", "e2fif") == 1
+    assert "row e2fif diverges" in capsys.readouterr().err
 
 
 def test_a_run_is_scored_whatever_its_convolution(ablate, tmp_path, monkeypatch, capsys):
@@ -104,7 +131,21 @@ def test_the_package_describes_other_backbones(name, rows):
         build_network(ablation.config(row, 1e-3, 1).network)
 
 
-@pytest.mark.parametrize("text", ["", "[[rows]]\nname = 'a'", DESCRIPTION.replace("steps = 3", "setps = 3")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[[rows]]\nname = 'a'",
+        DESCRIPTION.replace("steps = 3", "setps = 3"),
+        DESCRIPTION.replace("[1e-9, 4e-3]", "[]"),
+        DESCRIPTION.replace("[1e-9, 4e-3]", "['x']"),
+        DESCRIPTION.replace("[1e-9, 4e-3]", "[-1.0]"),
+        DESCRIPTION.replace('name = "plain"', "name = 3"),
+        DESCRIPTION.replace('name = "plain"', 'name = "../../outside"'),
+        DESCRIPTION.replace('name = "plain"', 'name = "e2fif"'),
+        DESCRIPTION.replace('conv = "scales"', 'conv = "nonsense"'),
+    ],
+)
 def test_a_broken_description_is_named(text, tmp_path):
     path = tmp_path / "broken.toml"
     path.write_text(text)

@@ -1,4 +1,5 @@
 import csv
+import json
 import math
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from scales_cli.config import NetworkSpec, TrainConfig
 from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
-from scales_cli.training.checkpoint import Checkpoint
+from scales_cli.training.checkpoint import Checkpoint, Progress
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
 from scales_cli.training.export import export_packed
@@ -32,8 +33,9 @@ def build_trainer(rng, tmp_path):
     pairs = [picture_pair(rng) for _ in range(3)]
 
     def build(config=CONFIG, out=tmp_path / "run"):
-        dataset = PatchDataset(pairs, config.network.scale, config.patch_size, torch.device("cpu"))
-        return Trainer(config, dataset, pairs[:1], out, device=torch.device("cpu"), compiled=False)
+        own = [Pair(*(plane.repeat(config.network.colors, axis=0) for plane in (pair.lr, pair.hr))) for pair in pairs]
+        dataset = PatchDataset(own, config.network.scale, config.patch_size, torch.device("cpu"))
+        return Trainer(config, dataset, own[:1], out, device=torch.device("cpu"), compiled=False)
 
     return build
 
@@ -141,11 +143,61 @@ def test_start_from_a_packed_model_goes_on_where_it_ended(build_trainer, tmp_pat
     assert second.progress.history == (f"scales 2x64 x2, 40 steps, {first.progress.seconds:.0f} s",)
 
 
-def test_start_from_refuses_a_shallower_body(build_trainer, tmp_path):
-    build_trainer().run(ignore)
-    deep = build_trainer(replace(CONFIG, network=replace(CONFIG.network, n_blocks=2)), out=tmp_path / "deep")
-    with pytest.raises(UsageError, match="does not fit"):
-        deep.start_from(Checkpoint.load(tmp_path / "run"))
+@pytest.mark.parametrize("change", [{"n_blocks": 2}, {"colors": 3}])
+def test_start_from_refuses_another_body(change, build_trainer, tmp_path):
+    one, other = (
+        build_trainer(),
+        build_trainer(replace(CONFIG, network=replace(CONFIG.network, **change)), tmp_path / "b"),
+    )
+    for source, target in ((one, other), (other, one)):
+        source.save()
+        with pytest.raises(UsageError, match="does not fit"):
+            target.start_from(Checkpoint.load(source.out))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"spatial": False}, {"layerwise": False}, {"weight_scale": "mean"}, {"activation": "none"}, {"gate_factor": 1.0}],
+)
+def test_start_from_a_packed_model_refuses_other_layers(options, build_trainer, tmp_path):
+    export_packed(Checkpoint.load(build_trainer(out=tmp_path / "first").save()), tmp_path / "model.safetensors")
+    other = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv_options=options)))
+    with pytest.raises(UsageError, match="--init"):
+        other.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
+    binary = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv="float")), tmp_path / "float")
+    with pytest.raises(UsageError, match="--init"):
+        binary.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
+
+
+@pytest.mark.parametrize(
+    "card", [{"steps": "x"}, {"steps": True}, {"seconds": math.inf}, {"started_from": 3}, {"started_from": [3]}]
+)
+def test_cards_that_cannot_be_true_leave_no_records(card, build_trainer, tmp_path):
+    path = tmp_path / "model.safetensors"
+    weights = export_packed(Checkpoint.load(build_trainer().save()), path)
+    replace(weights, card={"steps": 3, **card}).save(path)
+    assert Checkpoint.load(path).progress == Progress()
+
+
+@pytest.mark.parametrize("records", [{"step": "x"}, {"seconds": "x"}, {"step": -1}, {"history": [3]}])
+def test_checkpoints_with_forged_records_are_refused(records, build_trainer):
+    trainer = build_trainer()
+    path = trainer.save()
+    tensors, metadata = checkpoint._read(path)
+    metadata["progress"] = json.dumps(json.loads(metadata["progress"]) | records)
+    checkpoint._write(path, tensors, metadata)
+    with pytest.raises(WeightsError, match="not a training checkpoint"):
+        trainer.resume()
+
+
+def test_checkpoints_of_other_tensors_are_refused(build_trainer):
+    trainer = build_trainer()
+    path = trainer.save()
+    tensors, metadata = checkpoint._read(path)
+    checkpoint._write(path, {name: value for name, value in tensors.items() if "head" not in name}, metadata)
+    for use in (trainer.resume, Checkpoint.load(path).network):
+        with pytest.raises(WeightsError, match="tensors are not those"):
+            use()
 
 
 def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer, monkeypatch):
@@ -286,5 +338,5 @@ def test_log_holds_a_line_per_validation(build_trainer):
 def test_checkpoint_load_refuses_other_files(tmp_path):
     (tmp_path / "weights-1.safetensors").write_bytes(b"\x80\x04pickle")
     for path in (tmp_path / "weights-1.safetensors", tmp_path / "missing", tmp_path):
-        with pytest.raises(WeightsError, match="not a training checkpoint"):
+        with pytest.raises(WeightsError, match="not a training checkpoint|no checkpoint in it"):
             Checkpoint.load(path)
