@@ -116,16 +116,19 @@ def batch(
     """
     from scales_cli.cli.batch_report import BatchReport
     from scales_cli.cli.models import prepare_model
+    from scales_cli.engine.base import check_engine
     from scales_cli.errors import InputError, ScalesError
     from scales_cli.pipeline.batch import plan_batch, run_batch
     from scales_cli.pipeline.batch_worker import BatchOptions, open_pool
     from scales_cli.pipeline.manifest import Manifest
     from scales_cli.pipeline.memory import default_limit
     from scales_cli.pipeline.selection import Filter, select
+    from scales_cli.weights.store import find_model
 
     written = output_options(image_format, quality, lossless, background, metadata, frames)
-    sizing = sizing_options(scale, width, height, max_size)
+    sizing = sizing_options(scale, width, height, max_size, model)
     prepare_model(model, sizing.network_scales[0], quiet=quiet)
+    check_engine(find_model(model, sizing.network_scales[0]).weights)
     options = BatchOptions(sizing, model, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)

@@ -104,7 +104,7 @@ ModelOpt = Annotated[
         metavar="NAME|FILE",
         envvar="SCALES_MODEL",
         show_default="that of `scales models default`",
-        help="A model's name (tiny, scales-tiny-x4) or a packed .safetensors file.",
+        help="A model's name (tiny, scales-base-x4) or a packed .safetensors file.",
     ),
 ]
 ThreadsOpt = Annotated[
@@ -128,7 +128,7 @@ MaxMemoryOpt = Annotated[
         metavar="SIZE",
         envvar="SCALES_MAX_MEMORY",
         show_default="half of what is free, at most 2G",
-        help="Memory to stay within, as 500M or 2G; never changes the result.",
+        help="Memory to stay within, as 500M or 2G; never changes the result of an SRResNet (tiny, base).",
     ),
 ]
 MaxPixelsOpt = Annotated[
@@ -141,7 +141,7 @@ TileOpt = Annotated[
         min=16,
         metavar="N",
         show_default="automatic",
-        help="Side of the tiles of large pictures, in input pixels; never changes the result.",
+        help="Side of the tiles of large pictures, in input pixels; never changes the result of an SRResNet.",
     ),
 ]
 
@@ -204,16 +204,20 @@ FramesOpt = Annotated[
 ]
 
 
-def sizing_options(factor: float | None, width: int | None, height: int | None, longest: int | None) -> Sizing:
-    """What these four options say together."""
+def sizing_options(
+    factor: float | None, width: int | None, height: int | None, longest: int | None, model: str | None
+) -> Sizing:
+    """What these options say together."""
     from scales_cli.errors import UsageError
     from scales_cli.pipeline.sizing import Sizing
+    from scales_cli.weights.store import scales_of
 
+    scales = scales_of(model)
     if factor is None:
-        return Sizing(width=width, height=height, longest=longest)
+        return Sizing(width=width, height=height, longest=longest, scales=scales)
     if (width, height, longest) != (None, None, None):
         raise UsageError("a scale and a size exclude each other", "leave out -s")
-    return Sizing(factor)
+    return Sizing(factor, scales=scales)
 
 
 def output_options(

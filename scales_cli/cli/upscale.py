@@ -83,7 +83,7 @@ def upscale(
     from scales_cli.pipeline.upscaler import load_upscaler
 
     options = output_options(image_format, quality, lossless, background, metadata, frames)
-    sizing = sizing_options(scale, width, height, max_size)
+    sizing = sizing_options(scale, width, height, max_size, model)
     prepare_model(model, sizing.network_scales[0], quiet=quiet)
     upscaler = load_upscaler(sizing.network_scales[0], model, threads)
     plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)

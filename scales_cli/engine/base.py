@@ -80,6 +80,14 @@ class Engine(Protocol):
         ...
 
 
+def check_engine(weights: PackedWeights, backend: Backend = "native") -> None:
+    """Raises `ScalesError` where torch, which these weights need, is not installed."""
+    if (backend, type(weights)) != ("native", PackedSRResNet) and not importlib.util.find_spec("torch"):
+        raise ScalesError(
+            f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
+        )
+
+
 def load_engine(
     weights: PackedWeights | str | os.PathLike[str], backend: Backend = "native", threads: int | None = None
 ) -> Engine:
@@ -90,10 +98,7 @@ def load_engine(
         from scales_cli.engine.native_engine import NativeEngine
 
         return NativeEngine(weights, threads)
-    if not importlib.util.find_spec("torch"):
-        raise ScalesError(
-            f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
-        )
+    check_engine(weights, backend)
     if backend == "native" and isinstance(weights, PackedLayers):
         from scales_cli.engine.hybrid_engine import HybridEngine
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scales_cli.config import SIZES, NetworkSpec
-from scales_cli.engine.base import load_engine
+from scales_cli.engine.base import check_engine, load_engine
 from scales_cli.errors import ScalesError
 from scales_cli.evaluation.benchmarks import find_benchmark
 from scales_cli.evaluation.contenders.base import Task
@@ -152,6 +152,8 @@ def run_bench(
     began = time.monotonic()
     contenders, missing = choose(settings.against)
     models = [open_model(name, settings.scale) for name in settings.models]
+    for model in models:
+        check_engine(model.weights)
     if settings.data is not None:
         find_benchmark(settings.data, settings.scale)  # an error now rather than after all contests
     report = Report(settings.scale, describe_machine())

@@ -13,13 +13,15 @@ from scales_cli.errors import InputError, UsageError
 class Sizing:
     """A factor for both sides; or, where bounds in pixels are given, the largest size of the same shape within them.
 
-    A network enlarges by a whole number. The smallest one that reaches the size is used, and its output shrunk.
+    A network enlarges by a whole number. A size between these is the output, shrunk, of the smallest one that reaches
+    it, among the `scales` that there is a network for.
     """
 
     factor: float = 4
     width: int | None = None
     height: int | None = None
     longest: int | None = None
+    scales: tuple[int, ...] = SCALES
 
     def __post_init__(self) -> None:
         if not 1 < self.factor <= max(SCALES):
@@ -39,7 +41,7 @@ class Sizing:
     @property
     def network_scales(self) -> tuple[int, ...]:
         """Of the networks that may be needed, the one to load first in front."""
-        return SCALES[::-1] if self.is_bounded else (_network_scale(self.factor),)
+        return self.scales[::-1] if self.is_bounded else (self._reaching(self.factor),)
 
     def result(self, width: int, height: int) -> tuple[int, int]:
         """The size of a picture's result; raises `InputError` for one that no network reaches."""
@@ -56,10 +58,11 @@ class Sizing:
     def network_scale(self, width: int, height: int) -> int:
         """Of the network that makes a picture's result."""
         if not self.is_bounded:
-            return _network_scale(self.factor)
+            return self._reaching(self.factor)
         larger, higher = self.result(width, height)
-        return _network_scale(max(larger / width, higher / height))
+        return self._reaching(max(larger / width, higher / height))
 
-
-def _network_scale(factor: float) -> int:
-    return min((scale for scale in SCALES if scale >= factor), default=max(SCALES))
+    def _reaching(self, factor: float) -> int:
+        """Of the network for a factor, there or not."""
+        known = SCALES if factor in SCALES and not self.is_bounded else self.scales
+        return min((scale for scale in (*known, max(SCALES)) if scale >= factor), default=max(SCALES))

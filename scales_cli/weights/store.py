@@ -16,6 +16,7 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
+from scales_cli.config import SCALES
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.weights import registry
 from scales_cli.weights.address import HubAddress, WebAddress
@@ -65,6 +66,20 @@ def find_model(name: str | os.PathLike[str] | None, scale: int, *, progress: Pro
             f"add -s {model.weights.spec.scale} or choose another model",
         )
     return model
+
+
+def scales_of(name: str | os.PathLike[str] | None) -> tuple[int, ...]:
+    """What the model of a name or path enlarges by, in rising order; all scales for one that there is not."""
+    name = default_model() if name is None else os.fspath(name)
+    try:
+        if is_path(name):
+            return (load_packed(Path(name)).spec.scale,)
+        found = Store().find(name)
+        if isinstance(found, CachedModel):
+            return (load_packed(found.path).spec.scale,)
+        return tuple(sorted(entry.scale for entry in Store().published(name)))
+    except WeightsError:
+        return SCALES  # whoever opens it says why
 
 
 class Store:

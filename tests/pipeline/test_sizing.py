@@ -35,6 +35,15 @@ def test_bounds_give_the_largest_size_within(width, height, most_wide, most_high
     assert scale * height >= higher
 
 
+def test_only_networks_that_there_are_reach_between_the_scales():
+    assert Sizing(1.5, scales=(4,)).network_scales == (4,)
+    assert Sizing(2, scales=(4,)).network_scales == (2,)  # asked for as such; whoever loads it says what there is
+    assert Sizing(3.5, scales=(2,)).network_scales == (4,)
+    bounded = Sizing(width=150, scales=(3, 4))
+    assert bounded.network_scales == (4, 3)
+    assert bounded.network_scale(100, 100) == 3
+
+
 @pytest.mark.parametrize(
     ("sizing", "size", "label"),
     [

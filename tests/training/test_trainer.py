@@ -338,5 +338,5 @@ def test_log_holds_a_line_per_validation(build_trainer):
 def test_checkpoint_load_refuses_other_files(tmp_path):
     (tmp_path / "weights-1.safetensors").write_bytes(b"\x80\x04pickle")
     for path in (tmp_path / "weights-1.safetensors", tmp_path / "missing", tmp_path):
-        with pytest.raises(WeightsError, match="not a training checkpoint|no checkpoint in it"):
+        with pytest.raises(WeightsError, match=r"not a training checkpoint|no checkpoint in it"):
             Checkpoint.load(path)
