@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scales_cli.cli.console import say, saying_warnings
-from scales_cli.cli.run_monitor import describe
+from scales_cli.cli.run_monitor import describe, stopping_on_signals
 from scales_cli.cli.train import check_torch
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def ablate(
         pictures = load_data(ablation.base, data, valid, device) if pending else None
         for item in pending:
             assert pictures is not None
-            result = run_row(ablation, item, pictures, sets, out, report)
+            result = run_row(ablation, item, pictures, sets, out, report, stopping_on_signals)
             say(f"{item.name}: validation {result.valid_psnr:.3f} dB with a rate of {result.learning_rate:g}")
     results = {item.name: found for item in ablation.rows if (found := finished_result(ablation, item, out))}
     typer.echo(table(ablation, results))

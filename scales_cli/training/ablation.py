@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,11 +23,12 @@ from scales_cli.networks.build import build_network
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.run import TrainingData, load_run, start_run
-from scales_cli.training.trainer import Status
+from scales_cli.training.trainer import Status, Trainer
 
 ABLATIONS = resources.files("scales_cli.training").joinpath("ablations")
 
 Observe = Callable[[str, Status], None]
+Guard = Callable[[Trainer], AbstractContextManager[list[int]]]
 
 
 @dataclass(frozen=True)
@@ -112,18 +116,26 @@ class Result:
 
 
 def run_row(
-    ablation: Ablation, row: Row, data: TrainingData, benchmarks: Iterable[Benchmark], out: Path, observe: Observe
+    ablation: Ablation,
+    row: Row,
+    data: TrainingData,
+    benchmarks: Iterable[Benchmark],
+    out: Path,
+    observe: Observe,
+    guard: Guard,
 ) -> Result:
     """Tunes, trains and scores a row in `out`/name; goes on where it was interrupted, and trains nothing twice.
 
-    Raises `UsageError` where another description's runs are in the way.
+    `guard` lets a trainer stop on signals and gives those that it received, which are raised again once there is a
+    checkpoint. Raises `UsageError` where another description's runs are in the way.
     """
+    train = partial(_train, data=data, observe=partial(observe, row.name), guard=guard)
     folder = out / row.name
     tuned = {}
     for rate in ablation.learning_rates:
         config = ablation.config(row, rate, ablation.tuning_steps)
         try:
-            finished = _train(config, data, folder / str(rate), row, observe)
+            finished = train(config, folder / str(rate))
             tuned[str(rate)] = finished.progress.valid_psnr or 0.0
         except DivergedError:
             tuned[str(rate)] = 0.0
@@ -131,7 +143,7 @@ def run_row(
     if not tuned[best]:
         raise DivergedError(f"row {row.name} diverges at every learning rate", "give lower ones")
     config = ablation.config(row, float(best), ablation.base.steps)
-    finished = _train(config, data, folder / "run", row, observe)
+    finished = train(config, folder / "run")
     progress = finished.progress
     report = evaluate(load_run(folder / "run", config.network.scale), benchmarks)
     result = Result(
@@ -188,7 +200,9 @@ def table(ablation: Ablation, results: Mapping[str, Result]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _train(config: TrainConfig, data: TrainingData, out: Path, row: Row, observe: Observe) -> Checkpoint:
+def _train(
+    config: TrainConfig, out: Path, *, data: TrainingData, observe: Callable[[Status], None], guard: Guard
+) -> Checkpoint:
     path = checkpoint.latest(out)
     saved = None if path is None else Checkpoint.load(path)
     if saved is not None and saved.config != config:
@@ -196,6 +210,9 @@ def _train(config: TrainConfig, data: TrainingData, out: Path, row: Row, observe
     if saved is None or saved.progress.step < config.steps:
         trainer = start_run(config, data, out)
         trainer.resume()
-        trainer.run(lambda status: observe(row.name, status))
+        with guard(trainer) as received:
+            trainer.run(observe)
+        if received:
+            signal.raise_signal(received[0])
         saved = Checkpoint.load(out)
     return saved

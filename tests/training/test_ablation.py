@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from scales_cli.cli import ablate as command
 from scales_cli.cli.app import main
+from scales_cli.cli.run_monitor import stopping_on_signals
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.networks.build import build_network
 from scales_cli.training import ablation as module
 from scales_cli.training.ablation import Ablation
+from scales_cli.training.checkpoint import Checkpoint
 
 DESCRIPTION = """
 scale = 2
@@ -87,6 +92,23 @@ def test_a_benchmark_that_is_added_is_scored_without_training(ablate, tmp_path, 
     monkeypatch.setattr(module, "start_run", None)
     assert ablate("Other", "--row", "plain") == 0
     assert "| Set | Other |" in capsys.readouterr().out
+
+
+def test_a_signal_leaves_a_checkpoint_from_which_the_row_goes_on(ablate, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    @contextmanager
+    def interrupted(trainer):
+        with stopping_on_signals(trainer) as received:
+            signal.raise_signal(signal.SIGINT)
+            yield received
+
+    monkeypatch.setattr(command, "stopping_on_signals", interrupted)
+    assert ablate("--row", "plain") == 130
+    assert Checkpoint.load(tmp_path / "out/plain/1e-09").progress.step == 1
+    monkeypatch.setattr(command, "stopping_on_signals", stopping_on_signals)
+    assert ablate("--row", "plain") == 0
+    assert Checkpoint.load(tmp_path / "out/plain/1e-09").progress.step == 2
 
 
 def test_a_learning_rate_that_diverges_is_not_chosen(ablate, tmp_path, monkeypatch, capsys):
