@@ -80,9 +80,14 @@ class Engine(Protocol):
         ...
 
 
+def needs_torch(spec: NetworkSpec) -> bool:
+    """Whether the native engine cannot run it alone."""
+    return spec.backbone != "srresnet"
+
+
 def check_engine(weights: PackedWeights, backend: Backend = "native") -> None:
     """Raises `ScalesError` where torch, which these weights need, is not installed."""
-    if (backend, type(weights)) != ("native", PackedSRResNet) and not importlib.util.find_spec("torch"):
+    if (backend != "native" or needs_torch(weights.spec)) and not importlib.util.find_spec("torch"):
         raise ScalesError(
             f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
         )

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,6 +111,7 @@ def _memory() -> Finding:
 
 
 def _models() -> Finding:
+    from scales_cli.engine.base import needs_torch
     from scales_cli.weights.settings import default_model
     from scales_cli.weights.store import Store, bundled_path
 
@@ -122,7 +124,9 @@ def _models() -> Finding:
     default = default_model()
     store.names(default)
     values = {"bundled": [entry.name for entry in bundled], "default": default, "base_url": store.registry.base_url}
-    return Finding("models", "ok", f"{len(bundled)} in the package, intact; the default is {default}", values)
+    detail = f"{len(bundled)} in the package, intact; the default is {default}"
+    idle = [entry.name for entry in bundled if needs_torch(entry.spec)] if find_spec("torch") is None else []
+    return Finding("models", "ok", detail + (f"; {', '.join(idle)} would need torch" if idle else ""), values)
 
 
 def _cache() -> Finding:

@@ -31,6 +31,14 @@ def test_all_is_well_here(doctor, capfd):
     assert len(capfd.readouterr().out.splitlines()) == len(findings)
 
 
+def test_models_that_cannot_run_without_torch_are_named(doctor, monkeypatch):
+    monkeypatch.setattr(health, "find_spec", lambda name: None)
+    code, findings = doctor()
+    assert (code, findings["models"]["status"]) == (0, "ok")
+    assert "scales-swinir-mini-x4 would need torch" in findings["models"]["detail"]
+    assert "base" not in findings["models"]["detail"].partition(";")[2].partition(";")[2]
+
+
 def test_unknown_kernels_are_broken(doctor, monkeypatch):
     monkeypatch.setenv("SCALES_ISA", "quantum")
     code, findings = doctor()
