@@ -67,8 +67,11 @@ class Checkpoint:
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
         """`path` is a run's folder, its weights file or a packed model; raises `WeightsError` if it is none of them."""
-        if path.is_dir() and (path := latest(folder := path) or path) == folder:
-            raise WeightsError(f"{path}: no checkpoint in it", "give a run's folder or a packed model")
+        if path.is_dir():
+            newest = latest(path)
+            if newest is None:
+                raise WeightsError(f"{path}: no checkpoint in it", "give a run's folder or a packed model")
+            path = newest
         try:
             tensors, metadata = _read(path)
             if "config" not in metadata and "format" in metadata:
