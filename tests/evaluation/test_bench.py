@@ -45,8 +45,8 @@ def test_open_model_makes_random_weights_of_known_sizes(monkeypatch):
         raise WeightsError("none")
 
     monkeypatch.setattr(bench, "find_model", missing)
-    model = open_model("swinir-mini", 2)
-    assert (model.name, model.trained, model.weights.spec.backbone) == ("scales-swinir-mini-x2", False, "swinir")
+    model = open_model("edsr", 2)
+    assert (model.name, model.trained, model.weights.spec.n_convs) == ("scales-edsr-x2", False, 64)
     with pytest.raises(WeightsError):
         open_model("huge", 2)
     monkeypatch.undo()
