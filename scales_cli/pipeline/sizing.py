@@ -65,4 +65,4 @@ class Sizing:
     def _reaching(self, factor: float) -> int:
         """Of the network for a factor, there or not."""
         known = SCALES if factor in SCALES and not self.is_bounded else self.scales
-        return min((scale for scale in (*known, max(SCALES)) if scale >= factor), default=max(SCALES))
+        return min((scale for scale in known if scale >= factor), default=max(SCALES))

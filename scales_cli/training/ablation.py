@@ -81,8 +81,8 @@ class Ablation:
         for row in self.rows:
             if not re.fullmatch(r"[\w-][\w.-]*", row.name):
                 raise ValueError(f"{row.name!r} cannot name a row's folder")
-            for rate in self.learning_rates:
-                build_network(self.config(row, rate, self.tuning_steps).network)
+            configs = [self.config(row, rate, self.tuning_steps) for rate in self.learning_rates]
+            build_network(configs[0].network)
 
     def choose(self, names: Sequence[str]) -> tuple[Row, ...]:
         """The rows of these names; all of them where none is given."""

@@ -26,7 +26,6 @@ from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import PackedWeights
 
 LATENT = 0.03  # as in a body trained for 50 000 steps: some thirty steps of Adam turn the sign of such a weight
 
@@ -75,15 +74,13 @@ class Checkpoint:
         try:
             tensors, metadata = _read(path)
             if "config" not in metadata and "format" in metadata:
-                return cls.from_packed(load_packed(path))
+                return cls._load_packed(path)
             model = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
             ema = {name.removeprefix("ema."): value for name, value in tensors.items() if name.startswith("ema.")}
             progress = json.loads(metadata["progress"])
             progress["history"] = tuple(progress["history"])
             config = TrainConfig.from_dict(json.loads(metadata["config"]))
             return cls(config, Progress(**progress).checked(), model, ema)
-        except WeightsError as error:
-            raise WeightsError(f"{path}: {error.message}", error.hint) from error
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, UsageError, RecursionError) as error:
             raise WeightsError(
                 f"{path}: not a training checkpoint ({error})",
@@ -91,14 +88,18 @@ class Checkpoint:
             ) from error
 
     @classmethod
-    def from_packed(cls, weights: PackedWeights) -> Checkpoint:
+    def _load_packed(cls, path: Path) -> Checkpoint:
         """What training can go on from: the signs, as latent weights of one magnitude, and everything else."""
-        network, card = unpack(weights), weights.card
+        weights = load_packed(path)
+        try:
+            network = unpack(weights)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error.message}", error.hint) from error
         with torch.no_grad():
             for module in network.modules():
                 if isinstance(module, BinaryLayer):
                     module.weight.mul_(LATENT)
-        return cls(TrainConfig(network=network.spec), _recorded(card), {}, network.state_dict(), packed=True)
+        return cls(TrainConfig(network=network.spec), _recorded(weights.card), {}, network.state_dict(), packed=True)
 
     def network(self) -> Network:
         """The network with the averaged weights."""

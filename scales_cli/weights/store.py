@@ -74,10 +74,11 @@ def scales_of(name: str | os.PathLike[str] | None) -> tuple[int, ...]:
     try:
         if is_path(name):
             return (load_packed(Path(name)).spec.scale,)
-        found = Store().find(name)
+        store = Store()
+        found = store.find(name)
         if isinstance(found, CachedModel):
             return (load_packed(found.path).spec.scale,)
-        return tuple(sorted(entry.scale for entry in Store().published(name)))
+        return tuple(sorted(entry.scale for entry in store.published(name)))
     except WeightsError:
         return SCALES  # whoever opens it says why
 
