@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scales_cli.engine.base import load_engine
-    from scales_cli.evaluation.benchmarks import find_benchmark
-    from scales_cli.evaluation.runner import evaluate
+    from scales_cli.evaluation.datasets import find_benchmark
+    from scales_cli.evaluation.scores import evaluate
     from scales_cli.pipeline.upscaler import Upscaler, upscale
 
 __all__ = ["Upscaler", "__version__", "evaluate", "find_benchmark", "load_engine", "upscale"]
 
 _MODULES = {
     "Upscaler": "scales_cli.pipeline.upscaler",
-    "evaluate": "scales_cli.evaluation.runner",
-    "find_benchmark": "scales_cli.evaluation.benchmarks",
+    "evaluate": "scales_cli.evaluation.scores",
+    "find_benchmark": "scales_cli.evaluation.datasets",
     "load_engine": "scales_cli.engine.base",
     "upscale": "scales_cli.pipeline.upscaler",
 }

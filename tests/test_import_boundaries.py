@@ -13,11 +13,12 @@ import scales_cli
 PACKAGE = Path(scales_cli.__file__).parent
 
 # A package may import those to its right and what everything may use.
-CHAIN = ("cli", "training", "evaluation", "pipeline", "engine", "weights")
+CHAIN = ("cli", "health", "bench", "training", "evaluation", "pipeline", "engine", "weights")
 FOR_ALL = ("imaging", "config", "errors")
 BESIDE = {
     "training": ("networks", "layers"),
-    "evaluation": ("networks",),  # the bench's rivals
+    "bench": ("networks",),  # its contenders
+    "evaluation": ("networks",),  # whose cost it counts
     "engine": ("networks", "layers"),
     "networks": ("layers",),
 }

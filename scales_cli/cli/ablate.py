@@ -28,7 +28,7 @@ def ablate(
 ) -> None:
     """Train the method, its parts and its rivals alike, and print their table in Markdown."""
     check_torch()
-    from scales_cli.evaluation.benchmarks import find_benchmark
+    from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.training.ablation import Ablation, finished_result, run_row, table
     from scales_cli.training.run import load_data
 

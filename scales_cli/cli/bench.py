@@ -91,17 +91,17 @@ def bench(
     offline: OfflineOpt = False,
 ) -> None:
     """Time models against other runtimes and networks, each in a process of its own, in turn."""
+    from scales_cli.bench.bench import BenchRequest, run_bench
+    from scales_cli.bench.contenders.registry import CONTENDERS, quick_names
     from scales_cli.cli.console import print_json, progress_bar, say
-    from scales_cli.evaluation.bench import Settings, run_bench
-    from scales_cli.evaluation.contenders.registry import CONTENDERS, quick_names
     from scales_cli.weights.settings import default_model
 
     if plot is not None:
-        from scales_cli.evaluation.plot import check_plot
+        from scales_cli.bench.plot import check_plot
 
         check_plot(plot)
     names = quick_names() if quick else tuple(CONTENDERS)
-    settings = Settings(
+    request = BenchRequest(
         models=tuple(dict.fromkeys(model or [default_model()])),
         scale=scale,
         sizes=size or ((240, 136) if quick else (480, 270),),
@@ -117,9 +117,9 @@ def bench(
             say(f"scales: skipped {contender}: {reason}")
 
     with progress_bar("timing", quiet=quiet) as progress:
-        report = run_bench(settings, progress=progress or (lambda fraction: None), skipping=skipping)
+        report = run_bench(request, progress=progress or (lambda fraction: None), skipping=skipping)
     if plot is not None:
-        from scales_cli.evaluation.plot import plot as draw
+        from scales_cli.bench.plot import plot as draw
 
         draw(report, plot)
     if as_json:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scales_cli.bench.contenders.registry import PROGRAM
+from scales_cli.bench.latency import Spread
+from scales_cli.bench.report import Contest, LayerSpeed, Report
 from scales_cli.cli.console import printable
-from scales_cli.evaluation.bench import Contest, Layer, Report
-from scales_cli.evaluation.contenders.registry import PROGRAM
 from scales_cli.evaluation.cost import Cost
-from scales_cli.evaluation.latency import Spread
 
 
 def print_report(report: Report) -> None:
@@ -74,10 +74,8 @@ def networks_table(report: Report, model: str) -> Table:
     return table
 
 
-def describe_layer(layer: Layer) -> str:
+def describe_layer(layer: LayerSpeed) -> str:
     text = f"one binary layer: {spread(layer.ns_per_pixel, 1)} ns per LR pixel"
-    if layer.fraction is None or layer.peak_macs_per_second is None:
-        return f"{text}; this engine cannot measure the machine's peak"
     peak, fraction = layer.peak_macs_per_second.median / 1e12, 100 * layer.fraction.median
     return f"{text},\n  {fraction:.0f} % of this core's peak of {peak:.2f} T binary multiply-accumulates a second"
 

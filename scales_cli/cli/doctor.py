@@ -19,7 +19,7 @@ def doctor(as_json: JsonOpt = False) -> None:
     """
     from scales_cli.cli.console import print_json, printable
     from scales_cli.errors import ScalesError
-    from scales_cli.evaluation.health import examine
+    from scales_cli.health import examine
 
     findings = []
     for finding in examine():

@@ -11,7 +11,7 @@ from scales_cli.cli.options import JsonOpt, ModelOpt, OfflineOpt, QuietOpt, Scal
 from scales_cli.cli.train import check_torch
 
 if TYPE_CHECKING:
-    from scales_cli.evaluation.runner import BenchmarkReport, Scores
+    from scales_cli.evaluation.scores import BenchmarkReport, Scores
     from scales_cli.pipeline.upscaler import Upscaler
 
 FoldersArg = Annotated[
@@ -30,8 +30,8 @@ def evaluate(
 ) -> None:
     """Score a model on benchmark sets: PSNR and SSIM on luma, bicubic interpolation beside it."""
     from scales_cli.cli.console import print_json, progress_bar
-    from scales_cli.evaluation.benchmarks import find_benchmark
-    from scales_cli.evaluation.runner import evaluate as run
+    from scales_cli.evaluation.datasets import find_benchmark
+    from scales_cli.evaluation.scores import evaluate as run
 
     upscaler = open_model(model, scale, threads, quiet=quiet)
     benchmarks = [find_benchmark(folder, scale) for folder in folders]

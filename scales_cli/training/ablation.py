@@ -16,9 +16,9 @@ from typing import Any
 
 from scales_cli.config import SIZES, NetworkSpec, Options, TrainConfig
 from scales_cli.errors import DivergedError, UsageError
-from scales_cli.evaluation.benchmarks import Benchmark
 from scales_cli.evaluation.cost import count, count_everything, parts_of
-from scales_cli.evaluation.runner import evaluate
+from scales_cli.evaluation.datasets import Benchmark
+from scales_cli.evaluation.scores import evaluate
 from scales_cli.networks.build import build_network
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint

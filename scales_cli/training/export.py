@@ -8,8 +8,8 @@ from typing import Any
 
 from scales_cli.engine.base import load_engine
 from scales_cli.engine.packing import pack
-from scales_cli.evaluation.benchmarks import find_benchmark
-from scales_cli.evaluation.runner import evaluate
+from scales_cli.evaluation.datasets import find_benchmark
+from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.weights.packed_file import PackedWeights

@@ -12,7 +12,7 @@ import torch
 from scales_cli.config import TrainConfig
 from scales_cli.engine.torch_engine import TorchEngine
 from scales_cli.errors import UsageError
-from scales_cli.evaluation.benchmarks import recognised
+from scales_cli.evaluation.datasets import recognised
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scales_cli.bench.contenders import registry
 from scales_cli.cli.app import main
-from scales_cli.evaluation.contenders import registry
 
 SMALL = ["bench", "--size", "16x12", "--rounds", "2"]
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from scales_cli import health
 from scales_cli.cli.app import main
-from scales_cli.evaluation import health
 from scales_cli.weights import store
 
 
@@ -86,7 +86,7 @@ def test_a_check_that_fails_by_itself_does_not_hide_the_others(doctor, monkeypat
         raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(health, "cpu_name", fail, raising=False)
-    monkeypatch.setattr("scales_cli.evaluation.machine.cpu_name", fail)
+    monkeypatch.setattr("scales_cli.bench.machine.cpu_name", fail)
     code, findings = doctor()
     assert code == 1
     assert findings["processor"]["detail"] == "unforeseen"

@@ -7,7 +7,7 @@ import pytest
 
 from scales_cli.engine.base import load_engine
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.evaluation.benchmarks import find_benchmark
+from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.weights.store import find_model

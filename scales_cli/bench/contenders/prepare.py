@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.composition import luma
 from scales_cli.errors import ScalesError
-from scales_cli.evaluation.benchmarks import find_benchmark
+from scales_cli.evaluation.datasets import find_benchmark
 
 CROPS, CROP_SIDE = 32, 64
 
@@ -29,39 +29,39 @@ class Preparation:
 Step = Callable[[Preparation], None]
 
 
-def export_twin(job: Preparation) -> None:
-    from scales_cli.evaluation.contenders.torch_runtime import export
+def export_twin(preparation: Preparation) -> None:
+    from scales_cli.bench.contenders.torch_runtime import export
 
-    if job.spec.is_transformer:
+    if preparation.spec.is_transformer:
         raise ScalesError("a Transformer is exported for one size only; torch runs its twin")
-    export("twin", job.spec, job.exports / "twin.onnx")
+    export("twin", preparation.spec, preparation.exports / "twin.onnx")
 
 
-def export_fsrcnn(job: Preparation) -> None:
-    from scales_cli.evaluation.contenders.torch_runtime import export
+def export_fsrcnn(preparation: Preparation) -> None:
+    from scales_cli.bench.contenders.torch_runtime import export
 
-    export("fsrcnn", job.spec, job.exports / "fsrcnn.onnx")
-
-
-def export_espcn(job: Preparation) -> None:
-    from scales_cli.evaluation.contenders.torch_runtime import export
-
-    export("espcn", job.spec, job.exports / "espcn.onnx")
+    export("fsrcnn", preparation.spec, preparation.exports / "fsrcnn.onnx")
 
 
-def quantize_twin(job: Preparation) -> None:
-    from scales_cli.evaluation.contenders.openvino_runtime import quantize
+def export_espcn(preparation: Preparation) -> None:
+    from scales_cli.bench.contenders.torch_runtime import export
 
-    crops = synthetic_crops() if job.data is None else benchmark_crops(job.data, job.spec.scale)
-    quantize(job.exports / "twin.onnx", job.exports / "twin-int8.xml", crops)
+    export("espcn", preparation.spec, preparation.exports / "espcn.onnx")
 
 
-def prepare(job: Preparation, steps: tuple[Step, ...]) -> dict[Step, str]:
+def quantize_twin(preparation: Preparation) -> None:
+    from scales_cli.bench.contenders.openvino_runtime import quantize
+
+    crops = synthetic_crops() if preparation.data is None else benchmark_crops(preparation.data, preparation.spec.scale)
+    quantize(preparation.exports / "twin.onnx", preparation.exports / "twin-int8.xml", crops)
+
+
+def prepare(preparation: Preparation, steps: tuple[Step, ...]) -> dict[Step, str]:
     """Takes the steps in order; returns what went wrong in those that failed."""
     failures = {}
     for step in steps:
         try:
-            step(job)
+            step(preparation)
         except Exception as error:  # of any runtime: its contenders are left out, the others run
             failures[step] = f"{type(error).__name__}: {error}"
     return failures

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.errors import ScalesError
-from scales_cli.evaluation.benchmarks import Benchmark
+from scales_cli.evaluation.datasets import Benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y, ssim
 from scales_cli.imaging.resize import imresize
 

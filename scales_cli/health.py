@@ -69,12 +69,12 @@ def _versions() -> Finding:
 
 
 def _processor() -> Finding:
+    from scales_cli.bench.machine import chosen_isa, cpu_name
     from scales_cli.engine import _native
     from scales_cli.engine.resources import usable_cores
-    from scales_cli.evaluation.machine import cpu_name
 
     isas, cores, all_cores = _native.available_isas(), usable_cores(), os.cpu_count() or 1
-    chosen = os.environ.get("SCALES_ISA") or isas[0]
+    chosen = chosen_isa(isas)
     values = {"cpu": cpu_name(), "isas": isas, "isa": chosen, "usable_cores": cores, "cores": all_cores}
     slow = chosen == "reference"
     detail = f"{values['cpu']}; kernels {chosen}, of {', '.join(isas)}; {cores} of {all_cores} cores usable"
@@ -85,9 +85,9 @@ def _processor() -> Finding:
 
 def _engine() -> Finding:
     """A small network gives the bits that the reference kernels give."""
+    from scales_cli.bench.random_weights import random_weights
     from scales_cli.engine.base import ArrayPlanes
     from scales_cli.engine.native_engine import NativeEngine
-    from scales_cli.evaluation.random_weights import random_weights
 
     weights = random_weights(NetworkSpec(n_blocks=1))
     planes = ArrayPlanes(np.random.default_rng(0).random((1, 33, 37), np.float32))

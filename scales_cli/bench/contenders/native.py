@@ -7,19 +7,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scales_cli.bench.contenders.base import Runner, Sample, Task
+from scales_cli.bench.random_weights import random_weights
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import load_engine
 from scales_cli.engine.composition import upscale_bicubic
 from scales_cli.engine.native_engine import NativeEngine, native_module
 from scales_cli.engine.threads import JobPool
-from scales_cli.evaluation.contenders.base import Runner, Sample, Task
-from scales_cli.evaluation.random_weights import random_weights
 
 
 class NativeNetwork(Runner):
@@ -60,7 +59,7 @@ class Upscale(Runner):
         return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-class BinaryLayer(Runner):
+class BinaryLayerRunner(Runner):
     """One fused layer of the body on one thread: the difference of two depths, beside the machine's peak.
 
     The peak is xor, popcount and add on registers by the same instruction set. The picture is cut to 2^17 pixels, which
@@ -81,8 +80,7 @@ class BinaryLayer(Runner):
         self._deep.residual(self._planes)
 
     def sample(self) -> Sample:
-        peak_rate: Callable[[float], float] | None = getattr(native_module(), "xor_popcount_rate", None)
-        peak = peak_rate(0.02) if peak_rate else None
+        peak = native_module().xor_popcount_rate(0.02)
         seconds = statistics.median(self._difference() for _ in range(3)) / self._layers / self._share
         return Sample(seconds, seconds, peak)
 

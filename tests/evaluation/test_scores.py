@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from scales_cli.errors import ScalesError
-from scales_cli.evaluation.benchmarks import find_benchmark
-from scales_cli.evaluation.runner import evaluate, score
+from scales_cli.evaluation.datasets import find_benchmark
+from scales_cli.evaluation.scores import evaluate, score
 from scales_cli.imaging.resize import imresize
 
 # Y-PSNR of MATLAB's bicubic as published; Set14 as measured with its grey picture replicated to RGB (data README). With

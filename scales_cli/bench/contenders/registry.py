@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
+from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.native import Bicubic, BinaryLayerRunner, Lanczos, NativeNetwork, Upscale
+from scales_cli.bench.contenders.onnx_runtime import OnnxNetwork
+from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
+from scales_cli.bench.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
+from scales_cli.bench.contenders.torch_runtime import NetworkName, TorchNetwork
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
-from scales_cli.evaluation.contenders.base import Runner, Task
-from scales_cli.evaluation.contenders.native import Bicubic, BinaryLayer, Lanczos, NativeNetwork, Upscale
-from scales_cli.evaluation.contenders.onnx_runtime import OnnxNetwork
-from scales_cli.evaluation.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
-from scales_cli.evaluation.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
-from scales_cli.evaluation.contenders.torch_runtime import NetworkName, TorchNetwork
 from scales_cli.evaluation.cost import Part, espcn, fsrcnn, parts_of
 
 INSTALL = 'pip install "scales-cli[bench]"'
@@ -25,7 +25,7 @@ EXPORT = ("torch", "onnx")
 class Contender:
     """`build` and `steps` run in other processes; without the modules it `requires` they cannot.
 
-    A `fallback` takes part only where all others of its name are missing.
+    A `fallback` takes part only if all others of its name are missing.
     """
 
     name: str
@@ -56,8 +56,8 @@ _openvino, _torch = partial(OpenVinoNetwork, name="twin"), partial(TorchNetwork,
 _int8 = partial(OpenVinoNetwork, name="twin-int8", precision=None)
 
 PROGRAM = "scales upscale"
-SCALES = Contender("scales", NativeNetwork, parts=parts_of)
-LAYER = Contender("binary layer", BinaryLayer)
+OURS = Contender("scales", NativeNetwork, parts=parts_of)
+LAYER = Contender("binary layer", BinaryLayerRunner)
 CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "torch-fp32": _twin("torch-fp32", _torch, ("torch",)),
     "torch-bf16": _twin("torch-bf16", partial(_torch, dtype="bfloat16"), ("torch",)),

@@ -6,8 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
+from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.espcn import espcn
+from scales_cli.bench.contenders.fsrcnn import fsrcnn
 from scales_cli.config import NetworkSpec
-from scales_cli.evaluation.contenders.base import Runner, Task
 
 NetworkName = Literal["twin", "fsrcnn", "espcn"]
 
@@ -19,16 +21,14 @@ def build(name: NetworkName, spec: NetworkSpec) -> Any:
     """
     import torch
 
-    from scales_cli.networks.build import build_network
-    from scales_cli.networks.espcn import ESPCN
-    from scales_cli.networks.fsrcnn import FSRCNN
-
     torch.manual_seed(0)
     if name == "twin":
+        from scales_cli.networks.build import build_network
+
         network: Any = build_network(spec.full_precision())
         network.forward = network.residual
     else:
-        network = {"fsrcnn": FSRCNN, "espcn": ESPCN}[name](spec.scale)
+        network = {"fsrcnn": fsrcnn, "espcn": espcn}[name](spec.scale)
     return network.eval().requires_grad_(False)
 
 

@@ -3,20 +3,21 @@ import math
 
 import pytest
 
+from scales_cli.bench import bench
+from scales_cli.bench.bench import binary_layer, open_model, score
+from scales_cli.bench.contenders.base import Sample
+from scales_cli.bench.contenders.registry import LAYER
+from scales_cli.bench.latency import Measurement, Spread
+from scales_cli.bench.random_weights import random_weights
+from scales_cli.bench.report import Contest, ContestRow, Report
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
-from scales_cli.evaluation import bench
-from scales_cli.evaluation.bench import Contest, Report, Row, binary_layer, open_model, score
-from scales_cli.evaluation.contenders.base import Sample
-from scales_cli.evaluation.contenders.registry import LAYER
-from scales_cli.evaluation.latency import Measurement, Spread
-from scales_cli.evaluation.random_weights import random_weights
 
 pytest.importorskip("scales_cli.engine._native")
 
 
 def row(name, ns):
-    return Row(name, Spread(ns, ns, ns), Spread(1, 1, 1), 1.0, 1.0, None, None, None, None)
+    return ContestRow(name, Spread(ns, ns, ns), Spread(1, 1, 1), 1.0, 1.0, None, None, None, None)
 
 
 def test_marginals_leave_out_what_every_picture_costs():
@@ -36,8 +37,6 @@ def test_binary_layer_relates_to_the_peak_of_its_round():
     assert (layer.macs_per_second.high, layer.macs_per_second.low) == tuple(rates)
     assert layer.fraction == Spread.of([rates[0] / 2e12, rates[1] / 1e12])
     assert layer.ns_per_pixel == Spread(150, 100, 200)
-    unknown = binary_layer(Measurement(LAYER, (Sample(1.0, 1.0),), None, None), 1)
-    assert (unknown.fraction, unknown.peak_macs_per_second) == (None, None)
 
 
 def test_open_model_makes_random_weights_of_known_sizes(monkeypatch):
@@ -63,5 +62,5 @@ def test_score_leaves_out_what_is_not_trained(benchmarks):
     psnr = score(open_model("tiny", 4), benchmarks / "Set5")
     assert psnr["bicubic"] == pytest.approx(28.42, abs=0.02)
     assert psnr["bicubic"] < psnr["lanczos"] < psnr["scales"] == psnr["scales upscale"] < math.inf
-    model = bench.Model("x", random_weights(NetworkSpec()), trained=False)
+    model = bench.BenchModel("x", random_weights(NetworkSpec()), trained=False)
     assert set(score(model, benchmarks / "Set5")) == {"bicubic", "lanczos"}

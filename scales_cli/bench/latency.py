@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from scales_cli.evaluation.contenders.base import Runner, Sample, Task
-from scales_cli.evaluation.contenders.registry import Contender
+from scales_cli.bench.contenders.base import Runner, Sample, Task
+from scales_cli.bench.contenders.registry import Contender
 from scales_cli.pipeline.worker import Worker, WorkerError
 
 

@@ -35,16 +35,16 @@ class Task:
 class Sample:
     """One run: seconds by the clock, and seconds that all threads together computed.
 
-    `peak_rate` is the machine's rate of binary multiply-accumulates just before, where a contender measures it.
+    `peak_rate` is the machine's rate of binary multiply-accumulates a second, which only the binary layer measures.
     """
 
     seconds: float
     cpu_seconds: float
-    peak_rate: float | None = None
+    peak_rate: float = 0.0
 
 
 class Runner:
-    """A contender that is set up. `model_bytes` is the size of what it loads, None where there is no model."""
+    """A contender that is set up. `model_bytes` is the size of what it loads, None if there is no model."""
 
     model_bytes: int | None = None
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.torch_runtime import NetworkName
 from scales_cli.errors import ScalesError
-from scales_cli.evaluation.contenders.base import Runner, Task
-from scales_cli.evaluation.contenders.torch_runtime import NetworkName
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_srresnet import PackedSRResNet
 

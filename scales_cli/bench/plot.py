@@ -7,15 +7,15 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from scales_cli.bench.contenders.registry import INSTALL
+from scales_cli.bench.report import Contest, Report
 from scales_cli.errors import OutputError, ScalesError, UsageError
-from scales_cli.evaluation.bench import Contest, Report
-from scales_cli.evaluation.contenders.registry import INSTALL
 
 FORMATS = (".png", ".svg")
 
 
 def check_plot(path: Path) -> None:
-    """Raises where `plot` would fail after everything was measured."""
+    """Raises if `plot` would fail after everything was measured."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: plots are PNG or SVG", "end its name in .png or .svg")
     if not path.parent.is_dir():

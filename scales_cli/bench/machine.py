@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from scales_cli.config import NetworkSpec
-from scales_cli.engine.native_engine import NativeEngine
+from scales_cli.engine.native_engine import native_module
 from scales_cli.engine.resources import usable_cores
-from scales_cli.evaluation.random_weights import random_weights
 
 _LIMITS = ("SCALES_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # environment that narrows instruction sets
 _PACKAGES = ("scales-cli", "torch", "openvino", "nncf", "onnxruntime", "opencv-python-headless")
@@ -25,15 +24,19 @@ def describe_machine() -> dict[str, Any]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    isa = NativeEngine(random_weights(NetworkSpec(n_blocks=1)), 1).isa
     return {
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": platform.platform(),
-        "isa": isa,
+        "isa": chosen_isa(native_module().available_isas()),
         "limits": {name: os.environ[name] for name in _LIMITS if name in os.environ},
         "versions": versions,
     }
+
+
+def chosen_isa(available: Sequence[str]) -> str:
+    """The kernels that engines take: those that `SCALES_ISA` names, else the first, which are the best."""
+    return os.environ.get("SCALES_ISA") or available[0]
 
 
 def cpu_name() -> str:

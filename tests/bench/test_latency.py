@@ -2,17 +2,17 @@ from functools import partial
 
 import pytest
 
-from scales_cli.evaluation.contenders.base import Sample, Task
-from scales_cli.evaluation.contenders.native import Bicubic, NativeNetwork
-from scales_cli.evaluation.contenders.onnx_runtime import OnnxNetwork
-from scales_cli.evaluation.contenders.registry import SCALES, Contender
-from scales_cli.evaluation.latency import Measurement, Spread, measure
+from scales_cli.bench.contenders.base import Sample, Task
+from scales_cli.bench.contenders.native import Bicubic, NativeNetwork
+from scales_cli.bench.contenders.onnx_runtime import OnnxNetwork
+from scales_cli.bench.contenders.registry import OURS, Contender
+from scales_cli.bench.latency import Measurement, Spread, measure
 
 pytest.importorskip("scales_cli.engine._native")
 
 
 def measurement(*seconds):
-    return Measurement(SCALES, tuple(Sample(value, value) for value in seconds), None, None)
+    return Measurement(OURS, tuple(Sample(value, value) for value in seconds), None, None)
 
 
 def test_times_compares_round_by_round():
@@ -31,8 +31,8 @@ def task(random_weights, tmp_path):
 def test_measure_goes_on_without_what_fails(task):
     good, bad = Contender("bicubic", Bicubic), Contender("lost", partial(OnnxNetwork, name="twin"))
     fractions = []
-    measurements, failures = measure([bad, SCALES, good], task, 3, progress=fractions.append)
-    assert [item.contender for item in measurements] == [SCALES, good]
+    measurements, failures = measure([bad, OURS, good], task, 3, progress=fractions.append)
+    assert [item.contender for item in measurements] == [OURS, good]
     assert [len(item.samples) for item in measurements] == [3, 3]
     assert all(item.peak_memory > 10e6 for item in measurements)
     assert [item.model_bytes for item in measurements] == [task.model.stat().st_size, None]

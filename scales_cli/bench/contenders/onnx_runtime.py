@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scales_cli.evaluation.contenders.base import Runner, Task
-from scales_cli.evaluation.contenders.torch_runtime import NetworkName
+from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.torch_runtime import NetworkName
 
 
 class OnnxNetwork(Runner):

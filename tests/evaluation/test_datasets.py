@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.errors import InputError
-from scales_cli.evaluation.benchmarks import find_benchmark, recognised
+from scales_cli.evaluation.datasets import find_benchmark, recognised
 from scales_cli.imaging.resize import imresize
 
 
