@@ -19,7 +19,6 @@ from scales_cli.layers.families import Layers
 from scales_cli.layers.rescaling import ChannelwiseRescaling
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
-from scales_cli.networks.windows import WindowAttention
 from scales_cli.weights.packed_layers import PackedLayers
 
 if TYPE_CHECKING:
@@ -120,19 +119,19 @@ class PackedConv2d(PackedLayer):
 
 
 class NativeAttention:
-    """`WindowAttention.attend` by the native kernels, without copies of the tokens in windows' order."""
+    """`networks.windows.attend_in_windows` by the native kernels, without copies of the tokens in windows' order."""
 
-    def __init__(self, attention: WindowAttention, jobs: JobPool) -> None:
-        bias = attention.bias().detach().contiguous().numpy()
-        self._native = native_module().WindowAttention(bias, attention.window, attention.shift)
+    def __init__(self, window: int, shift: int, *, jobs: JobPool) -> None:
+        self._windows = (window, shift)
         self._jobs = jobs
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def __call__(self, bias: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        native = native_module().WindowAttention(bias.contiguous().numpy(), *self._windows)
         out = torch.empty_like(query)
-        rows = self._native.window_rows(query.shape[1])
+        rows = native.window_rows(query.shape[1])
         for pictures in zip(query, key, value, out, strict=True):
             *tokens, target = (item.numpy() for item in pictures)
-            self._jobs.run(functools.partial(self._native.run, *tokens, row, row + 1, target) for row in range(rows))
+            self._jobs.run(functools.partial(native.run, *tokens, row, row + 1, target) for row in range(rows))
         return out
 
 
@@ -142,7 +141,7 @@ def packed_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
     kernel = int(spec.conv_options.get("channel_kernel", 5)) if has_gate else None
     conv = functools.partial(PackedConv2d, channel_kernel=kernel, jobs=jobs)
     linear = functools.partial(PackedLinear, skip=bool(spec.linear_options.get("skip", True)), jobs=jobs)
-    return Layers(conv, linear, conv)
+    return Layers(conv, linear, conv, functools.partial(NativeAttention, jobs=jobs))
 
 
 def open_network(weights: PackedLayers, jobs: JobPool) -> Network:
@@ -164,14 +163,6 @@ def open_network(weights: PackedLayers, jobs: JobPool) -> Network:
         if unknown := set(left) - set(expected):
             raise WeightsError(f"unknown tensors: {', '.join(sorted(unknown))}", "export the model again")
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in left.items()})
-        _attend_natively(network, jobs)
     except (UsageError, ValueError) as error:  # sizes that torch or the kernels do not know
         raise WeightsError(f"a network of this spec cannot be built: {error}", "update scales-cli") from error
     return network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
-
-
-def _attend_natively(network: nn.Module, jobs: JobPool) -> None:
-    """Lets every attention within windows of the network run in the native kernels."""
-    for module in network.modules():
-        if isinstance(module, WindowAttention):
-            module.attend = NativeAttention(module, jobs)  # type: ignore[method-assign]

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.activation import RPReLU
-from scales_cli.layers.binary_conv import ScalesConv2d
 from scales_cli.layers.binary_layer import BinaryLayer
-from scales_cli.layers.binary_linear import ScalesLinear
+from scales_cli.layers.scales import ScalesConv2d, ScalesLinear
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.networks.srresnet import SRResNet

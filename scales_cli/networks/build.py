@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
-from scales_cli.layers.binary_conv import ScalesConv2d
-from scales_cli.layers.binary_linear import ScalesLinear
 from scales_cli.layers.families import Layers, choose_layers
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
+from scales_cli.layers.scales import ScalesConv2d, ScalesLinear
 from scales_cli.networks.base import Network
 from scales_cli.networks.hat import HAT
 from scales_cli.networks.rcan import RCAN
@@ -36,7 +35,7 @@ def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
     """
     try:
         return BACKBONES[spec.backbone](spec, layers or choose_layers(spec), **spec.dimensions)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(
             f"options do not fit a {spec.backbone} of {spec.conv!r} layers: {error}",
             "see their modules in networks/ and layers/",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -95,19 +97,28 @@ class WindowAttention(Attention):
 
     def __init__(self, n_feats: int, n_heads: int, window: int, layers: Layers, *, shifted: bool = False) -> None:
         super().__init__(n_feats, n_heads, window, window, layers)
-        self.shift = window // 2 if shifted else 0
+        shift = window // 2 if shifted else 0
+        own = functools.partial(attend_in_windows, window, shift)
+        self._attend = layers.attend(window, shift) if layers.attend else own
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        batch, height, width, _ = query.shape
-        tokens, bias, shift = (query, key, value), self.bias()[None], self.shift
-        if shift:
-            tokens = tuple(item.roll((-shift, -shift), (1, 2)) for item in tokens)
-            mask = shift_mask(height, width, self.window, shift, query.device)[:, None]
-            bias = (bias + mask).repeat(batch, 1, 1, 1)
-        q, k, v = (split_heads(partition(item, self.window), self.n_heads) for item in tokens)
-        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        out = merge(join_heads(out), self.window, height, width)
-        return out.roll((shift, shift), (1, 2)) if shift else out
+        return self._attend(self.bias(), query, key, value)
+
+
+def attend_in_windows(window: int, shift: int, bias: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(Q K^T / sqrt(d) + bias) V of tokens [B, H, W, C] in windows that begin `shift` tokens from the corner.
+
+    `bias` is [heads, window^2, window^2].
+    """
+    batch, height, width, _ = query.shape
+    tokens, n_heads, mask = (query, key, value), len(bias), bias[None]
+    if shift:
+        tokens = tuple(item.roll((-shift, -shift), (1, 2)) for item in tokens)
+        mask = (mask + shift_mask(height, width, window, shift, query.device)[:, None]).repeat(batch, 1, 1, 1)
+    q, k, v = (split_heads(partition(item, window), n_heads) for item in tokens)
+    out = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    out = merge(join_heads(out), window, height, width)
+    return out.roll((shift, shift), (1, 2)) if shift else out
 
 
 def split_heads(x: Tensor, n_heads: int) -> Tensor:
@@ -160,11 +171,10 @@ class TransformerGroup(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(*group)
         self.conv = layers.group_conv(n_feats)
-        self.has_skip = isinstance(self.conv, nn.Conv2d)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(self.layers(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return x + y if self.has_skip else y
+        return y if self.conv.has_skip else x + y
 
 
 class TransformerBody(nn.Module):

@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional
 
 from scales_cli.layers.bbcu import BBCUConv2d
-from scales_cli.layers.binary_conv import ScalesConv2d
 from scales_cli.layers.btm import BTMConv2d, ste_sign_cubic
 from scales_cli.layers.e2fif import E2FIFConv2d
 from scales_cli.layers.reactnet import ReActNetConv2d
+from scales_cli.layers.scales import ScalesConv2d
 
 
 @pytest.fixture

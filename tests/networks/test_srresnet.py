@@ -52,6 +52,9 @@ def test_calibrate_sets_each_factor_from_its_own_input():
         NetworkSpec(conv="ternary"),
         NetworkSpec(conv_options={"taps": 3}),
         NetworkSpec(conv_options={"activation": "tanh"}),
+        NetworkSpec(conv_options={"channel_kernel": "5"}),
+        NetworkSpec(conv_options={"out_feats": 32}),
+        NetworkSpec(conv="float", conv_options={"spatial": False}),
     ],
 )
 def test_build_network_refuses_what_it_does_not_know(spec):

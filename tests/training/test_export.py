@@ -6,7 +6,7 @@ from scales_cli.config import NetworkSpec
 from scales_cli.engine.packing import pack, pack_conv, unpack
 from scales_cli.engine.torch_engine import TorchEngine
 from scales_cli.errors import UsageError
-from scales_cli.layers.binary_conv import ScalesConv2d
+from scales_cli.layers.scales import ScalesConv2d
 from scales_cli.networks.build import build_network
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import as_signs
