@@ -24,6 +24,10 @@ if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup with this one
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", metavar="REASON", help="store this run's results in tests/golden, and why")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`isa` runs a test on every kernel table this CPU can execute."""
     if "isa" in metafunc.fixturenames:
