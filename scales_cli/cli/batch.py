@@ -8,28 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scales_cli.cli.options import (
-    BackgroundOpt,
-    FactorOpt,
-    FormatOpt,
-    FramesOpt,
-    HeightOpt,
-    JsonOpt,
-    LosslessOpt,
-    MaxMemoryOpt,
-    MaxPixelsOpt,
-    MaxSizeOpt,
-    MetadataOpt,
-    ModelOpt,
-    OfflineOpt,
-    QualityOpt,
-    QuietOpt,
-    ThreadsOpt,
-    TileOpt,
-    WidthOpt,
-    output_options,
-    sizing_options,
-)
+import scales_cli.cli.options as opt
 
 Shard = tuple[int, int]
 
@@ -79,22 +58,22 @@ ShardOpt = Annotated[
 def batch(
     inputs: InputsArg,
     output: OutputOpt,
-    scale: FactorOpt = None,
-    width: WidthOpt = None,
-    height: HeightOpt = None,
-    max_size: MaxSizeOpt = None,
-    model: ModelOpt = None,
+    scale: opt.Factor = None,
+    width: opt.Width = None,
+    height: opt.Height = None,
+    max_size: opt.MaxSize = None,
+    model: opt.Model = None,
     jobs: JobsOpt = None,
-    threads: ThreadsOpt = None,
-    max_memory: MaxMemoryOpt = None,
-    max_pixels: MaxPixelsOpt = "1G",  # type: ignore[assignment]
-    tile: TileOpt = None,
-    image_format: FormatOpt = None,
-    quality: QualityOpt = None,
-    lossless: LosslessOpt = False,
-    background: BackgroundOpt = None,
-    metadata: MetadataOpt = "safe",
-    frames: FramesOpt = "first",
+    threads: opt.Threads = None,
+    max_memory: opt.MaxMemory = None,
+    max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
+    tile: opt.Tile = None,
+    image_format: opt.Format = None,
+    quality: opt.Quality = None,
+    lossless: opt.Lossless = False,
+    background: opt.Background = None,
+    metadata: opt.Metadata = "safe",
+    frames: opt.Frames = "first",
     include: IncludeOpt = None,
     exclude: ExcludeOpt = None,
     flat: Annotated[bool, typer.Option("--no-recursive", help="Leave out subfolders.")] = False,
@@ -106,9 +85,9 @@ def batch(
         Path | None, typer.Option(metavar="FILE", help="Where to record what is done.", show_default="in the output")
     ] = None,
     shard: ShardOpt = None,
-    quiet: QuietOpt = False,
-    as_json: JsonOpt = False,
-    offline: OfflineOpt = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+    offline: opt.Offline = False,
 ) -> None:
     """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
 
@@ -125,8 +104,8 @@ def batch(
     from scales_cli.pipeline.selection import Filter, select
     from scales_cli.weights.store import find_model
 
-    written = output_options(image_format, quality, lossless, background, metadata, frames)
-    sizing = sizing_options(scale, width, height, max_size, model)
+    written = opt.output_options(image_format, quality, lossless, background, metadata, frames)
+    sizing = opt.sizing_options(scale, width, height, max_size, model)
     prepare_model(model, sizing.network_scales[0], quiet=quiet)
     check_engine(find_model(model, sizing.network_scales[0]).weights)
     options = BatchOptions(sizing, model, max_pixels, tile, written)

@@ -35,7 +35,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scales_cli.cli.options import JsonOpt, OfflineOpt, QuietOpt, ScaleOpt
+import scales_cli.cli.options as opt
 
 MAX_SIDE = 2**15
 AGAINST = (
@@ -66,7 +66,7 @@ def bench(
         list[str] | None,
         typer.Option("-m", "--model", metavar="NAME|FILE", help="A model; may be repeated.", show_default="as upscale"),
     ] = None,
-    scale: ScaleOpt = 4,
+    scale: opt.Scale = 4,
     size: Annotated[
         Any, typer.Option("--size", parser=parse_sizes, metavar="WxH,...", help="LR sizes.", show_default="480x270")
     ] = None,
@@ -86,9 +86,9 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="Done in 20 seconds: a small picture, few contenders.")
     ] = False,
-    quiet: QuietOpt = False,
-    as_json: JsonOpt = False,
-    offline: OfflineOpt = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+    offline: opt.Offline = False,
 ) -> None:
     """Time models against other runtimes and networks, each in a process of its own, in turn."""
     from scales_cli.bench.bench import BenchRequest, run_bench

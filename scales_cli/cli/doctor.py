@@ -9,10 +9,10 @@ import dataclasses
 
 import typer
 
-from scales_cli.cli.options import JsonOpt
+import scales_cli.cli.options as opt
 
 
-def doctor(as_json: JsonOpt = False) -> None:
+def doctor(as_json: opt.Json = False) -> None:
     """Check this installation: versions, kernels, limits, models, cache, codecs.
 
     The exit code is 1 if something is broken.

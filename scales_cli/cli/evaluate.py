@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.options import JsonOpt, ModelOpt, OfflineOpt, QuietOpt, ScaleOpt, ThreadsOpt
+import scales_cli.cli.options as opt
 from scales_cli.cli.train import check_torch
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ FoldersArg = Annotated[
 
 def evaluate(
     folders: FoldersArg,
-    scale: ScaleOpt = 4,
-    model: ModelOpt = None,
-    threads: ThreadsOpt = None,
-    quiet: QuietOpt = False,
-    as_json: JsonOpt = False,
-    offline: OfflineOpt = False,
+    scale: opt.Scale = 4,
+    model: opt.Model = None,
+    threads: opt.Threads = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+    offline: opt.Offline = False,
 ) -> None:
     """Score a model on benchmark sets: PSNR and SSIM on luma, bicubic interpolation beside it."""
     from scales_cli.cli.console import print_json, progress_bar

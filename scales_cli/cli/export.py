@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+import scales_cli.cli.options as opt
 from scales_cli.cli.console import progress_bar
-from scales_cli.cli.options import ThreadsOpt
 from scales_cli.cli.train import check_torch
 
 
@@ -18,7 +18,7 @@ def export(
     benchmark: Annotated[
         list[str] | None, typer.Option(help="Score the model on this set for its card; may be repeated.")
     ] = None,
-    threads: ThreadsOpt = None,
+    threads: opt.Threads = None,
 ) -> None:
     """Pack a training run's network, with a model card that tells how it was made and how it scores."""
     check_torch()

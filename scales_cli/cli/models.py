@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.options import JsonOpt, OfflineOpt, QuietOpt, parse_scale
+import scales_cli.cli.options as opt
 
 if TYPE_CHECKING:
     from scales_cli.evaluation.catalogue import CatalogueItem
@@ -21,7 +21,7 @@ NameArg = Annotated[str, typer.Argument(metavar="NAME", help="A model (scales-ti
 NamesArg = Annotated[list[str], typer.Argument(metavar="NAME", help="Models (scales-tiny-x4) or sizes (tiny).")]
 OptionalScaleOpt = Annotated[
     int | None,
-    typer.Option("-s", "--scale", parser=parse_scale, metavar="2|3|4", help="Only this scale.", show_default="all"),
+    typer.Option("-s", "--scale", parser=opt.parse_scale, metavar="2|3|4", help="Only this scale.", show_default="all"),
 ]
 
 
@@ -46,7 +46,7 @@ def prepare_model(model: str | None, scale: int, *, quiet: bool) -> None:
 def list_models(
     scale: OptionalScaleOpt = None,
     cached: Annotated[bool, typer.Option("--cached", help="Only what is in the cache.")] = False,
-    as_json: JsonOpt = False,
+    as_json: opt.Json = False,
 ) -> None:
     """List all models: size, parameters, operations, quality, licence, and where they are."""
     from scales_cli.cli.console import print_json
@@ -66,7 +66,7 @@ def list_models(
 
 
 @app.command()
-def show(name: NameArg, scale: OptionalScaleOpt = None, as_json: JsonOpt = False) -> None:
+def show(name: NameArg, scale: OptionalScaleOpt = None, as_json: opt.Json = False) -> None:
     """Print all that is known of a model, its card included: how it was trained, and how it scores."""
     import json
 
@@ -96,8 +96,8 @@ def pull(
     source: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="Take a published model from this file.")
     ] = None,
-    quiet: QuietOpt = False,
-    offline: OfflineOpt = False,
+    quiet: opt.Quiet = False,
+    offline: opt.Offline = False,
 ) -> None:
     """Download models into the cache, or check that they are there."""
     from scales_cli.cli.console import print_path, progress_bar
@@ -148,7 +148,7 @@ def path(
 @app.command()
 def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default="all")] = None,
-    quiet: QuietOpt = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Check the files of models: their hashes, and that they hold what a network needs."""
     from scales_cli.cli.console import printable
@@ -184,7 +184,7 @@ def remove(names: NamesArg) -> None:
 
 
 @app.command()
-def prune(quiet: QuietOpt = False) -> None:
+def prune(quiet: opt.Quiet = False) -> None:
     """Remove from the cache what is of no use: left-overs, damaged files, earlier versions."""
     from scales_cli.cli.console import print_path
     from scales_cli.weights.store import Store

@@ -75,10 +75,10 @@ def parse_frames(text: str) -> str:
     return text
 
 
-ScaleOpt = Annotated[
+Scale = Annotated[
     int, typer.Option("-s", "--scale", parser=parse_scale, metavar="2|3|4", help="Enlarge each side by this.")
 ]
-FactorOpt = Annotated[
+Factor = Annotated[
     float | None,
     typer.Option(
         "-s",
@@ -89,14 +89,14 @@ FactorOpt = Annotated[
         help="Enlarge each side by this: 2, 3, 4 or a number between, for which a larger result is shrunk.",
     ),
 ]
-WidthOpt = Annotated[
+Width = Annotated[
     int | None, typer.Option("--width", min=1, metavar="N", help="Instead of a scale: as large as this width allows.")
 ]
-HeightOpt = Annotated[int | None, typer.Option("--height", min=1, metavar="N", help="The same for a height.")]
-MaxSizeOpt = Annotated[
+Height = Annotated[int | None, typer.Option("--height", min=1, metavar="N", help="The same for a height.")]
+MaxSize = Annotated[
     int | None, typer.Option("--max-size", min=1, metavar="N", help="The same for the longer of both sides.")
 ]
-ModelOpt = Annotated[
+Model = Annotated[
     str | None,
     typer.Option(
         "-m",
@@ -107,7 +107,7 @@ ModelOpt = Annotated[
         help="A model's name (tiny, scales-base-x4) or a packed .safetensors file.",
     ),
 ]
-ThreadsOpt = Annotated[
+Threads = Annotated[
     int | None,
     typer.Option(
         "-t",
@@ -120,7 +120,7 @@ ThreadsOpt = Annotated[
         help="Threads to compute with.",
     ),
 ]
-MaxMemoryOpt = Annotated[
+MaxMemory = Annotated[
     int | None,
     typer.Option(
         "--max-memory",
@@ -131,10 +131,10 @@ MaxMemoryOpt = Annotated[
         help="Memory to stay within, as 500M or 2G; never changes the result of an SRResNet (tiny, base).",
     ),
 ]
-MaxPixelsOpt = Annotated[
+MaxPixels = Annotated[
     int, typer.Option("--max-pixels", parser=parse_count, metavar="N", help="Refuse results of more pixels than this.")
 ]
-TileOpt = Annotated[
+Tile = Annotated[
     int | None,
     typer.Option(
         "--tile",
@@ -153,12 +153,12 @@ def go_offline(offline: bool) -> bool:
     return offline
 
 
-OfflineOpt = Annotated[
+Offline = Annotated[
     bool, typer.Option("--offline", callback=go_offline, help="Download nothing; also by SCALES_OFFLINE=1.")
 ]
-QuietOpt = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors (and --json).")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
-FormatOpt = Annotated[
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors (and --json).")]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
+Format = Annotated[
     str | None,
     typer.Option(
         "--format",
@@ -168,12 +168,12 @@ FormatOpt = Annotated[
         help="Format of the results.",
     ),
 ]
-QualityOpt = Annotated[
+Quality = Annotated[
     int | None,
     typer.Option("--quality", min=1, max=100, metavar="N", show_default="95", help="Quality of JPEG and lossy WebP."),
 ]
-LosslessOpt = Annotated[bool, typer.Option("--lossless", help="Write WebP without loss.")]
-BackgroundOpt = Annotated[
+Lossless = Annotated[bool, typer.Option("--lossless", help="Write WebP without loss.")]
+Background = Annotated[
     str | None,
     typer.Option(
         "--background",
@@ -183,7 +183,7 @@ BackgroundOpt = Annotated[
         help="Replace transparency by a colour, as white or #ffeedd.",
     ),
 ]
-MetadataOpt = Annotated[
+Metadata = Annotated[
     str,
     typer.Option(
         "--metadata",
@@ -193,7 +193,7 @@ MetadataOpt = Annotated[
     ),
 ]
 
-FramesOpt = Annotated[
+Frames = Annotated[
     str,
     typer.Option(
         "--frames",

@@ -7,28 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.options import (
-    BackgroundOpt,
-    FactorOpt,
-    FormatOpt,
-    FramesOpt,
-    HeightOpt,
-    JsonOpt,
-    LosslessOpt,
-    MaxMemoryOpt,
-    MaxPixelsOpt,
-    MaxSizeOpt,
-    MetadataOpt,
-    ModelOpt,
-    OfflineOpt,
-    QualityOpt,
-    QuietOpt,
-    ThreadsOpt,
-    TileOpt,
-    WidthOpt,
-    output_options,
-    sizing_options,
-)
+import scales_cli.cli.options as opt
 
 if TYPE_CHECKING:
     from scales_cli.pipeline.plan import Plan
@@ -49,26 +28,26 @@ OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace outputs
 
 def upscale(
     inputs: InputsArg,
-    scale: FactorOpt = None,
-    width: WidthOpt = None,
-    height: HeightOpt = None,
-    max_size: MaxSizeOpt = None,
-    model: ModelOpt = None,
+    scale: opt.Factor = None,
+    width: opt.Width = None,
+    height: opt.Height = None,
+    max_size: opt.MaxSize = None,
+    model: opt.Model = None,
     output: OutputOpt = None,
-    threads: ThreadsOpt = None,
-    max_memory: MaxMemoryOpt = None,
-    max_pixels: MaxPixelsOpt = "1G",  # type: ignore[assignment]
-    tile: TileOpt = None,
-    image_format: FormatOpt = None,
-    quality: QualityOpt = None,
-    lossless: LosslessOpt = False,
-    background: BackgroundOpt = None,
-    metadata: MetadataOpt = "safe",
-    frames: FramesOpt = "first",
+    threads: opt.Threads = None,
+    max_memory: opt.MaxMemory = None,
+    max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
+    tile: opt.Tile = None,
+    image_format: opt.Format = None,
+    quality: opt.Quality = None,
+    lossless: opt.Lossless = False,
+    background: opt.Background = None,
+    metadata: opt.Metadata = "safe",
+    frames: opt.Frames = "first",
     overwrite: OverwriteOpt = False,
-    quiet: QuietOpt = False,
-    as_json: JsonOpt = False,
-    offline: OfflineOpt = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+    offline: opt.Offline = False,
 ) -> None:
     """Enlarge pictures.
 
@@ -82,8 +61,8 @@ def upscale(
     from scales_cli.pipeline.plan import Failure, plan_jobs
     from scales_cli.pipeline.upscaler import load_upscaler
 
-    options = output_options(image_format, quality, lossless, background, metadata, frames)
-    sizing = sizing_options(scale, width, height, max_size, model)
+    options = opt.output_options(image_format, quality, lossless, background, metadata, frames)
+    sizing = opt.sizing_options(scale, width, height, max_size, model)
     prepare_model(model, sizing.network_scales[0], quiet=quiet)
     upscaler = load_upscaler(sizing.network_scales[0], model, threads)
     plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)
