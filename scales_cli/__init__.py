@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scales_cli.engine.base import load_engine
+    from scales_cli.engine.load import load_engine
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.evaluation.scores import evaluate
     from scales_cli.pipeline.upscaler import Upscaler, upscale
@@ -16,7 +16,7 @@ _MODULES = {
     "Upscaler": "scales_cli.pipeline.upscaler",
     "evaluate": "scales_cli.evaluation.scores",
     "find_benchmark": "scales_cli.evaluation.datasets",
-    "load_engine": "scales_cli.engine.base",
+    "load_engine": "scales_cli.engine.load",
     "upscale": "scales_cli.pipeline.upscaler",
 }
 

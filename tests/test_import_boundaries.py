@@ -1,4 +1,4 @@
-"""What imports what: the chain of packages, no cycles, and torch only where it is needed."""
+"""What imports what: the floors of the house, no cycles, and torch only where it is needed."""
 
 import ast
 import os
@@ -12,28 +12,30 @@ import scales_cli
 
 PACKAGE = Path(scales_cli.__file__).parent
 
-# A package may import those to its right and what everything may use.
-CHAIN = ("cli", "health", "bench", "training", "evaluation", "pipeline", "engine", "weights")
-FOR_ALL = ("imaging", "config", "errors")
-BESIDE = {
-    "training": ("networks", "layers"),
-    "bench": ("networks",),  # its contenders
-    "evaluation": ("networks",),  # whose cost it counts
-    "engine": ("networks", "layers"),
-    "networks": ("layers",),
+# From the ground up: each folder or file may import itself and what stands beside it, all of which stand above it.
+MAY_IMPORT = {
+    "errors": "",
+    "system": "errors",
+    "backbones": "errors system",
+    "config": "errors backbones",
+    "imaging": "errors system",
+    "weights": "errors system backbones config imaging",
+    "layers": "errors backbones config",
+    "networks": "errors backbones config imaging layers",
+    "engine": "errors system backbones config weights",
+    "engine/torch": "errors system backbones config weights layers networks engine",
+    "pipeline": "errors system backbones config imaging weights engine",
+    "batch": "errors system backbones config imaging weights engine pipeline",
+    "evaluation": "errors system backbones config imaging weights networks engine pipeline",
+    "bench": "errors system backbones config imaging weights layers networks engine pipeline evaluation",
+    "health": "errors system backbones config imaging weights engine pipeline bench evaluation",
+    "training": "errors system backbones config imaging weights layers networks engine pipeline evaluation bench",
+    "cli": "errors system backbones config imaging weights engine pipeline batch evaluation bench health training",
+    "__init__": "errors engine pipeline batch evaluation",
+    "__main__": "cli",
 }
-ALLOWED = {
-    **{name: set(CHAIN[i:]) | set(BESIDE.get(name, ())) | set(FOR_ALL) for i, name in enumerate(CHAIN)},
-    "networks": {"networks", "layers", *FOR_ALL},
-    "layers": {"layers", *FOR_ALL},
-    "imaging": set(FOR_ALL),
-    "config": {"errors"},
-    "errors": set(),
-    "__init__": set(CHAIN),
-    "__main__": {"cli"},
-}
-TORCH = {"training", "networks", "layers"}
-TORCH_FILES = {f"engine/{name}.py" for name in ("torch_engine", "hybrid_engine", "packed_layers", "packing", "gates")}
+# These import torch when they are imported: others import them, and it, within functions.
+TORCH = ("layers", "networks", "engine/torch", "training")
 
 
 def modules():
@@ -43,6 +45,11 @@ def modules():
 def name_of(path):
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(("scales_cli", *parts)).removesuffix(".__init__")
+
+
+def is_module(name):
+    path = PACKAGE.parent / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def imports(path, *, on_import_only=False):
@@ -60,48 +67,58 @@ def imports(path, *, on_import_only=False):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if is_module(name) else node.module for name in names}
         pending += ast.iter_child_nodes(node)
     return found
 
 
+def lies_in(name, folder):
+    """Whether a module of this package is the one, or in the one, that `folder` names."""
+    return f"{name}.".startswith(f"scales_cli.{folder.replace('/', '.')}.")
+
+
+def folder_of(name):
+    """The longest of the names in `MAY_IMPORT` that a module lies in."""
+    return max((folder for folder in MAY_IMPORT if lies_in(name, folder)), key=len, default=None)
+
+
+def test_floors_stand_on_lower_floors():
+    below = set()
+    for folder, names in MAY_IMPORT.items():
+        assert set(names.split()) <= below, folder
+        below.add(folder)
+
+
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_imports_follow_the_chain(path):
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    own = parts[0]
+def test_imports_go_down(path):
+    own = folder_of(name_of(path)) or "__init__"
+    allowed = [own, *MAY_IMPORT[own].split()]
     for name in imports(path):
         if name.startswith("scales_cli."):
-            other = name.split(".")[1]
-            if (PACKAGE / other).is_dir() or (PACKAGE / f"{other}.py").is_file():
-                assert other in ALLOWED[own], f"{path}: imports {name}"
-    if own == "engine" and str(path.relative_to(PACKAGE)) not in TORCH_FILES:
-        assert not {name for name in imports(path) if name.startswith(("scales_cli.networks", "scales_cli.layers"))}
+            assert any(lies_in(name, folder) for folder in allowed), f"{path}: imports {name}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_torch_is_imported_where_it_is_needed(path):
-    parts = path.relative_to(PACKAGE).parts
-    if parts[0] in TORCH or "/".join(parts) in TORCH_FILES:
+    if any(lies_in(name_of(path), folder) for folder in TORCH):
         return
-    heavy = {
-        name
-        for name in imports(path, on_import_only=True)
-        if name.split(".")[0] in ("torch", "cv2", "openvino", "onnxruntime", "nncf")
-    }
-    assert not heavy
+    for name in imports(path, on_import_only=True):
+        assert name.split(".")[0] not in ("torch", "cv2", "openvino", "onnxruntime", "nncf")
+        assert not any(lies_in(name, folder) for folder in TORCH), f"{path}: imports {name}"
 
 
 def test_imports_have_no_cycle():
-    known = {name_of(path) for path in modules()}
-    graph = {name_of(path): imports(path, on_import_only=True) & known for path in modules()}
+    """Imports within functions count as well; the package itself imports what it exports by name."""
+    graph = {name_of(path): imports(path) for path in modules()}
+    del graph["scales_cli"]
     visiting, done = [], set()
 
     def visit(name):
         assert name not in visiting, " -> ".join([*visiting[visiting.index(name) :], name])
         if name not in done:
             visiting.append(name)
-            for other in sorted(graph[name]):
+            for other in sorted(graph[name] & graph.keys()):
                 visit(other)
             visiting.pop()
             done.add(name)

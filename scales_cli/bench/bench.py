@@ -20,7 +20,7 @@ from scales_cli.bench.machine import describe_machine
 from scales_cli.bench.random_weights import random_model
 from scales_cli.bench.report import Contest, ContestRow, LayerSpeed, Report
 from scales_cli.config import SIZES, NetworkSpec
-from scales_cli.engine.base import check_engine, load_engine
+from scales_cli.engine.load import check_engine, load_engine
 from scales_cli.errors import ScalesError
 from scales_cli.evaluation.cost import count
 from scales_cli.evaluation.datasets import find_benchmark

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from scales_cli.engine.native_engine import native_module
+from scales_cli.engine.native_module import native_module
 from scales_cli.engine.resources import usable_cores
 
 _LIMITS = ("SCALES_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # environment that narrows instruction sets

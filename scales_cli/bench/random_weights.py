@@ -16,7 +16,7 @@ def random_model(spec: NetworkSpec) -> PackedWeights:
         return random_weights(spec)
     import torch
 
-    from scales_cli.engine.packing import pack
+    from scales_cli.engine.torch.packing import pack
     from scales_cli.networks.build import build_network, calibrate
 
     torch.manual_seed(0)

@@ -95,7 +95,7 @@ def batch(
     """
     from scales_cli.cli.batch_report import BatchReport
     from scales_cli.cli.models import prepare_model
-    from scales_cli.engine.base import check_engine
+    from scales_cli.engine.load import check_engine
     from scales_cli.errors import InputError, ScalesError
     from scales_cli.pipeline.batch import plan_batch, run_batch
     from scales_cli.pipeline.batch_worker import BatchOptions, open_pool

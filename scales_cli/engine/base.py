@@ -1,27 +1,18 @@
-"""What every engine does, and how one is opened."""
+"""What every engine does, and what it reads."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import ScalesError, UsageError
-from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import PackedWeights
-from scales_cli.weights.packed_layers import PackedLayers
-from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 Planes = NDArray[np.float32]
 Progress = Callable[[float], None]
-Backend = Literal["native", "torch"]
 
 
 class PlaneSource(Protocol):
@@ -78,39 +69,3 @@ class Engine(Protocol):
         pictures only, and nothing but time and memory. `progress` receives fractions up to 1.
         """
         ...
-
-
-def needs_torch(spec: NetworkSpec) -> bool:
-    """Whether the native engine cannot run it alone."""
-    return spec.backbone != "srresnet"
-
-
-def check_engine(weights: PackedWeights, backend: Backend = "native") -> None:
-    """Raises `ScalesError` where torch, which these weights need, is not installed."""
-    if (backend != "native" or needs_torch(weights.spec)) and not importlib.util.find_spec("torch"):
-        raise ScalesError(
-            f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
-        )
-
-
-def load_engine(
-    weights: PackedWeights | str | os.PathLike[str], backend: Backend = "native", threads: int | None = None
-) -> Engine:
-    """Opens packed weights or a file of them."""
-    if not isinstance(weights, PackedWeights):
-        weights = load_packed(Path(weights))
-    if backend == "native" and isinstance(weights, PackedSRResNet):
-        from scales_cli.engine.native_engine import NativeEngine
-
-        return NativeEngine(weights, threads)
-    check_engine(weights, backend)
-    if backend == "native" and isinstance(weights, PackedLayers):
-        from scales_cli.engine.hybrid_engine import HybridEngine
-
-        return HybridEngine(weights, threads)
-    if backend == "torch":
-        from scales_cli.engine.packing import unpack
-        from scales_cli.engine.torch_engine import TorchEngine
-
-        return TorchEngine(unpack(weights))
-    raise UsageError(f"unknown engine {backend!r}", "use native or torch")

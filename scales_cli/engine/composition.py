@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.engine.native_engine import native_module
+from scales_cli.engine.native_module import native_module
 from scales_cli.engine.threads import JobPool
 from scales_cli.errors import InputError
 

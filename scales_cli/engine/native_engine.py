@@ -7,77 +7,29 @@ network is a sliding stencil, and tiles of the picture stream row by row through
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
 import threading
 from collections.abc import Iterator
 from functools import partial
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
+from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
+from scales_cli.engine.native_module import native_module
 from scales_cli.engine.resources import thread_count
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
-from scales_cli.errors import ScalesError, UsageError
+from scales_cli.errors import UsageError
 from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 if TYPE_CHECKING:
     from scales_cli.engine._native import FixedGates, GatePass, Network, RowStream
 
 WHOLE_IMAGE_PIXELS = 2**18
-WINDOWS_PER_AXIS = 4
-WINDOW_SIDE = 64
 _JOB_PIXELS = (2**12, 2**16)  # of one layer: long enough to be worth a job (80 us on AVX-512), short enough for Ctrl-C
 _STREAM_PIXELS = 2**21  # of all layers, between two looks at the stop flag: 50 ms on AVX-512, 0.2 s on AVX2
 _UNLIMITED = 2**62
-_TENSORS = (
-    "head_weight",
-    "head_bias",
-    "bits",
-    "threshold",
-    "scale",
-    "spatial",
-    "spatial_bias",
-    "channel",
-    "shift_in",
-    "slope",
-    "shift_out",
-    "tail_weight",
-    "tail_bias",
-)
-
-
-def native_module() -> ModuleType:
-    """The compiled module; `ScalesError` where it was not built, or where `SCALES_ISA` names kernels that it lacks."""
-    try:
-        module: ModuleType = importlib.import_module("scales_cli.engine._native")
-    except ImportError as error:
-        raise ScalesError(
-            "the native engine is not built here", "in a checkout, run `pip install -e .`; or use the torch engine"
-        ) from error
-    isa = os.environ.get("SCALES_ISA")
-    if isa and isa not in (available := module.available_isas()):
-        raise UsageError(f"SCALES_ISA={isa}: no such kernels on this CPU", f"available: {', '.join(available)}")
-    return module
-
-
-def window_origins(length: int) -> list[int]:
-    """Origins of the gate windows along one axis, floor(i (N - w) / 3); they depend on the length alone."""
-    side = min(WINDOW_SIDE, length)
-    return [i * (length - side) // (WINDOWS_PER_AXIS - 1) for i in range(WINDOWS_PER_AXIS)]
-
-
-def gate_windows(source: PlaneSource) -> list[Planes]:
-    """What gates are measured on where they cannot be on the whole picture, row by row."""
-    return [
-        source.read(y, min(y + WINDOW_SIDE, source.height), x, min(x + WINDOW_SIDE, source.width))
-        for y in window_origins(source.height)
-        for x in window_origins(source.width)
-    ]
 
 
 class NativeEngine:
@@ -99,9 +51,24 @@ class NativeEngine:
         self.threads = thread_count(threads)
         self.whole_image_pixels = whole_image_pixels
         self._jobs = JobPool(self.threads)
-        tensors = [np.ascontiguousarray(getattr(weights, name)) for name in _TENSORS]
         try:
-            self._network: Network = self._native.Network.from_tensors(weights.spec.scale, *tensors, isa)
+            self._network: Network = self._native.Network.from_tensors(
+                weights.spec.scale,
+                head_weight=np.ascontiguousarray(weights.head_weight),
+                head_bias=np.ascontiguousarray(weights.head_bias),
+                bits=np.ascontiguousarray(weights.bits),
+                threshold=np.ascontiguousarray(weights.threshold),
+                weight_scale=np.ascontiguousarray(weights.scale),
+                spatial=np.ascontiguousarray(weights.spatial),
+                spatial_bias=np.ascontiguousarray(weights.spatial_bias),
+                channel=np.ascontiguousarray(weights.channel),
+                shift_in=np.ascontiguousarray(weights.shift_in),
+                slope=np.ascontiguousarray(weights.slope),
+                shift_out=np.ascontiguousarray(weights.shift_out),
+                tail_weight=np.ascontiguousarray(weights.tail_weight),
+                tail_bias=np.ascontiguousarray(weights.tail_bias),
+                isa=isa,
+            )
         except ValueError as error:
             raise UsageError(str(error), "check SCALES_ISA and the weights") from error
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.config import SCALES
-from scales_cli.engine.base import Engine, Planes, load_engine
+from scales_cli.engine.base import Engine, Planes
 from scales_cli.engine.composition import compose, luma, upscale_bicubic
+from scales_cli.engine.load import load_engine
 from scales_cli.engine.resources import usable_cores
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling

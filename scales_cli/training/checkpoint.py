@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scales_cli.config import TrainConfig
-from scales_cli.engine.packing import unpack
+from scales_cli.engine.torch.packing import unpack
 from scales_cli.errors import OutputError, UsageError, WeightsError
 from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.base import Network

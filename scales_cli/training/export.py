@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scales_cli.engine.base import load_engine
-from scales_cli.engine.packing import pack
+from scales_cli.engine.load import load_engine
+from scales_cli.engine.torch.packing import pack
 from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from scales_cli.config import TrainConfig
-from scales_cli.engine.torch_engine import TorchEngine
+from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.errors import UsageError
 from scales_cli.evaluation.datasets import recognised
 from scales_cli.pipeline.upscaler import Upscaler
@@ -107,4 +107,4 @@ def load_run(run: Path, scale: int) -> Upscaler:
     if source.config.network.scale != scale:
         own = source.config.network.scale
         raise UsageError(f"{run} enlarges by {own}, not by {scale}", f"add -s {own} or choose another run")
-    return Upscaler(TorchEngine(source.network()), name=run.name)
+    return Upscaler(ReferenceEngine(source.network()), name=run.name)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from scales_cli.engine.base import load_engine
-from scales_cli.engine.packing import pack
+from scales_cli.engine.load import load_engine
+from scales_cli.engine.torch.packing import pack
 from scales_cli.errors import ScalesError
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.device import use_fast_products

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scales_cli.engine import load_engine
 from scales_cli.engine.base import ArrayPlanes
-from scales_cli.engine.native_engine import NativeEngine, window_origins
+from scales_cli.engine.gate_windows import window_origins
+from scales_cli.engine.load import load_engine
+from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.tiling import halo as tiling_halo
 from scales_cli.errors import UsageError
@@ -188,7 +189,7 @@ def test_an_unknown_isa_is_refused(monkeypatch: pytest.MonkeyPatch, random_weigh
 def test_scales_isa_forces_a_table(isa: str, tmp_path: Path, random_weights: Maker) -> None:
     random_weights().save(tmp_path / "net.safetensors")
     program = (
-        "import pathlib, sys; from scales_cli.engine import load_engine\n"
+        "import pathlib, sys; from scales_cli.engine.load import load_engine\n"
         "print(load_engine(pathlib.Path(sys.argv[1]), threads=1).isa)"
     )
     # -P: not the source tree we may stand in, whose engine may not be built

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from scales_cli.config import NetworkSpec
-from scales_cli.engine.packing import pack, pack_conv, unpack
-from scales_cli.engine.torch_engine import TorchEngine
+from scales_cli.engine.torch.packing import pack, pack_conv, unpack
+from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.errors import UsageError
 from scales_cli.layers.scales import ScalesConv2d
 from scales_cli.networks.build import build_network
@@ -63,7 +63,7 @@ def test_packed_network_computes_what_the_trained_one_does(options, scale, rng, 
     pack(network, {"steps": 1}).save(path)
     planes = rng.random((1, 13, 11), dtype=np.float32)
     expected = network.residual(torch.from_numpy(planes)[None])[0].numpy()
-    packed = TorchEngine(unpack(load_packed(path))).residual(planes)
+    packed = ReferenceEngine(unpack(load_packed(path))).residual(planes)
     np.testing.assert_allclose(packed, expected, atol=2e-6)
 
 

@@ -12,7 +12,8 @@ import safetensors.numpy
 
 from scales_cli.bench.random_weights import random_model, random_weights
 from scales_cli.config import NetworkSpec
-from scales_cli.engine.base import ArrayPlanes, load_engine
+from scales_cli.engine.base import ArrayPlanes
+from scales_cli.engine.load import load_engine
 from scales_cli.errors import ScalesError, WeightsError
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import VERSION

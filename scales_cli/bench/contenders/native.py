@@ -15,9 +15,10 @@ import numpy as np
 from scales_cli.bench.contenders.base import Runner, Sample, Task
 from scales_cli.bench.random_weights import random_weights
 from scales_cli.config import NetworkSpec
-from scales_cli.engine.base import load_engine
 from scales_cli.engine.composition import upscale_bicubic
-from scales_cli.engine.native_engine import NativeEngine, native_module
+from scales_cli.engine.load import load_engine
+from scales_cli.engine.native_engine import NativeEngine
+from scales_cli.engine.native_module import native_module
 from scales_cli.engine.threads import JobPool
 
 

@@ -17,12 +17,12 @@ import torch
 from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import Planes, PlaneSource, Progress
 from scales_cli.engine.context import context_of, spans, window_of
-from scales_cli.engine.gates import fixed_gates, gates_of, measure_gates
-from scales_cli.engine.native_engine import gate_windows
-from scales_cli.engine.packed_layers import open_network
+from scales_cli.engine.gate_windows import gate_windows
 from scales_cli.engine.resources import thread_count
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling
+from scales_cli.engine.torch.gates import fixed_gates, gates_of, measure_gates
+from scales_cli.engine.torch.native_layers import open_network
 from scales_cli.weights.packed_layers import PackedLayers
 
 WHOLE_IMAGE_PIXELS = 2**16

@@ -5,25 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("scales_cli.engine._native")
+from scales_cli.config import NetworkSpec
+from scales_cli.engine.base import ArrayPlanes
+from scales_cli.engine.context import context_of, spans, window_of
+from scales_cli.engine.load import load_engine
+from scales_cli.engine.torch import hybrid_engine
+from scales_cli.engine.torch.gates import gates_of
+from scales_cli.engine.torch.hybrid_engine import HybridEngine
+from scales_cli.engine.torch.packing import pack, unpack
+from scales_cli.engine.torch.reference_engine import ReferenceEngine
+from scales_cli.errors import UsageError, WeightsError
+from scales_cli.networks.build import build_network, calibrate
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.store import find_model
 
-from scales_cli.config import NetworkSpec  # noqa: E402
-from scales_cli.engine import hybrid_engine  # noqa: E402
-from scales_cli.engine.base import ArrayPlanes, load_engine  # noqa: E402
-from scales_cli.engine.context import context_of, spans, window_of  # noqa: E402
-from scales_cli.engine.gates import gates_of  # noqa: E402
-from scales_cli.engine.hybrid_engine import HybridEngine  # noqa: E402
-from scales_cli.engine.packing import pack, unpack  # noqa: E402
-from scales_cli.engine.torch_engine import TorchEngine  # noqa: E402
-from scales_cli.errors import UsageError, WeightsError  # noqa: E402
-from scales_cli.networks.build import build_network, calibrate  # noqa: E402
-from scales_cli.weights.packed import load_packed  # noqa: E402
-from scales_cli.weights.store import find_model  # noqa: E402
-
-SAMPLE = Path(__file__).parents[1] / "data" / "parrots.png"
+SAMPLE = Path(__file__).parents[2] / "data" / "parrots.png"
 
 SPECS = {
     "rdn": NetworkSpec(scale=3, backbone="rdn", n_blocks=1, backbone_options={"n_layers": 2}),
@@ -89,9 +88,9 @@ def test_hybrid_engine_computes_what_torch_does(name, network, planes, tmp_path)
     pack(trained, {}).save(path)
     weights = load_packed(path)
     picture = planes(13, 18)
-    expected = TorchEngine(trained).residual(picture)
+    expected = ReferenceEngine(trained).residual(picture)
     assert np.abs(expected).mean() > 1e-3
-    np.testing.assert_allclose(TorchEngine(unpack(weights)).residual(picture), expected, atol=1e-5)
+    np.testing.assert_allclose(ReferenceEngine(unpack(weights)).residual(picture), expected, atol=1e-5)
     np.testing.assert_allclose(load_engine(path).residual(picture), expected, atol=1e-5)
 
 

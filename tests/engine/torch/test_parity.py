@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scales_cli.engine.base import load_engine
+from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.weights.store import find_model
-
-pytest.importorskip("torch")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

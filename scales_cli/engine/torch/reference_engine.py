@@ -13,7 +13,7 @@ from scales_cli.engine.tiling import Tiling
 from scales_cli.networks.base import Network
 
 
-class TorchEngine:
+class ReferenceEngine:
     """Runs a network in float32; unpacked, the same residual as `NativeEngine`'s up to rounding at thresholds."""
 
     def __init__(self, network: Network, device: str = "cpu") -> None:

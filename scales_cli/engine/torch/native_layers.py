@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from scales_cli.config import NetworkSpec
-from scales_cli.engine.native_engine import native_module
+from scales_cli.engine.native_module import native_module
 from scales_cli.engine.threads import JobPool
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.families import Layers
@@ -49,17 +49,17 @@ class PackedLayer(nn.Module):
             return np.ascontiguousarray(array.reshape(shape))
 
         self.native = native_module().PixelLayer(
-            take("bits", outputs, taps, -(-inputs // 64)),
-            take("threshold", inputs),
-            take("scale", outputs),
-            take("spatial", inputs),
-            float(take("spatial_bias", 1)[0]),
-            *self.activation(take),
-            self.has_skip,
+            bits=take("bits", outputs, taps, -(-inputs // 64)),
+            threshold=take("threshold", inputs),
+            scale=take("scale", outputs),
+            spatial=take("spatial", inputs),
+            spatial_bias=float(take("spatial_bias", 1)[0]),
+            **self.activation(take),
+            skip=self.has_skip,
         )
 
-    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """shift_in, slope and shift_out."""
+    def activation(self, take: Callable[..., NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """An RPReLU's shift_in, slope and shift_out."""
         raise NotImplementedError
 
     def compute(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
@@ -81,11 +81,10 @@ class PackedLinear(PackedLayer):
     def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool) -> None:
         super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, jobs=jobs)
 
-    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    def activation(self, take: Callable[..., NDArray[Any]]) -> dict[str, NDArray[Any]]:
         outputs = self.shape[0]
-        yield np.zeros(outputs, np.float32)
-        yield np.ones(outputs, np.float32)
-        yield take("bias", outputs)
+        zeros, ones = np.zeros(outputs, np.float32), np.ones(outputs, np.float32)
+        return {"shift_in": zeros, "slope": ones, "shift_out": take("bias", outputs)}
 
     def forward(self, x: Tensor) -> Tensor:
         return self.compute(x)
@@ -110,8 +109,8 @@ class PackedConv2d(PackedLayer):
         has_gate = channel_kernel is not None and outputs == n_feats
         self.channel = ChannelwiseRescaling(channel_kernel, gate_factor=1.0) if has_gate and channel_kernel else None
 
-    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        return (take(key, self.shape[0]) for key in ("shift_in", "slope", "shift_out"))
+    def activation(self, take: Callable[..., NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        return {key: take(key, self.shape[0]) for key in ("shift_in", "slope", "shift_out")}
 
     def forward(self, x: Tensor) -> Tensor:
         gate = None if self.channel is None else self.channel(x)[:, :, 0, 0]

@@ -1,0 +1,54 @@
+"""Opens an engine for packed weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Literal
+
+from scales_cli.config import NetworkSpec
+from scales_cli.engine.base import Engine
+from scales_cli.errors import ScalesError, UsageError
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import PackedWeights
+from scales_cli.weights.packed_layers import PackedLayers
+from scales_cli.weights.packed_srresnet import PackedSRResNet
+
+Backend = Literal["native", "torch"]
+
+
+def needs_torch(spec: NetworkSpec) -> bool:
+    """Whether the native engine cannot run it alone."""
+    return spec.backbone != "srresnet"
+
+
+def check_engine(weights: PackedWeights, backend: Backend = "native") -> None:
+    """Raises `ScalesError` if these weights need torch and it is not installed."""
+    if (backend != "native" or needs_torch(weights.spec)) and not importlib.util.find_spec("torch"):
+        raise ScalesError(
+            f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
+        )
+
+
+def load_engine(
+    weights: PackedWeights | str | os.PathLike[str], backend: Backend = "native", threads: int | None = None
+) -> Engine:
+    """Opens packed weights or a file of them."""
+    if not isinstance(weights, PackedWeights):
+        weights = load_packed(Path(weights))
+    if backend == "native" and isinstance(weights, PackedSRResNet):
+        from scales_cli.engine.native_engine import NativeEngine
+
+        return NativeEngine(weights, threads)
+    check_engine(weights, backend)
+    if backend == "native" and isinstance(weights, PackedLayers):
+        from scales_cli.engine.torch.hybrid_engine import HybridEngine
+
+        return HybridEngine(weights, threads)
+    if backend == "torch":
+        from scales_cli.engine.torch.packing import unpack
+        from scales_cli.engine.torch.reference_engine import ReferenceEngine
+
+        return ReferenceEngine(unpack(weights))
+    raise UsageError(f"unknown engine {backend!r}", "use native or torch")
