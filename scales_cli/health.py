@@ -112,7 +112,7 @@ def _memory() -> Finding:
 
 def _models() -> Finding:
     from scales_cli.engine.load import needs_torch
-    from scales_cli.weights.settings import default_model
+    from scales_cli.weights.preferences import default_model
     from scales_cli.weights.store import Store, bundled_path
 
     store = Store()

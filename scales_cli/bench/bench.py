@@ -27,8 +27,9 @@ from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.pipeline.worker import Worker, WorkerError
+from scales_cli.weights.family import resolve
 from scales_cli.weights.packed_file import PackedWeights
-from scales_cli.weights.store import Store, find_model
+from scales_cli.weights.store import Store
 
 LAYER_MACS = 9 * 64 * 64  # binary multiply-accumulates of a layer for each LR pixel
 
@@ -118,10 +119,11 @@ def _report_part(progress: Callable[[float], None], done: int, total: int, fract
 
 def open_model(name: str, scale: int) -> BenchModel:
     """A model by name or path; a size that has none for this scale gets seeded random weights."""
-    if name in SIZES and not Store().published(name, scale):
+    store = Store()
+    if name in SIZES and not store.published(name, scale):
         spec = NetworkSpec(scale=scale, **SIZES[name])
         return BenchModel(f"scales-{name}-x{scale}", random_model(spec), trained=False)
-    found = find_model(name, scale)
+    found = resolve(name, store).open(scale)
     return BenchModel(found.name, found.weights, trained=True)
 
 

@@ -94,7 +94,7 @@ def batch(
     The paths of new results are printed, one a line. Failures are named at the end; the exit code is 1 then.
     """
     from scales_cli.cli.batch_report import BatchReport
-    from scales_cli.cli.models import prepare_model
+    from scales_cli.cli.console import progress_bar
     from scales_cli.engine.load import check_engine
     from scales_cli.errors import InputError, ScalesError
     from scales_cli.pipeline.batch import plan_batch, run_batch
@@ -102,13 +102,14 @@ def batch(
     from scales_cli.pipeline.manifest import Manifest
     from scales_cli.pipeline.memory import default_limit
     from scales_cli.pipeline.selection import Filter, select
-    from scales_cli.weights.store import find_model
+    from scales_cli.weights.family import resolve
 
     written = opt.output_options(image_format, quality, lossless, background, metadata, frames)
-    sizing = opt.sizing_options(scale, width, height, max_size, model)
-    prepare_model(model, sizing.network_scales[0], quiet=quiet)
-    check_engine(find_model(model, sizing.network_scales[0]).weights)
-    options = BatchOptions(sizing, model, max_pixels, tile, written)
+    family = resolve(model)
+    sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
+    family.pull(sizing.network_scales[0], lambda name: progress_bar(f"downloading {name}", quiet=quiet))
+    check_engine(family.open(sizing.network_scales[0]).weights)
+    options = BatchOptions(sizing, family, max_pixels, tile, written)
     fingerprint = options.fingerprint()
     selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)
     items = selection.shard(*shard) if shard else selection.items

@@ -94,7 +94,7 @@ def bench(
     from scales_cli.bench.bench import BenchRequest, run_bench
     from scales_cli.bench.contenders.registry import CONTENDERS, quick_names
     from scales_cli.cli.console import print_json, progress_bar, say
-    from scales_cli.weights.settings import default_model
+    from scales_cli.weights.preferences import default_model
 
     if plot is not None:
         from scales_cli.bench.plot import check_plot

@@ -25,23 +25,6 @@ OptionalScaleOpt = Annotated[
 ]
 
 
-def prepare_model(model: str | None, scale: int, *, quiet: bool) -> None:
-    """Downloads the model that a command is going to use, if it has to be, with a progress bar."""
-    from scales_cli.cli.console import progress_bar
-    from scales_cli.weights.registry import WeightEntry
-    from scales_cli.weights.settings import default_model
-    from scales_cli.weights.store import Store, is_path
-
-    name = default_model() if model is None else model
-    if is_path(name):
-        return
-    store = Store()
-    entry = store.find(name, scale)
-    if isinstance(entry, WeightEntry) and store.locate(entry) is None:
-        with progress_bar(f"downloading {entry.name}", quiet=quiet) as progress:
-            store.pull(entry, progress=progress)
-
-
 @app.command("list")
 def list_models(
     scale: OptionalScaleOpt = None,
@@ -197,7 +180,7 @@ def prune(quiet: opt.Quiet = False) -> None:
 @app.command()
 def default(name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None) -> None:
     """Print the model that is used where none is named, or set it."""
-    from scales_cli.weights.settings import default_model, set_default_model
+    from scales_cli.weights.preferences import default_model, set_default_model
     from scales_cli.weights.store import Store
 
     if name is not None:

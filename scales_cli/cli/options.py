@@ -205,14 +205,12 @@ Frames = Annotated[
 
 
 def sizing_options(
-    factor: float | None, width: int | None, height: int | None, longest: int | None, model: str | None
+    factor: float | None, width: int | None, height: int | None, longest: int | None, scales: tuple[int, ...]
 ) -> Sizing:
-    """What these options say together."""
+    """What these options say together; `scales` are those of the model."""
     from scales_cli.errors import UsageError
     from scales_cli.pipeline.sizing import Sizing
-    from scales_cli.weights.store import scales_of
 
-    scales = scales_of(model)
     if factor is None:
         return Sizing(width=width, height=height, longest=longest, scales=scales)
     if (width, height, longest) != (None, None, None):

@@ -54,22 +54,24 @@ def upscale(
     The paths of the results are printed, one a line.
     """
     from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
-    from scales_cli.cli.models import prepare_model
     from scales_cli.errors import ScalesError
     from scales_cli.pipeline.jobs import run_jobs
     from scales_cli.pipeline.memory import fit_memory
     from scales_cli.pipeline.plan import Failure, plan_jobs
-    from scales_cli.pipeline.upscaler import load_upscaler
+    from scales_cli.pipeline.upscaler import Upscalers
+    from scales_cli.weights.family import resolve
 
     options = opt.output_options(image_format, quality, lossless, background, metadata, frames)
-    sizing = opt.sizing_options(scale, width, height, max_size, model)
-    prepare_model(model, sizing.network_scales[0], quiet=quiet)
-    upscaler = load_upscaler(sizing.network_scales[0], model, threads)
+    family = resolve(model)
+    sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
+    family.pull(sizing.network_scales[0], lambda name: progress_bar(f"downloading {name}", quiet=quiet))
+    upscalers = Upscalers(family, threads)
+    upscalers[sizing.network_scales[0]]  # a model that cannot be opened is named before any picture
     plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)
-    plan = fit_memory(plan, upscaler, max_memory, tile)
+    plan = fit_memory(plan, upscalers, max_memory, tile)
     check_stdout(plan, as_json)
     failed = 0
-    for outcome in run_jobs(upscaler, plan, lambda name: progress_bar(name, quiet=quiet)):
+    for outcome in run_jobs(upscalers, plan, lambda name: progress_bar(name, quiet=quiet)):
         if not isinstance(outcome, Failure):
             print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
             continue

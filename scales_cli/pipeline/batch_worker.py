@@ -19,9 +19,9 @@ from scales_cli.pipeline.memory import fit_memory
 from scales_cli.pipeline.plan import Failure, Plan, plan_jobs
 from scales_cli.pipeline.selection import Item
 from scales_cli.pipeline.sizing import Sizing
-from scales_cli.pipeline.upscaler import load_upscaler
+from scales_cli.pipeline.upscaler import Upscalers
 from scales_cli.pipeline.worker_pool import WorkerPool
-from scales_cli.weights.store import find_model
+from scales_cli.weights.family import ModelFamily
 
 _WORKER_BYTES = 256 * 2**20  # for a program with its modules, and a picture of some megapixels
 
@@ -31,17 +31,20 @@ class BatchOptions:
     """How every picture is enlarged."""
 
     sizing: Sizing
-    model: str | None = None
+    family: ModelFamily
     max_pixels: int = MAX_OUTPUT_PIXELS
     tile: int | None = None
     output: OutputOptions = DEFAULTS
 
     def fingerprint(self) -> str:
-        """Identifies all that changes a result, the model's weights included. Raises `WeightsError` as `find_model`."""
-        models = [find_model(self.model, self.sizing.network_scales[0]).weights.digest()]
+        """Identifies all that changes a result, the model's weights included.
+
+        Raises `WeightsError` if the network that is needed first cannot be opened.
+        """
+        models = [self.family.digest(self.sizing.network_scales[0])]
         for scale in self.sizing.network_scales[1:]:
             with suppress(WeightsError):  # who needs that one will say so
-                models.append(find_model(self.model, scale).weights.digest())
+                models.append(self.family.digest(scale))
         format_name = self.output.format and self.output.format.name
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
         values |= {"format": format_name, "models": models}
@@ -54,7 +57,8 @@ class BatchWorker:
     def __init__(self, progress: Any, options: BatchOptions, threads: int) -> None:
         self._progress = progress
         self._options = options
-        self._upscaler = load_upscaler(options.sizing.network_scales[0], options.model, threads)
+        self._upscalers = Upscalers(options.family, threads)
+        self._upscalers[options.sizing.network_scales[0]]  # a model that cannot be opened fails here
 
     def locate(self, source: Path, folder: Path) -> Path | ScalesError:
         """The output of a picture, whose header says in which format it can be written."""
@@ -74,8 +78,8 @@ class BatchWorker:
             plan = self._plan(source, target.parent, overwrite)
             if any(job.target != target for job in plan.jobs):
                 return InputError(f"{source}: it has changed since it was looked at", "run again")
-            plan = fit_memory(plan, self._upscaler, limit, self._options.tile)
-            (outcome,) = run_jobs(self._upscaler, plan, lambda name: nullcontext(self._report))
+            plan = fit_memory(plan, self._upscalers, limit, self._options.tile)
+            (outcome,) = run_jobs(self._upscalers, plan, lambda name: nullcontext(self._report))
         except ScalesError as error:
             return error
         return outcome.error if isinstance(outcome, Failure) else outcome

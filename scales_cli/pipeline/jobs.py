@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +47,14 @@ class JobResult:
 
 
 def run_jobs(
-    upscaler: Upscaler, plan: Plan, progress: Callable[[str], AbstractContextManager[Progress | None]]
+    upscalers: Mapping[int, Upscaler], plan: Plan, progress: Callable[[str], AbstractContextManager[Progress | None]]
 ) -> Iterator[JobResult | Failure]:
     """Runs a plan to its end whatever fails, and yields what became of each input."""
     yield from plan.failures
     for job in plan.jobs:
         try:
             with progress(job.name) as report:
-                result = run_job(upscaler.at(job.scale), job, report)
+                result = run_job(upscalers[job.scale], job, report)
         except ScalesError as error:
             if not error.message.startswith((f"{job.name}:", "standard input:")):
                 error.message = f"{job.name}: {error.message}"

@@ -6,6 +6,7 @@ The limit is on anonymous memory, that is all but files mapped or cached: what t
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from scales_cli.engine.resources import anonymous_bytes, available_bytes
 from scales_cli.engine.tiling import Tiling
@@ -24,13 +25,15 @@ _RESERVE = 24 * 2**20  # modules still to be loaded, allocators' slack, threads'
 _VARIATION = 2**20  # of the process's own memory from run to run: who allows what the message says is not refused
 
 
-def fit_memory(plan: Plan, upscaler: Upscaler, limit: int | None = None, tile: int | None = None) -> Plan:
+def fit_memory(
+    plan: Plan, upscalers: Mapping[int, Upscaler], limit: int | None = None, tile: int | None = None
+) -> Plan:
     """The plan with a tiling for every picture that fits in `limit` bytes; those that do not become failures."""
     limit = default_limit() if limit is None else limit
     base = anonymous_bytes() + _RESERVE
     jobs, failures = [], list(plan.failures)
     for job in plan.jobs:
-        tiling, need = _plan_tiling(job, upscaler.at(job.scale), limit - base, tile)
+        tiling, need = _plan_tiling(job, upscalers[job.scale], limit - base, tile)
         if need > limit - base:
             enough = _mebibytes(base + need + _VARIATION)
             error = MemoryLimitError(

@@ -22,7 +22,7 @@ from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline import alpha as transparency
-from scales_cli.weights.store import find_model
+from scales_cli.weights.family import ModelFamily, resolve
 
 Progress = Callable[[float], None]
 Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
@@ -46,31 +46,11 @@ class PicturePlanes:
 class Upscaler:
     """Enlarges pictures with one engine: the network's residual is added to the bicubic picture in every channel."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        name: str = "",
-        threads: int | None = None,
-        load: Callable[[int], Upscaler] | None = None,
-    ) -> None:
-        """`load` gives the upscaler of the same model at another scale, where there is one."""
+    def __init__(self, engine: Engine, *, name: str = "", threads: int | None = None) -> None:
         self.engine = engine
-        self._load = load
-        self._others: dict[int, Upscaler] = {}
         self.scale = engine.spec.scale
         self.name = name  # of the model
         self.jobs = JobPool(threads or usable_cores())
-
-    def at(self, scale: int) -> Upscaler:
-        """The same model at another scale."""
-        if scale == self.scale:
-            return self
-        if scale not in self._others:
-            if self._load is None:
-                raise WeightsError(f"model {self.name} enlarges by {self.scale} only", "give a size that it reaches")
-            self._others[scale] = self._load(scale)
-        return self._others[scale]
 
     def __call__(self, image: Pixels) -> Pixels:
         return self.upscale(image)
@@ -132,13 +112,28 @@ class Upscaler:
         return upscale_bicubic(planes, self.scale, rows=rows, jobs=self.jobs)
 
 
-def load_upscaler(scale: int = 4, model: str | os.PathLike[str] | None = None, threads: int | None = None) -> Upscaler:
-    """An `Upscaler` for a model's name or path."""
+class Upscalers(dict[int, Upscaler]):
+    """The upscalers of a model by their scale; each is opened when it is first asked for."""
+
+    def __init__(self, family: ModelFamily, threads: int | None = None) -> None:
+        super().__init__()
+        self._family, self._threads = family, threads
+
+    def __missing__(self, scale: int) -> Upscaler:
+        model = self._family.open(scale)
+        engine = load_engine(model.weights, threads=self._threads)
+        self[scale] = Upscaler(engine, name=model.name, threads=self._threads)
+        return self[scale]
+
+
+def load(model: str | os.PathLike[str] | None = None, scale: int = 4, *, threads: int | None = None) -> Upscaler:
+    """An `Upscaler` for a model's name or path; without one, for the default model.
+
+    Raises `WeightsError` if there is no such model, or none for the scale.
+    """
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
-    found = find_model(model, scale)
-    engine = load_engine(found.weights, threads=threads)
-    return Upscaler(engine, name=found.name, threads=threads, load=lambda other: load_upscaler(other, model, threads))
+    return Upscalers(resolve(model), threads)[scale]
 
 
 def upscale(
@@ -148,7 +143,7 @@ def upscale(
     threads: int | None = None,
 ) -> Pixels:
     """Enlarges an array or a picture file; gives an array, [H, W] for grey files."""
-    upscaler = load_upscaler(scale, model, threads)
+    upscaler = load(model, scale, threads=threads)
     if not isinstance(image, (str, os.PathLike)):
         return upscaler.upscale(image)
     pixels = read_image(image, max_pixels=MAX_OUTPUT_PIXELS // scale**2).pixels

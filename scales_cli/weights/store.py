@@ -1,4 +1,4 @@
-"""Where models are found: at a path, inside the package, in the cache, or on the web.
+"""Where models that have a name are found: inside the package, in the cache, or on the web.
 
 A model's name is `scales-tiny-x4`; `tiny` stands for the one of a scale. Those that `registry.toml` lists are pinned by
 their hashes. They come with the package, or are downloaded once. Others are known by what they were imported as.
@@ -11,34 +11,22 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
 
-from scales_cli.config import SCALES
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.weights import registry
 from scales_cli.weights.address import HubAddress, WebAddress
 from scales_cli.weights.cache import NAME, Cache, CachedModel
 from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.registry import SUFFIX, WeightEntry
-from scales_cli.weights.settings import default_model
 from scales_cli.weights.transfer import fetch
 
 OFFLINE = "SCALES_OFFLINE"
 MIRROR = "SCALES_MIRROR"
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A packed network and what it is called."""
-
-    name: str
-    weights: PackedWeights
 
 
 def is_offline() -> bool:
@@ -48,39 +36,6 @@ def is_offline() -> bool:
 def is_path(name: str) -> bool:
     """Whether `-m` was given a file, not a name."""
     return name.endswith(SUFFIX) or os.sep in name or "/" in name
-
-
-def find_model(name: str | os.PathLike[str] | None, scale: int, *, progress: Progress | None = None) -> Model:
-    """The model of a name (`tiny`, `scales-tiny-x4`) or of a path (`my/model.safetensors`) for `scale`.
-
-    A published one that is not on this machine is downloaded. Raises `WeightsError` for any reason there is none.
-    """
-    name = default_model() if name is None else os.fspath(name)
-    if "://" in name or name.startswith("hf:"):
-        raise WeightsError(f"{name}: is an address", "`scales models pull` it, and use the name that it has then")
-    path = Path(name)
-    model = Model(path.stem, load_packed(path)) if is_path(name) else Store().open(name, scale, progress)
-    if model.weights.spec.scale != scale:
-        raise WeightsError(
-            f"model {model.name} enlarges by {model.weights.spec.scale}, not by {scale}",
-            f"add -s {model.weights.spec.scale} or choose another model",
-        )
-    return model
-
-
-def scales_of(name: str | os.PathLike[str] | None) -> tuple[int, ...]:
-    """What the model of a name or path enlarges by, in rising order; all scales for one that there is not."""
-    name = default_model() if name is None else os.fspath(name)
-    try:
-        if is_path(name):
-            return (load_packed(Path(name)).spec.scale,)
-        store = Store()
-        found = store.find(name)
-        if isinstance(found, CachedModel):
-            return (load_packed(found.path).spec.scale,)
-        return tuple(sorted(entry.scale for entry in store.published(name)))
-    except WeightsError:
-        return SCALES  # whoever opens it says why
 
 
 class Store:
@@ -95,14 +50,6 @@ class Store:
         """Made when it is needed: what comes with the package works where there is no home folder."""
         self._cache = self._cache or Cache()
         return self._cache
-
-    def open(self, name: str, scale: int, progress: Progress | None = None) -> Model:
-        """A model by its name; a published one that is not on this machine is downloaded."""
-        found = self.find(name, scale)
-        if isinstance(found, CachedModel):
-            found.check()
-            return Model(name, load_packed(found.path))
-        return Model(found.name, load_packed(self.locate(found) or self.pull(found, progress=progress)))
 
     def find(self, name: str, scale: int | None = None) -> WeightEntry | CachedModel:
         """The published model of a name, or of a size and a scale; else what was imported as that, not checked."""

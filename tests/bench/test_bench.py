@@ -40,10 +40,10 @@ def test_binary_layer_relates_to_the_peak_of_its_round():
 
 
 def test_open_model_makes_random_weights_of_known_sizes(monkeypatch):
-    def missing(name, scale):
+    def missing(name, store):
         raise WeightsError("none")
 
-    monkeypatch.setattr(bench, "find_model", missing)
+    monkeypatch.setattr(bench, "resolve", missing)
     model = open_model("edsr", 2)
     assert (model.name, model.trained, model.weights.spec.n_convs) == ("scales-edsr-x2", False, 64)
     with pytest.raises(WeightsError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import scales_cli
-from scales_cli.pipeline.upscaler import load_upscaler
+from scales_cli.pipeline.upscaler import load
 
 MINIMUM = {
     4: {"Set5": 30.90, "Set14": 27.80, "B100": 27.05},
@@ -18,6 +18,6 @@ MINIMUM = {
 @pytest.mark.parametrize("scale", MINIMUM)
 def test_tiny_models_reach_their_psnr(scale, benchmarks):
     sets = [scales_cli.find_benchmark(benchmarks / name, scale) for name in MINIMUM[scale]]
-    report = scales_cli.evaluate(load_upscaler(scale), sets)
+    report = scales_cli.evaluate(load(scale=scale), sets)
     for item in report.benchmarks:
         assert item.mean.psnr >= MINIMUM[scale][item.name], item.name

@@ -15,11 +15,12 @@ from scales_cli.pipeline.manifest import Manifest
 from scales_cli.pipeline.selection import Filter, select
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.worker_pool import WorkerPool
+from scales_cli.weights.family import resolve
 
 
 @pytest.fixture
 def options(weights_file):
-    return BatchOptions(Sizing(2), model=str(weights_file(2)))
+    return BatchOptions(Sizing(2), resolve(weights_file(2)))
 
 
 def run(pool, options, folder, limit, out="out"):

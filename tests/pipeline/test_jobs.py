@@ -65,7 +65,7 @@ def test_run_jobs_goes_on_after_failures(upscaler, photo):
     truncated.write_bytes(data[: len(data) - 40])
     missing = str(photo.with_name("missing.png"))
     plan = plan_jobs([str(truncated), missing, str(photo)], str(photo.parent / "out"), 2)
-    outcomes = list(run_jobs(upscaler(2), plan, no_progress))
+    outcomes = list(run_jobs({2: upscaler(2)}, plan, no_progress))
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     assert {failure.name for failure in failures} == {str(truncated), missing}
     assert [item.name for item in (photo.parent / "out").iterdir()] == ["a_x2.png"]
@@ -73,7 +73,7 @@ def test_run_jobs_goes_on_after_failures(upscaler, photo):
 
 def test_run_jobs_names_the_picture_the_network_failed_on(upscaler, photo):
     plan = plan_jobs([str(photo)], None, 2)
-    (failure,) = run_jobs(upscaler(2, lambda planes: planes * np.nan), plan, no_progress)
+    (failure,) = run_jobs({2: upscaler(2, lambda planes: planes * np.nan)}, plan, no_progress)
     assert type(failure.error) is WeightsError
     assert failure.error.message.startswith(str(photo))
     assert [item.name for item in photo.parent.iterdir()] == ["a.png"]
@@ -83,7 +83,7 @@ def test_run_jobs_turns_memory_errors(upscaler, photo):
     def exhaust(planes):
         raise MemoryError
 
-    (failure,) = run_jobs(upscaler(2, exhaust), plan_jobs([str(photo)], None, 2), no_progress)
+    (failure,) = run_jobs({2: upscaler(2, exhaust)}, plan_jobs([str(photo)], None, 2), no_progress)
     assert isinstance(failure.error, MemoryLimitError)
 
 

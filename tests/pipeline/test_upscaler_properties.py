@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.pipeline.upscaler import Upscaler, load_upscaler
+from scales_cli.pipeline.upscaler import Upscaler, load
 
 pytest.importorskip("scales_cli.engine._native")
 
@@ -61,7 +61,7 @@ def test_upscale_does_not_depend_on_threads_tile_or_memory(streaming, image, sca
 @pytest.mark.parametrize("whole_image_pixels", [0, 2**18])
 def test_upscale_of_flat_grey_is_flat(scale, whole_image_pixels):
     """Exactly where no padding is seen, and nearly so at the edges, where the network sees zeros around the picture."""
-    upscaler = load_upscaler(scale, "tiny", threads=1)
+    upscaler = load("tiny", scale, threads=1)
     upscaler.engine.whole_image_pixels = whole_image_pixels
     margin = scale * (upscaler.engine.spec.n_convs + 2)
     for level in (0, 3, 100, 128, 255):

@@ -19,8 +19,8 @@ from scales_cli.engine.torch.packing import pack, unpack
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.networks.build import build_network, calibrate
+from scales_cli.weights.family import resolve
 from scales_cli.weights.packed import load_packed
-from scales_cli.weights.store import find_model
 
 SAMPLE = Path(__file__).parents[2] / "data" / "parrots.png"
 
@@ -131,7 +131,7 @@ def test_gates_of_windows_come_near_those_of_the_picture(name, network, planes, 
 
 
 def test_tiles_of_the_trained_model_leave_no_seam(monkeypatch):
-    engine = HybridEngine(find_model("swinir-mini", 4).weights)
+    engine = HybridEngine(resolve("swinir-mini").open(4).weights)
     pixels = np.asarray(Image.open(SAMPLE).convert("L"), np.float32)
     source = ArrayPlanes(pixels[None] / 255)
     height, width = pixels.shape

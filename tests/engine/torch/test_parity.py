@@ -10,7 +10,7 @@ from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y
 from scales_cli.pipeline.upscaler import Upscaler
-from scales_cli.weights.store import find_model
+from scales_cli.weights.family import resolve
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -19,7 +19,7 @@ def test_native_equals_torch_on_trained_weights(scale, benchmarks):
 
     A float that sits on a threshold may fall to either side, so that a few pixels differ.
     """
-    weights = find_model("tiny", scale).weights
+    weights = resolve("tiny").open(scale).weights
     native, torch = Upscaler(NativeEngine(weights, threads=1)), Upscaler(load_engine(weights, "torch"))
     for pair in find_benchmark(benchmarks / "Set5", scale):
         hr, lr = pair.load(scale)

@@ -1,0 +1,172 @@
+"""What a model's name or path stands for: resolved once in a run, and handed to all that need a network of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from scales_cli.errors import WeightsError
+from scales_cli.weights.cache import CachedModel
+from scales_cli.weights.packed import load_packed
+from scales_cli.weights.packed_file import PackedWeights
+from scales_cli.weights.preferences import default_model
+from scales_cli.weights.registry import WeightEntry
+from scales_cli.weights.store import Progress, Store, is_path
+
+# Makes the report of a download's progress, by the name of what is downloaded; entered for as long as that takes.
+Downloading = Callable[[str], AbstractContextManager[Progress | None]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A packed network and what it is called."""
+
+    name: str
+    weights: PackedWeights
+
+
+class Source(Protocol):
+    """Where a network's file comes from."""
+
+    @property
+    def name(self) -> str: ...
+
+    def locate(self, downloading: Downloading) -> Path:
+        """The file, checked, and downloaded if it is not on this machine. Raises `WeightsError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A packed file that was given by its path."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    def locate(self, downloading: Downloading) -> Path:
+        return self.path
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model that was put into the cache under a name of its own."""
+
+    model: CachedModel
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def locate(self, downloading: Downloading) -> Path:
+        self.model.check()
+        return self.model.path
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model of the registry."""
+
+    entry: WeightEntry
+    store: Store
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    def locate(self, downloading: Downloading) -> Path:
+        if path := self.store.locate(self.entry):
+            return path
+        with downloading(self.name) as progress:
+            return self.store.pull(self.entry, progress=progress)
+
+
+class ModelFamily:
+    """The networks of one name, one for each of its `scales`: each is located, hashed and read once, when needed.
+
+    A copy for another process takes the sources along, and opens for itself what it needs.
+    """
+
+    def __init__(self, name: str, sources: Mapping[int, Source]) -> None:
+        self.name = name
+        self._sources = dict(sources)
+        self._paths: dict[int, Path] = {}
+        self._opened: dict[int, Model] = {}
+
+    @classmethod
+    def of_one(cls, source: Source) -> ModelFamily:
+        """The family of a single file, whose scale only its content tells."""
+        path = source.locate(_unseen)
+        weights = load_packed(path)
+        family = cls(source.name, {weights.spec.scale: source})
+        family._paths[weights.spec.scale] = path
+        family._opened[weights.spec.scale] = Model(source.name, weights)
+        return family
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_opened": {}}
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """In rising order; at least one."""
+        return tuple(sorted(self._sources))
+
+    def pull(self, scale: int, downloading: Downloading | None = None) -> Path:
+        """The file of the network for `scale`, checked; it is downloaded if it is not on this machine.
+
+        Raises `WeightsError` if there is none, or if it cannot be had.
+        """
+        if scale not in self._paths:
+            self._paths[scale] = self._source(scale).locate(downloading or _unseen)
+        return self._paths[scale]
+
+    def open(self, scale: int) -> Model:
+        """The network for `scale`. Raises `WeightsError` as `pull`, and if the file is not what it should be."""
+        if scale not in self._opened:
+            path = self.pull(scale)
+            self._opened[scale] = Model(self._sources[scale].name, load_packed(path))
+        return self._opened[scale]
+
+    def digest(self, scale: int) -> str:
+        """SHA-256 of all that decides what the network for `scale` computes. Raises `WeightsError` as `open`."""
+        return self.open(scale).weights.digest()
+
+    def _source(self, scale: int) -> Source:
+        if scale in self._sources:
+            return self._sources[scale]
+        known = self.scales
+        if self.name == self._sources[known[0]].name:  # a full name, a file or an import, which have one scale
+            raise WeightsError(
+                f"model {self.name} enlarges by {known[0]}, not by {scale}",
+                f"add -s {known[0]} or choose another model",
+            )
+        raise WeightsError(
+            f"model {self.name!r} does not enlarge by {scale}", f"it does by {', '.join(map(str, known))}"
+        )
+
+
+def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = None) -> ModelFamily:
+    """The models of a size (`tiny`), of a full name (`scales-tiny-x4`), of a path, or the default ones.
+
+    Raises `WeightsError` if the name is unknown, or if the file is no packed model.
+    """
+    name = default_model() if name is None else os.fspath(name)
+    if "://" in name or name.startswith("hf:"):
+        raise WeightsError(f"{name}: is an address", "`scales models pull` it, and use the name that it has then")
+    if is_path(name):
+        return ModelFamily.of_one(OwnFile(Path(name)))
+    store = store or Store()
+    found = store.find(name)
+    if isinstance(found, CachedModel):
+        return ModelFamily.of_one(Imported(found))
+    return ModelFamily(name, {entry.scale: Published(entry, store) for entry in store.published(name)})
+
+
+def _unseen(name: str) -> AbstractContextManager[None]:
+    return nullcontext()

@@ -1,0 +1,30 @@
+import pytest
+
+from scales_cli.errors import UsageError
+from scales_cli.weights.family import resolve
+from scales_cli.weights.preferences import default_model, set_default_model
+
+
+def test_the_default_can_be_set(weights_file):
+    assert resolve().open(4).name == "scales-base-x4"
+    set_default_model("tiny")
+    assert default_model() == "tiny"
+    assert resolve().open(4).name == "scales-tiny-x4"
+
+
+def test_settings_that_cannot_be_read_are_named(monkeypatch, tmp_path):
+    path = tmp_path / "config.toml"
+    monkeypatch.setenv("SCALES_CONFIG", str(path))
+    for content in ("model = ", "model = 3", 'other = "x"', "\0"):
+        path.write_text(content)
+        with pytest.raises(UsageError, match=r"config\.toml"):
+            default_model()
+
+
+def test_settings_are_a_file(monkeypatch):
+    """A device would be read without end, and replaced by a file."""
+    for path in ("/dev/zero", "/dev"):
+        monkeypatch.setenv("SCALES_CONFIG", path)
+        for use in (default_model, lambda: set_default_model("base")):
+            with pytest.raises(UsageError, match=path):
+                use()
