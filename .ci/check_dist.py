@@ -2,16 +2,19 @@
 
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
-WHEEL = [
-    "scales_cli/__init__.py",
-    "scales_cli/engine/_native.pyi",
+ROOT = Path(__file__).parents[1]
+MODELS = tomllib.loads((ROOT / "scales_cli/weights/registry.toml").read_text(encoding="utf-8"))["model"]
+DATA = [
     "scales_cli/py.typed",
     "scales_cli/weights/registry.toml",
-    *(f"scales_cli/weights/models/scales-tiny-x{scale}.safetensors" for scale in (2, 3, 4)),
+    *(f"scales_cli/weights/models/{model['file']}" for model in MODELS),
+    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "scales_cli/training").rglob("*.toml")),
 ]
+WHEEL = ["scales_cli/__init__.py", "scales_cli/engine/_native.pyi", *DATA]
 SDIST = [
     "LICENSE",
     "README.md",
@@ -19,6 +22,7 @@ SDIST = [
     "scales_cli/native/CMakeLists.txt",
     "scales_cli/native/bindings.cpp",
     "tests/conftest.py",
+    *DATA,
 ]
 
 
