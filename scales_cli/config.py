@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from scales_cli.errors import UsageError
 
 SCALES = (2, 3, 4)
+# Kinds of planes: what a network sees of a picture, and how many of these planes it enlarges itself. The chroma of
+# "ycc" is cleaned at LR size and enlarged bicubically.
+PLANES: Mapping[str, tuple[int, int]] = {"luma": (1, 1), "rgb": (3, 3), "ycc": (3, 1)}
 Options = Mapping[str, int | float | str | bool]
 TINY_BLOCKS = 4
 
-# What `--size` stands for: fields of NetworkSpec. A block of tiny and base is two binary convolutions.
+# What `--size` stands for: fields of NetworkSpec. A block of tiny and base is two binary convolutions; photo is for
+# pictures as people have them.
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "tiny": {"n_blocks": TINY_BLOCKS},
     "base": {"n_blocks": 16},
+    "photo-tiny": {"n_blocks": TINY_BLOCKS, "planes": "ycc", "strength": True},
+    "photo": {"n_blocks": 16, "planes": "ycc", "strength": True},
     "edsr": {"n_feats": 256, "n_blocks": 32},
     "rdn": {"backbone": "rdn", "n_blocks": 8},
     "rcan": {"backbone": "rcan", "n_blocks": 10},
@@ -66,7 +72,8 @@ class NetworkSpec:
 
     scale: int = 4
     backbone: str = "srresnet"
-    colors: int = 1
+    planes: str = "luma"
+    strength: bool = False
     n_feats: int = 64
     n_blocks: int = TINY_BLOCKS
     conv: str = "scales"
@@ -81,8 +88,8 @@ class NetworkSpec:
                 raise UsageError(f"{name} is not a table", "give names and values")
         if self.scale not in SCALES:
             raise UsageError(f"scale {self.scale} is not supported", "use 2, 3 or 4")
-        if self.colors not in (1, 3):
-            raise UsageError(f"{self.colors} colours are not supported", "use 1 (luma) or 3 (RGB)")
+        if self.planes not in PLANES:
+            raise UsageError(f"unknown kind of planes {self.planes!r}", f"known are {', '.join(PLANES)}")
         if not (8 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
             raise UsageError("n_feats must be 8..1024 and n_blocks 1..256", "see the README's training section")
         if self.backbone == "srresnet" and self.n_feats % 64:
@@ -111,6 +118,26 @@ class NetworkSpec:
         return {**BACKBONES[self.backbone], **self.backbone_options}
 
     @property
+    def inputs(self) -> int:
+        """Planes that the head sees."""
+        return PLANES[self.planes][0] + self.strength
+
+    @property
+    def colors(self) -> int:
+        """Planes that the network enlarges."""
+        return PLANES[self.planes][1]
+
+    @property
+    def has_chroma(self) -> bool:
+        """Whether it gives two planes of chroma at LR size as well."""
+        return self.planes == "ycc"
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the tail: s^2 phases of each enlarged plane, then the chroma."""
+        return self.colors * self.scale**2 + 2 * self.has_chroma
+
+    @property
     def is_transformer(self) -> bool:
         return "window" in self.dimensions
 
@@ -125,6 +152,72 @@ class NetworkSpec:
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {name: dict(getattr(self, name)) for name in _OPTIONS}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        if isinstance(values, Mapping) and values.get("colors") in (1, 3):  # of models packed before there were kinds
+            values = {**values, "planes": "luma" if values["colors"] == 1 else "rgb"}
+            del values["colors"]
+        return cls(**_known_fields(cls, values))
+
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """How LR pictures for training come to be like those that people have: blur, reduction, noise, sharpening, coding.
+
+    Probabilities and shares are in [0, 1]; of a pair of numbers, one between them is drawn evenly. Lengths are in LR
+    pixels, noise in grey levels of 255. Ranges after BSRGAN, Real-ESRGAN and waifu2x.
+    """
+
+    variants: int = 8  # LR pictures of each tile, the first of which is the clean one
+    drawn: float = 0.15  # share of pixels that are of drawn text, line art and interfaces
+    blur: float = 0.6  # probability
+    blur_sigma: Range = (0.1, 1.0)
+    anisotropic: float = 0.3  # share of the blurs that differ along two axes
+    kernels: Mapping[str, float] = field(
+        default_factory=lambda: {"bicubic": 0.4, "lanczos": 0.2, "area": 0.2, "bilinear": 0.1, "nearest": 0.1}
+    )
+    noise: float = 0.55  # probability
+    noise_sigma: Range = (0.0, 12.0)
+    strong_noise: float = 0.1  # share of the noises that have another range
+    strong_noise_sigma: Range = (12.0, 20.0)
+    grey_noise: float = 0.4  # share of the noises that are the same in all colours
+    signal_noise: float = 0.5  # share of the noises whose variance grows with the light
+    correlated_noise: float = 0.4  # share of the noises that are blurred, as by demosaicing
+    noise_blur_sigma: Range = (0.3, 0.7)
+    sharpen: float = 0.1  # probability
+    sharpen_amount: Range = (0.3, 1.0)
+    jpeg: float = 0.75  # probability
+    jpeg_quality: Range = (25.0, 95.0)
+    subsampled: float = 0.8  # share of the JPEG pictures whose chroma is halved
+    jpeg_twice: float = 0.2  # share of the JPEG pictures that were coded before, on another grid or at another size
+    first_quality: Range = (40.0, 95.0)
+    resized: float = 0.5  # share of those that had another size
+    first_size: Range = (0.7, 1.3)
+    webp: float = 0.1  # probability, of those that do not become JPEG
+    webp_quality: Range = (30.0, 95.0)
+    jitter: float = 0.05  # standard deviation of the error in the strength that the network is told
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(item.default, tuple):
+                if not (isinstance(value, Sequence) and len(value) == 2 and _are_numbers(value)):
+                    raise UsageError(f"{item.name} is {value!r}", "give two numbers, the smaller one first")
+                if not 0 <= value[0] <= value[1]:
+                    raise UsageError(f"{item.name} is {value!r}", "give two numbers, the smaller one first")
+                object.__setattr__(self, item.name, (float(value[0]), float(value[1])))
+        if not 1 <= self.variants <= 64 or not 0 <= self.drawn < 1:
+            raise UsageError("variants must be 1..64 and drawn in [0, 1)", "see the README of training")
+        if not (isinstance(self.kernels, Mapping) and self.kernels and _are_numbers(self.kernels.values())):
+            raise UsageError("kernels is not a table of names and shares", "see the README of training")
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"kernels": dict(self.kernels)}
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
@@ -146,6 +239,10 @@ class TrainConfig:
     ema_decay: float = 0.999
     clip_norm: float = 1.0
     distillation: float = 0.5  # weight of the teacher's picture in the loss, used with a teacher only
+    distillation_until: float = 1.0  # share of the schedule in which the teacher's picture counts
+    chroma_weight: float = 0.3  # of the LR chroma's L1, for networks that give it
+    gradient_weight: float = 0.0  # of the L1 between the steps from pixel to pixel
+    degradation: Degradation | None = None  # None: LR pictures are bicubic reductions
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -154,8 +251,9 @@ class TrainConfig:
             raise UsageError(
                 "steps, batch_size and patch_size must be at least 1, warmup_steps 0", "see the training section"
             )
-        if min(self.final_learning_rate, self.weight_scale_rate, self.distillation) < 0:
-            raise UsageError("rates and distillation cannot be negative", "see the training section of the README")
+        weights = (self.distillation, self.distillation_until, self.chroma_weight, self.gradient_weight)
+        if min(self.final_learning_rate, self.weight_scale_rate, *weights) < 0:
+            raise UsageError("rates and weights cannot be negative", "see the training section of the README")
         if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
             raise UsageError(
                 "learning_rate and clip_norm must be positive, ema_decay in [0, 1)",
@@ -163,13 +261,16 @@ class TrainConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"network": self.network.to_dict()}
+        degradation = self.degradation and self.degradation.to_dict()
+        return dataclasses.asdict(self) | {"network": self.network.to_dict(), "degradation": degradation}
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
         known = _known_fields(cls, values)
         if "network" in known:
             known["network"] = NetworkSpec.from_dict(known["network"])
+        if known.get("degradation") is not None:
+            known["degradation"] = Degradation.from_dict(known["degradation"])
         return cls(**known)
 
 
@@ -181,6 +282,10 @@ def _check_types(config: Any) -> None:
         accepted = (int, float) if kind is float else (kind,)
         if kind in kinds and (type(value) not in accepted or (accepted == (int, float) and not math.isfinite(value))):
             raise UsageError(f"{item.name} is {value!r}", f"give {kinds[kind]}")
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(type(value) in (int, float) and 0 <= value < math.inf for value in values)
 
 
 def _known_fields(cls: type, values: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def random_model(spec: NetworkSpec) -> PackedWeights:
 
     torch.manual_seed(0)
     network = build_network(spec)
-    calibrate(network, torch.rand(1, spec.colors, 32, 32))
+    calibrate(network, torch.rand(1, spec.inputs, 32, 32))
     return pack(network, {})
 
 
@@ -31,14 +31,14 @@ def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, ga
     Slopes are negative now and then. `gate_taps` is the length of the filter over the channels.
     """
     rng = np.random.default_rng(seed)
-    layers, feats, outputs = spec.n_convs, spec.n_feats, spec.colors * spec.scale**2
+    layers, feats, outputs = spec.n_convs, spec.n_feats, spec.outputs
 
     def normal(*shape: int, std: float, mean: float = 0.0) -> NDArray[np.float32]:
         return rng.normal(mean, std, shape).astype(np.float32)
 
     return PackedSRResNet(
         spec=spec,
-        head_weight=normal(feats, spec.colors, 3, 3, std=0.2),
+        head_weight=normal(feats, spec.inputs, 3, 3, std=0.2),
         head_bias=normal(feats, std=0.1),
         bits=rng.integers(0, 2**64, (layers, feats, 3, 3, feats // 64), dtype=np.uint64),
         threshold=normal(layers, feats, std=0.2),

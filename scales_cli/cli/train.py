@@ -35,6 +35,9 @@ def train(
     teacher: Annotated[
         Path | None, typer.Option(help="Distil from another run or a packed model of the same scale.")
     ] = None,
+    teacher_pictures: Annotated[
+        Path | None, typer.Option(help="Learn from another network's pictures of --data, of the same names and sizes.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     max_time: Annotated[
         str | None, typer.Option(help="Stop after this time, as 90s, 9m or 2h; --resume goes on.")
@@ -58,6 +61,7 @@ def train(
             out,
             init=init,
             teacher=teacher,
+            teacher_pictures=teacher_pictures,
             resume=resume,
             device=device,
             processes=processes,

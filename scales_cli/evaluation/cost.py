@@ -118,7 +118,7 @@ def count_everything(network: Network) -> Cost:
 
 def parts_of(spec: NetworkSpec) -> list[Part]:
     """Head, body and tail of a network; `spec.conv` says whether the body is binary."""
-    head, tail = Conv(spec.colors, spec.n_feats, 3), Conv(spec.n_feats, spec.colors * spec.scale**2, 3)
+    head, tail = Conv(spec.inputs, spec.n_feats, 3), Conv(spec.n_feats, spec.outputs, 3)
     body = BODIES[spec.backbone](spec, **spec.dimensions)
     return [head, *body, *(hat_tail(spec) if spec.backbone == "hat" else [tail])]
 

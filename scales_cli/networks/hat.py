@@ -115,6 +115,8 @@ class HAT(Network):
 
     def build_tail(self) -> nn.Module:
         spec = self.spec
+        if spec.has_chroma:
+            raise ValueError("its tail works above the LR resolution and gives no chroma there")
         steps = [3] if spec.scale == 3 else [2] * (spec.scale // 2)
         tail = nn.Sequential(nn.Conv2d(spec.n_feats, TAIL_FEATS, 3, padding=1), nn.LeakyReLU(0.01))
         for step in steps:
@@ -123,5 +125,5 @@ class HAT(Network):
         shrink(last)
         return tail.append(last)
 
-    def enlarge(self, features: Tensor) -> Tensor:
-        return self.tail(features)
+    def enlarge(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.tail(features), None

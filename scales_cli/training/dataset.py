@@ -1,59 +1,83 @@
-"""Pictures for training and validation, held in memory as uint8 planes."""
+"""Patches for training, cut from pictures that are held in memory as uint8 planes."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.encoding import to_8_bit
-from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import FORMATS, READABLE
-from scales_cli.imaging.resize import imresize
-
-# HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds. 2, 3 and 4 divide it.
-TILE = 1008
-HELD_OUT = 16  # pictures kept for validation where no folder of them is given
+from scales_cli.training.planes import Planes
 
 
 @dataclass(frozen=True)
 class Pair:
-    """LR [C, H, W] and HR [C, sH, sW] planes of one picture, uint8."""
+    """One picture: V versions of its LR planes [V, C, H, W] with their strengths, and its HR planes [C', sH, sW].
 
-    lr: NDArray[np.uint8]
-    hr: NDArray[np.uint8]
+    `chroma` [2, H, W] is what the LR chroma should have been, `taught` [C', sH, sW] what a teacher makes of it.
+    """
+
+    lr: Planes
+    hr: Planes
+    strengths: tuple[float, ...] = (0.0,)
+    chroma: Planes | None = None
+    taught: Planes | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """LR height and width."""
+        return self.lr.shape[2], self.lr.shape[3]
+
+
+class Batch(NamedTuple):
+    """Patches in [0, 1]: LR [B, inputs, p, p], HR [B, C', sp, sp], and what there is of LR chroma and teaching."""
+
+    lr: Tensor
+    hr: Tensor
+    chroma: Tensor | None
+    taught: Tensor | None
 
 
 class PatchDataset:
-    """All pictures' planes in two flat buffers on the device, from which random aligned patches are gathered."""
+    """All pictures' planes in flat buffers on the device, from which random aligned patches are gathered."""
 
-    def __init__(self, pairs: Iterable[Pair], scale: int, patch_size: int, device: torch.device) -> None:
-        """Pictures smaller than a patch are left out; raises `InputError` if none is left."""
-        pairs = [pair for pair in pairs if min(pair.lr.shape[1:]) >= patch_size]
+    def __init__(
+        self, pairs: Iterable[Pair], scale: int, patch_size: int, device: torch.device, *, strength: bool = False
+    ) -> None:
+        """Pictures smaller than a patch are left out; raises `InputError` if none is left.
+
+        With `strength`, patches have one more plane, which holds it.
+        """
+        pairs = [pair for pair in pairs if min(pair.shape) >= patch_size]
         if not pairs:
             side = scale * patch_size
             raise InputError(
                 f"no picture is at least {side} x {side} pixels", "add larger pictures or use a smaller patch"
             )
         self.scale, self.patch_size = scale, patch_size
-        self.lr = torch.cat([torch.from_numpy(pair.lr).flatten(1) for pair in pairs], 1).to(device)
+        self.versions = len(pairs[0].strengths)
+        # Versions are one after another: version v of a pixel lies v times all pictures' pixels after it.
+        flat = [torch.from_numpy(pair.lr).movedim(1, 0).flatten(2) for pair in pairs]
+        self.lr = torch.cat(flat, 2).flatten(1).to(device)
         self.hr = torch.cat([torch.from_numpy(pair.hr).flatten(1) for pair in pairs], 1).to(device)
-        self.taught: Tensor | None = None
-        self.shapes = torch.tensor([pair.lr.shape[1:] for pair in pairs])
+        self.chroma = _flat((pair.chroma for pair in pairs if pair.chroma is not None), device)
+        self.taught = _flat((pair.taught for pair in pairs if pair.taught is not None), device)
+        self.strengths = torch.tensor([pair.strengths for pair in pairs]).to(device) if strength else None
+        self.shapes = torch.tensor([pair.shape for pair in pairs])
         areas = self.shapes.prod(dim=1)
         self.offsets = areas.cumsum(0) - areas
+        self.pixels = int(areas.sum())
         self.probabilities = areas.double() / areas.sum()
 
     def teach(self, enlarge: Callable[[Tensor], Tensor]) -> None:
-        """Keeps a teacher's pictures beside the HR ones; `enlarge` maps [1, C, H, W] to [1, C, sH, sW] in [0, 1]."""
-        pictures = self.lr.split(self.shapes.prod(dim=1).tolist(), dim=1)
+        """Keeps a teacher's pictures beside the HR ones; `enlarge` maps [1, C, H, W] to [1, C, sH, sW] in [0, 1].
+
+        The teacher sees the first version of each picture.
+        """
+        pictures = self.lr[:, : self.pixels].split(self.shapes.prod(dim=1).tolist(), dim=1)
         taught = []
         for picture, shape in zip(pictures, self.shapes.tolist(), strict=True):
             large = enlarge(picture.unflatten(1, shape)[None].float() / 255)
@@ -61,24 +85,33 @@ class PatchDataset:
         self.taught = torch.cat(taught, 1)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Tensor:
-        """Where the patches of a batch lie, [B, 7] int64 on the CPU, for `cut`.
+        """Where the patches of a batch lie, [B, 9] int64 on the CPU, for `cut`.
 
-        Pictures are drawn by area, patches flipped and turned at random.
+        Pictures are drawn by area, versions evenly, patches flipped and turned at random.
         """
         picture = torch.multinomial(self.probabilities, batch_size, replacement=True, generator=generator)
         shape, offset = self.shapes[picture], self.offsets[picture]
         corner = (torch.rand(batch_size, 2, generator=generator) * (shape - self.patch_size + 1)).long()
         turn = torch.rand(batch_size, 3, generator=generator) < 0.5
-        return torch.cat([offset[:, None], shape[:, 1:], corner, turn.long()], dim=1)
+        version = torch.zeros(batch_size, dtype=torch.int64)
+        if self.versions > 1:
+            version = torch.randint(self.versions, (batch_size,), generator=generator)
+        places = [offset[:, None], shape[:, 1:], corner, turn.long(), picture[:, None], version[:, None]]
+        return torch.cat(places, dim=1)
 
-    def cut(self, places: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """LR [B, C, p, p], HR [B, C, sp, sp] and the teacher's HR, if any, in [0, 1], of `places` on the device."""
-        offset, width, corner, turn = places[:, 0], places[:, 1], places[:, 2:4], places[:, 4:].bool()
-        s = self.scale
-        lr = self._gather(self.lr, offset, corner, width, turn, self.patch_size)
-        large = (offset * s * s, corner * s, width * s, turn, self.patch_size * s)
+    def cut(self, places: Tensor) -> Batch:
+        """The patches at `places`, which are on the device."""
+        offset, width, corner, turn = places[:, 0], places[:, 1], places[:, 2:4], places[:, 4:7].bool()
+        picture, version = places[:, 7], places[:, 8]
+        s, size = self.scale, self.patch_size
+        lr = self._gather(self.lr, offset + version * self.pixels, corner, width, turn, size)
+        if self.strengths is not None:
+            plane = self.strengths[picture, version].view(-1, 1, 1, 1)
+            lr = torch.cat([lr, plane.expand(-1, 1, size, size)], 1)
+        large = (offset * s * s, corner * s, width * s, turn, size * s)
+        chroma = None if self.chroma is None else self._gather(self.chroma, offset, corner, width, turn, size)
         taught = None if self.taught is None else self._gather(self.taught, *large)
-        return lr, self._gather(self.hr, *large), taught
+        return Batch(lr, self._gather(self.hr, *large), chroma, taught)
 
     @staticmethod
     def _gather(planes: Tensor, offset: Tensor, corner: Tensor, width: Tensor, turn: Tensor, size: int) -> Tensor:
@@ -93,55 +126,7 @@ class PatchDataset:
         return planes[:, index].movedim(0, 1).float() / 255
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Pictures below `folder`, sorted; hidden files are left out. Raises `InputError` if there are none."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", "give a folder of pictures")
-    extensions = {extension for item in FORMATS for extension in item.extensions}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in extensions and path.name[0] != ".")
-    if not paths:
-        raise InputError(f"{folder}: no pictures in it", f"give a folder of {READABLE}")
-    return paths
-
-
-def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Training and validation pictures: every n-th is held out, `HELD_OUT` or a tenth of them."""
-    held_out = max(1, min(HELD_OUT, len(paths) // 10))
-    chosen = set(paths[:: len(paths) // held_out][:held_out])
-    rest = [path for path in paths if path not in chosen]
-    return rest or paths, sorted(chosen)
-
-
-def load_pairs(paths: Iterable[Path], scale: int, colors: int) -> Iterator[Pair]:
-    """HR planes from files, LR planes from those by `imresize`; large pictures come in tiles.
-
-    Files that cannot be read, transparent ones (their hidden colours are no pictures) and tiny ones are skipped with a
-    warning.
-    """
-    for path in paths:
-        try:
-            pixels = read_image(path).pixels
-        except InputError as error:
-            warnings.warn(f"skipped: {error}", stacklevel=2)
-            continue
-        height, width, channels = pixels.shape
-        if channels in (2, 4) or min(height, width) < 4 * scale:
-            reason = "transparent" if channels in (2, 4) else f"only {width} x {height} pixels"
-            warnings.warn(f"skipped: {path} is {reason}", stacklevel=2)
-            continue
-        planes = to_planes(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels, colors)
-        for top in range(0, max(height - 4 * scale, 1), TILE):
-            for left in range(0, max(width - 4 * scale, 1), TILE):
-                tile = planes[:, top : top + TILE, left : left + TILE]
-                hr = tile[:, : tile.shape[1] // scale * scale, : tile.shape[2] // scale * scale]
-                lr = np.stack([imresize(plane, 1 / scale) for plane in hr])
-                yield Pair(lr.astype(np.uint8), np.ascontiguousarray(hr))
-
-
-def to_planes(pixels: NDArray[np.uint8], colors: int) -> NDArray[np.uint8]:
-    """Grey or RGB [H, W, 1 or 3] -> full-range BT.601 luma [1, H, W], rounded, or RGB planes [3, H, W]."""
-    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-    if colors == 3:
-        return np.ascontiguousarray(np.moveaxis(rgb, 2, 0))
-    luma = rgb @ np.array([0.299, 0.587, 0.114])
-    return np.floor(luma + 0.5).astype(np.uint8)[None]
+def _flat(planes: Iterable[Planes], device: torch.device) -> Tensor | None:
+    """Planes [C, H, W] of several pictures as one [C, N]; None if there are none."""
+    flat = [torch.from_numpy(plane).flatten(1) for plane in planes]
+    return torch.cat(flat, 1).to(device) if flat else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,13 +16,15 @@ from scales_cli.evaluation.datasets import recognised
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
-from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
+from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import choose_device
 from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.export import export_packed
+from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
 from scales_cli.training.trainer import Trainer
 
 COMPILE_FROM_STEPS = 1000  # compiling takes about half a minute; shorter runs do without
+VALIDATION_VARIANTS = 4  # of each validation picture, where pictures are degraded
 COMPILE_TRANSFORMERS_FROM_STEPS = 50  # a minute and a half, but a step is ten times as fast then
 
 
@@ -34,22 +36,33 @@ class TrainingData:
     validation: Sequence[Pair]
     name: str
     device: torch.device
+    teacher: str = ""  # whose pictures stand beside the true ones
 
 
-def load_data(config: TrainConfig, data: Path, valid: Path | None, device: str = "auto") -> TrainingData:
-    """Reads the pictures below two folders; without `valid`, some of `data` are held out."""
+def load_data(
+    config: TrainConfig, data: Path, valid: Path | None, device: str = "auto", *, teacher_pictures: Path | None = None
+) -> TrainingData:
+    """Reads the pictures below two folders; without `valid`, some of `data` are held out.
+
+    `teacher_pictures` is a folder of those that another network has drawn of the ones in `data`.
+    """
     chosen = choose_device(device)
     paths = list_pictures(data)
     training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
     for name in sorted(recognised(path.resolve() for path in training)):
         warnings.warn(f"{data} holds pictures of {name}, whose scores will say nothing then", stacklevel=2)
-    scale, colors = config.network.scale, config.network.colors
-    patches = PatchDataset(load_pairs(training, scale, colors), scale, config.patch_size, chosen)
-    validation = list(load_pairs(held_out, scale, colors))
+    spec, degradation = config.network, config.degradation
+    loader = PairLoader(spec, degradation, seed=config.seed, teacher=teacher_pictures)
+    pairs = list(loader.load(training))
+    pairs += loader.draw(sum(pair.hr[0].size for pair in pairs))
+    patches = PatchDataset(pairs, spec.scale, config.patch_size, chosen, strength=spec.strength)
+    few = degradation and replace(degradation, variants=min(degradation.variants, VALIDATION_VARIANTS))
+    validation = list(PairLoader(spec, few).load(held_out))
     if not validation:
         raise UsageError("no validation picture could be read", "give a folder of pictures with --valid")
     name = f"{data.resolve().name}: {len(training)} files, {patches.hr.shape[1] / 1e6:.1f} MP"
-    return TrainingData(patches, validation, name, chosen)
+    teacher = "" if teacher_pictures is None else f"pictures of {teacher_pictures.absolute().name}"
+    return TrainingData(patches, validation, name, chosen, teacher)
 
 
 def start_run(config: TrainConfig, data: TrainingData, out: Path, processes: Processes = ALONE) -> Trainer:
@@ -63,6 +76,7 @@ def start_run(config: TrainConfig, data: TrainingData, out: Path, processes: Pro
         device=data.device,
         compiled=config.steps >= compile_from,
         data_name=data.name,
+        teacher_name=data.teacher,
         processes=processes,
     )
 
@@ -75,6 +89,7 @@ def open_run(
     *,
     init: Path | None = None,
     teacher: Path | None = None,
+    teacher_pictures: Path | None = None,
     resume: bool = False,
     device: str = "auto",
     processes: Processes = ALONE,
@@ -82,7 +97,10 @@ def open_run(
     """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
     if checkpoint.latest(out) is not None and not resume:
         raise UsageError(f"{out} already holds a run", "go on with --resume or give another --out")
-    trainer = start_run(config, load_data(config, data, valid, device), out, processes)
+    if teacher is not None and teacher_pictures is not None:
+        raise UsageError("a run has one teacher", "give --teacher or --teacher-pictures")
+    pictures = load_data(config, data, valid, device, teacher_pictures=teacher_pictures)
+    trainer = start_run(config, pictures, out, processes)
     if init is not None and checkpoint.latest(out) is None:
         trainer.start_from(Checkpoint.load(init))
     if teacher is not None:

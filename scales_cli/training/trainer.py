@@ -17,6 +17,7 @@ from torch import Tensor
 import scales_cli
 from scales_cli.config import NetworkSpec, TrainConfig
 from scales_cli.errors import DivergedError, UsageError, WeightsError
+from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network, calibrate, unfold_factors
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
@@ -54,6 +55,7 @@ class Trainer:
         device: torch.device,
         compiled: bool = True,
         data_name: str = "",
+        teacher_name: str = "",
         processes: Processes = ALONE,
     ) -> None:
         if config.batch_size % processes.count:
@@ -67,12 +69,14 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = build_network(config.network)
         self.network.to(device, memory_format=torch.channels_last)
-        self.first_batch, *_ = dataset.cut(dataset.draw(config.batch_size, self.generator).to(device))
+        self.first_batch = dataset.cut(dataset.draw(config.batch_size, self.generator).to(device)).lr
         calibrate(self.network, self.first_batch)
         self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
         use_fast_products(self.network, device)
         self.update = Update(self.network, dataset, config, processes, compiled=compiled)
-        self.progress = Progress(device=device_name(device), commit=describe_commit(), data=data_name)
+        self.progress = Progress(
+            device=device_name(device), commit=describe_commit(), data=data_name, teacher=teacher_name
+        )
         self.stopping = False
 
     def resume(self) -> None:
@@ -97,11 +101,13 @@ class Trainer:
     def start_from(self, source: Checkpoint) -> None:
         """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail.
 
+        A network of more planes than the other's luma starts with weights of 0 for them, and so do the chroma outputs.
         From a body of other convolutions, such as a full-precision twin's, that is the weights; what reaches each layer
         is new then, and measured again. A packed model's body starts out as it is.
         """
         own, spec = self.network.state_dict(), source.config.network
-        fitting = {name: value for name, value in source.ema.items() if name in own and own[name].shape == value.shape}
+        given = source.ema | _widened(source, self.network)
+        fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
         needed = {name for name in own | source.ema if name.startswith(("body.", "head."))}
         if not source.packed:  # parts that only one of the two has are what staged trainings add
             needed = {name for name in needed if (own | source.ema)[name].dim() > 1}
@@ -125,13 +131,13 @@ class Trainer:
 
         They are made once, whole, each as the mean over the eight flips and turns, which is better than a single one.
         """
-        if (source.config.network.scale, source.config.network.colors) != (
-            self.network.spec.scale,
-            self.network.spec.colors,
-        ):
-            raise UsageError("the teacher has another scale or other colours", "give a teacher of the same scale")
+        spec, own = source.config.network, self.network.spec
+        if (spec.scale, spec.colors) != (own.scale, own.colors) or spec.inputs != spec.colors:
+            raise UsageError(
+                "the teacher has another scale or other planes", "give a teacher of the same scale, of luma or RGB"
+            )
         teacher = open_teacher(source, self.device)
-        self.dataset.teach(lambda lr: self_ensemble(teacher, lr))
+        self.dataset.teach(lambda lr: self_ensemble(teacher, lr[:, : spec.inputs]))
         self.progress = replace(self.progress, teacher=_describe(source))
 
     def run(
@@ -197,17 +203,23 @@ class Trainer:
         scale = self.network.spec.scale
         peak = 255.0 if self.network.spec.colors == 3 else 255.0**2 / STUDIO_RANGE
         total = 0.0
+        pictures = 0
         for pair in self.validation:
-            lr = torch.from_numpy(pair.lr).to(self.device)[None].float() / 255
-            hr = torch.from_numpy(pair.hr).to(self.device)[None].float()
-            sr = self.ema(lr).clamp(0, 1) * 255
-            error = (sr - hr)[..., scale:-scale, scale:-scale].square().mean().item()
-            total += 10 * math.log10(peak**2 / max(error, 1e-10))
-        return total / len(self.validation)
+            hr = torch.from_numpy(pair.hr).to(self.device).float()
+            for version, strength in zip(pair.lr, pair.strengths, strict=True):
+                lr = torch.from_numpy(version).to(self.device)[None].float() / 255
+                if self.network.spec.strength:
+                    lr = torch.cat([lr, torch.full_like(lr[:, :1], strength)], 1)
+                sr = self.ema(lr)[0].clamp(0, 1) * 255
+                error = (sr - hr)[..., scale:-scale, scale:-scale].square().mean().item()
+                total += 10 * math.log10(peak**2 / max(error, 1e-10))
+                pictures += 1
+        return total / pictures
 
     def _step(self) -> Tensor:
         places = self.dataset.draw(self.config.batch_size, self.generator)
-        loss = self.update(places, self.learning_rate())
+        taught = self.progress.step < self.config.distillation_until * self.config.steps
+        loss = self.update(places, self.learning_rate(), self.config.distillation if taught else 0.0)
         step = self.progress.step + 1
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -226,6 +238,21 @@ class Trainer:
                 writer.writerow(["step", "seconds", "learning_rate", "loss", "valid_psnr"])
             p = self.progress
             writer.writerow([p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{psnr:.4f}"])
+
+
+def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:
+    """Head and tail of a network of luma, with zeros for what `network` has more: input planes, chroma outputs."""
+    spec, own = source.config.network, network.spec
+    if spec.colors != 1 or own.colors != 1 or spec.inputs > own.inputs or spec.outputs > own.outputs:
+        return {}
+    wanted = {"head.weight": spec.inputs < own.inputs}
+    wanted |= dict.fromkeys(("tail.weight", "tail.bias"), spec.scale == own.scale and spec.outputs < own.outputs)
+    widened = {}
+    for name in (name for name, wide in wanted.items() if wide and name in source.ema):
+        given, wide = source.ema[name], torch.zeros_like(network.state_dict()[name])
+        wide[tuple(slice(length) for length in given.shape)] = given
+        widened[name] = wide
+    return widened
 
 
 def gate_factors(spec: NetworkSpec) -> list[object]:

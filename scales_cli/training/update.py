@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scales_cli.config import TrainConfig
-from scales_cli.training.dataset import PatchDataset
+from scales_cli.networks.base import Network
+from scales_cli.training.dataset import Batch, PatchDataset
 from scales_cli.training.distributed import Processes
 
-LossFunction = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+LossFunction = Callable[[Batch], tuple[Tensor, Tensor]]
 
 WARM_UP = 3  # updates before the capture, in which torch compiles and allocates what lasts
 
@@ -26,7 +27,7 @@ class Update:
     """
 
     def __init__(
-        self, network: nn.Module, dataset: PatchDataset, config: TrainConfig, processes: Processes, *, compiled: bool
+        self, network: Network, dataset: PatchDataset, config: TrainConfig, processes: Processes, *, compiled: bool
     ) -> None:
         self.network, self.dataset, self.config, self.processes = network, dataset, config, processes
         self.device = dataset.lr.device
@@ -39,13 +40,18 @@ class Update:
         self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True, capturable=on_gpu)
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(0.0, device=self.device)
-        self.places = torch.zeros(config.batch_size, 7, dtype=torch.int64, device=self.device)
+        self.places = torch.zeros(config.batch_size, 9, dtype=torch.int64, device=self.device)
+        self.distillation = torch.tensor(config.distillation, device=self.device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.stream = torch.cuda.Stream(self.device) if on_gpu and processes.count == 1 else None
         self.until_capture = WARM_UP
 
-    def __call__(self, places: Tensor, learning_rate: float) -> Tensor:
-        """The mean distance to the truth on the patches at `places`, not finite where the gradient was not."""
+    def __call__(self, places: Tensor, learning_rate: float, distillation: float) -> Tensor:
+        """The mean distance to the truth on the patches at `places`, not finite if the gradient was not.
+
+        `distillation` is the weight of the distance to the teacher's picture.
+        """
+        self.distillation.fill_(distillation)
         for group in self.optimizer.param_groups:
             group["lr"].fill_(learning_rate * group["rate"])
         places = places.pin_memory() if self.device.type == "cuda" else places
@@ -97,19 +103,25 @@ class Update:
 
     def _differentiate(self) -> Tensor:
         """Sets the gradients on this process's patches, and returns their mean distance to the truth."""
-        lr, hr, taught = self.dataset.cut(self.processes.share(self.places))
-        loss, objective = self.loss_function(lr.contiguous(memory_format=torch.channels_last), hr, taught)
+        batch = self.dataset.cut(self.processes.share(self.places))
+        lr = batch.lr.contiguous(memory_format=torch.channels_last)
+        loss, objective = self.loss_function(batch._replace(lr=lr))
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         return loss
 
-    def _loss(self, lr: Tensor, hr: Tensor, taught: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The distance to the truth, and the objective."""
-        sr = self.network(lr)
-        loss = functional.l1_loss(sr, hr)
-        if taught is None:
-            return loss.detach(), loss
-        return loss.detach(), loss + self.config.distillation * functional.l1_loss(sr, taught)
+        sr, chroma = self.network.predict(batch.lr)
+        objective = loss = functional.l1_loss(sr, batch.hr)
+        if batch.taught is not None:
+            objective = objective + self.distillation * functional.l1_loss(sr, batch.taught)
+        if chroma is not None and batch.chroma is not None:
+            objective = objective + self.config.chroma_weight * functional.l1_loss(chroma, batch.chroma)
+        if self.config.gradient_weight:
+            steps = sum(functional.l1_loss(sr.diff(dim=axis), batch.hr.diff(dim=axis)) for axis in (2, 3))
+            objective = objective + self.config.gradient_weight * steps
+        return loss.detach(), objective
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Learned weight scales apart: deep bodies diverge at the start where these are as fast as the rest."""

@@ -1,9 +1,10 @@
 """The packed form of an SRResNet, which the native engine runs: format "scales-packed".
 
-With L binary convolutions of F channels, W = F / 64 words a pixel, C colours and scale s, its tensors are
+With L binary convolutions of F channels, W = F / 64 words a pixel, I input planes, C enlarged planes (O outputs: C s s,
+and 2 of chroma if the planes are "ycc") and scale s, its tensors are
 
     name             dtype  shape            meaning
-    head.weight      F32    [F, C, 3, 3]     full-precision first convolution, applied to 4 x - 2
+    head.weight      F32    [F, I, 3, 3]     full-precision first convolution, applied to 4 x - 2
     head.bias        F32    [F]
     body.bits        U64    [L, F, 3, 3, W]  bit i of word j: sign of input channel 64 j + i; set is +1, clear is -1
     body.threshold   F32    [L, F]           beta: activation bit is set where x >= beta
@@ -14,8 +15,8 @@ With L binary convolutions of F channels, W = F / 64 words a pixel, C colours an
     body.shift_in    F32    [L, F]           RPReLU: z - shift_in,
     body.slope       F32    [L, F]           times slope where negative (slopes may be negative),
     body.shift_out   F32    [L, F]           + shift_out
-    tail.weight      F32    [C s s, F, 3, 3] full-precision last convolution; pixel shuffle follows
-    tail.bias        F32    [C s s]
+    tail.weight      F32    [O, F, 3, 3]     full-precision last convolution; pixel shuffle follows
+    tail.bias        F32    [O]
 
 With u = popcount arithmetic of the +-1 convolution (zero padding), layer l computes, on its input x [F, H, W],
 
@@ -23,8 +24,9 @@ With u = popcount arithmetic of the +-1 convolution (zero padding), layer l comp
     z = scale * bconv3x3(b, bits) * sigmoid(<spatial, x> + spatial_bias) * sigmoid(conv1d(mean_hw(x), channel))
     z = z - shift_in;  y = x + (z if z >= 0 else slope * z) + shift_out
 
-and the network, for planes p in [0, 1], r = pixel_shuffle(tail(body(h) + h)), h = head(4 p - 2): the residual over the
-bicubically upscaled planes. All convolutions pad with zeros.
+and the network, for planes p in [0, 1], t = tail(body(h) + h), h = head(4 p - 2), whose first C s s channels,
+pixel-shuffled, are the residual over the bicubically upscaled planes; two more are the residual over the LR chroma. The
+planes are luma, R G B or Y Cb Cr, then the strength if the spec has one. All convolutions pad with zeros.
 
 The checksum takes in the tensors' data in this order.
 """
@@ -84,7 +86,7 @@ class PackedSRResNet(PackedWeights):
             raise WeightsError("tensor body.scale holds negative values", "fold their sign into body.bits")
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        feats, colors, convs = self.spec.n_feats, self.spec.colors, self.spec.n_convs
+        feats, outputs, convs = self.spec.n_feats, self.spec.outputs, self.spec.n_convs
         if (self.spec.backbone, self.spec.conv) != ("srresnet", "scales"):
             raise WeightsError(
                 f"{self.spec.backbone} with {self.spec.conv} layers is unknown here", "update scales-cli"
@@ -94,14 +96,14 @@ class PackedSRResNet(PackedWeights):
             raise WeightsError("tensor body.channel has no odd kernel", "the weights file is damaged")
         per_layer = dict.fromkeys(("threshold", "scale", "spatial", "shift_in", "slope", "shift_out"), (convs, feats))
         return {
-            "head_weight": (feats, colors, 3, 3),
+            "head_weight": (feats, self.spec.inputs, 3, 3),
             "head_bias": (feats,),
             "bits": (convs, feats, 3, 3, feats // 64),
             **per_layer,
             "spatial_bias": (convs,),
             "channel": (convs, kernel),
-            "tail_weight": (colors * self.spec.scale**2, feats, 3, 3),
-            "tail_bias": (colors * self.spec.scale**2,),
+            "tail_weight": (outputs, feats, 3, 3),
+            "tail_bias": (outputs,),
         }
 
     @classmethod

@@ -1,0 +1,131 @@
+"""Folders of pictures as pairs of LR and HR planes, for training and validation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from scales_cli.config import Degradation, NetworkSpec
+from scales_cli.errors import InputError
+from scales_cli.imaging.encoding import to_8_bit
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.formats import FORMATS, READABLE
+from scales_cli.imaging.resize import imresize
+from scales_cli.training.dataset import Pair
+from scales_cli.training.degradation import variants
+from scales_cli.training.drawings import TILE as DRAWN_TILE
+from scales_cli.training.drawings import draw_tiles
+from scales_cli.training.planes import Planes, reduced_chroma, to_luma, to_planes
+
+# HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds. 2, 3 and 4 divide it.
+TILE = 1008
+HELD_OUT = 16  # pictures kept for validation where no folder of them is given
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Pictures below `folder`, sorted; hidden files are left out. Raises `InputError` if there are none."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder", "give a folder of pictures")
+    extensions = {extension for item in FORMATS for extension in item.extensions}
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in extensions and path.name[0] != ".")
+    if not paths:
+        raise InputError(f"{folder}: no pictures in it", f"give a folder of {READABLE}")
+    return paths
+
+
+def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Training and validation pictures: every n-th is held out, `HELD_OUT` or a tenth of them."""
+    held_out = max(1, min(HELD_OUT, len(paths) // 10))
+    chosen = set(paths[:: len(paths) // held_out][:held_out])
+    rest = [path for path in paths if path not in chosen]
+    return rest or paths, sorted(chosen)
+
+
+class PairLoader:
+    """Makes pairs for networks of `spec`: LR pictures are bicubic reductions, beside degraded ones if there are ranges.
+
+    `teacher` is a folder of pictures of the same names, as large as the HR ones (up to what the scale does not divide),
+    whose luma another network has drawn.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        degradation: Degradation | None = None,
+        *,
+        seed: int = 0,
+        teacher: Path | None = None,
+    ) -> None:
+        if teacher is not None and spec.colors != 1:
+            raise InputError(f"{teacher}: a teacher's pictures are luma, this network's are not", "train one of luma")
+        self.spec, self.degradation, self.seed = spec, degradation, seed
+        self.teacher = None if teacher is None else {path.stem: path for path in list_pictures(teacher)}
+
+    def load(self, paths: Iterable[Path]) -> Iterator[Pair]:
+        """Pairs of the pictures in files; large ones come in tiles.
+
+        Files that cannot be read, transparent ones (their hidden colours are no pictures) and tiny ones are skipped
+        with a warning. Raises `InputError` if the teacher has no picture of one.
+        """
+        for index, path in enumerate(paths):
+            rgb = self._read(path)
+            if rgb is None:
+                continue
+            taught = None if self.teacher is None else self._taught(path, rgb)
+            height, width = rgb.shape[:2]
+            for top in range(0, max(height - 4 * self.spec.scale, 1), TILE):
+                for left in range(0, max(width - 4 * self.spec.scale, 1), TILE):
+                    window = np.s_[top : top + TILE, left : left + TILE]
+                    yield self._pair(rgb[window], None if taught is None else taught[window], (index, top, left))
+
+    def draw(self, pixels: int) -> Iterator[Pair]:
+        """Pairs of drawn tiles beside `pixels` HR pixels of pictures, as many as the ranges ask for."""
+        share = self.degradation.drawn if self.degradation else 0.0
+        count = round(share / (1 - share) * pixels / DRAWN_TILE**2)
+        for index, rgb in enumerate(draw_tiles(count, self.seed)):
+            yield self._pair(rgb, None if self.teacher is None else to_luma(rgb), (index,))
+
+    def _read(self, path: Path) -> Planes | None:
+        try:
+            pixels = read_image(path).pixels
+        except InputError as error:
+            warnings.warn(f"skipped: {error}", stacklevel=3)
+            return None
+        height, width, channels = pixels.shape
+        if channels in (2, 4) or min(height, width) < 4 * self.spec.scale:
+            reason = "transparent" if channels in (2, 4) else f"only {width} x {height} pixels"
+            warnings.warn(f"skipped: {path} is {reason}", stacklevel=3)
+            return None
+        pixels = to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels
+        return np.broadcast_to(pixels, (height, width, 3))
+
+    def _taught(self, path: Path, rgb: Planes) -> Planes:
+        assert self.teacher is not None
+        found = self.teacher.get(path.stem)
+        if found is None:
+            raise InputError(f"the teacher has no picture of {path.name}", "give pictures of the same names")
+        taught = read_image(found).pixels
+        scale = self.spec.scale
+        if [side // scale for side in taught.shape[:2]] != [side // scale for side in rgb.shape[:2]]:
+            raise InputError(f"{found}: it is not as large as {path.name}", "give pictures of the same size")
+        return to_luma(np.broadcast_to(taught, (*taught.shape[:2], 3)))
+
+    def _pair(self, rgb: Planes, taught: Planes | None, key: tuple[int, ...]) -> Pair:
+        scale = self.spec.scale
+        height, width = rgb.shape[0] // scale * scale, rgb.shape[1] // scale * scale
+        rgb = np.ascontiguousarray(rgb[:height, :width])
+        if self.degradation is None:
+            versions = [(np.asarray(imresize(rgb, 1 / scale), np.uint8), 0.0)]
+        else:
+            versions = list(variants(rgb, scale, self.degradation, (self.seed, *key)))
+        hr = to_planes(rgb, "rgb") if self.spec.colors == 3 else to_luma(rgb)[None]
+        return Pair(
+            lr=np.stack([to_planes(lr, self.spec.planes) for lr, _ in versions]),
+            hr=hr,
+            strengths=tuple(strength for _, strength in versions),
+            chroma=reduced_chroma(rgb, scale) if self.spec.has_chroma else None,
+            taught=None if taught is None else np.ascontiguousarray(taught[None, :height, :width]),
+        )
