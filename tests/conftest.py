@@ -65,12 +65,12 @@ def draw_weights() -> Callable[..., PackedSRResNet]:
         rng: np.random.Generator,
         *,
         scale: int = 4,
-        colors: int = 1,
+        planes: str = "luma",
         n_feats: int = 64,
         n_blocks: int = 1,
         gate_taps: int = 5,
     ) -> PackedSRResNet:
-        spec = NetworkSpec(scale=scale, colors=colors, n_feats=n_feats, n_blocks=n_blocks)
+        spec = NetworkSpec(scale=scale, planes=planes, n_feats=n_feats, n_blocks=n_blocks)
         return random_weights_for(spec, rng, gate_taps=gate_taps)
 
     return make

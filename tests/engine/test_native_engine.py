@@ -28,6 +28,9 @@ native = pytest.importorskip("scales_cli.engine._native")
 Maker = Callable[..., PackedSRResNet]
 
 
+KINDS = {1: "luma", 3: "rgb"}
+
+
 def random_planes(rng: np.random.Generator, colors: int, height: int, width: int) -> np.ndarray:
     return rng.random((colors, height, width), dtype=np.float32)
 
@@ -47,7 +50,7 @@ def test_residual_follows_the_equations(
     random_weights: Maker,
     oracle: Callable[..., tuple[np.ndarray, float]],
 ) -> None:
-    weights = random_weights(scale=scale, colors=colors, n_feats=n_feats, n_blocks=2)
+    weights = random_weights(scale=scale, planes=KINDS[colors], n_feats=n_feats, n_blocks=2)
     planes = random_planes(rng, colors, height, width)
     expected, margin = oracle(weights, planes)
     residual = NativeEngine(weights, 1, isa=isa).residual(planes)
@@ -63,7 +66,7 @@ def test_every_isa_gives_the_same_bytes(
     isas = native.available_isas()
     for side in range(first, first + 10):
         scale, colors = int(rng.integers(2, 5)), int(rng.choice([1, 3]))
-        weights = random_weights(scale=scale, colors=colors, n_feats=n_feats)
+        weights = random_weights(scale=scale, planes=KINDS[colors], n_feats=n_feats)
         other = int(rng.integers(1, 6))
         for height, width in [(other, side), (side, other)]:
             planes = random_planes(rng, colors, height, width)
@@ -104,7 +107,7 @@ def test_streaming_equals_the_gate_pass(
 def test_large_pictures_do_not_depend_on_threads_or_tiling(
     shape: tuple[int, int], rng: np.random.Generator, random_weights: Maker
 ) -> None:
-    weights = random_weights(scale=2, colors=3, n_blocks=2)
+    weights = random_weights(scale=2, planes="rgb", n_blocks=2)
     planes = random_planes(rng, 3, *shape)
     results = {
         NativeEngine(weights, threads, whole_image_pixels=0).residual(planes, tiling=tiling).tobytes()

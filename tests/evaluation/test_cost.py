@@ -11,8 +11,8 @@ BASE = {"n_blocks": 16}
     [
         (NetworkSpec(scale=2, **BASE), 1.228, 39.8),
         (NetworkSpec(scale=4, **BASE), 1.626, 46.7),
-        (NetworkSpec(scale=2, colors=3, **BASE), 1.559, 45.6),
-        (NetworkSpec(scale=4, colors=3, **BASE), 2.754, 66.4),
+        (NetworkSpec(scale=2, planes="rgb", **BASE), 1.559, 45.6),
+        (NetworkSpec(scale=4, planes="rgb", **BASE), 2.754, 66.4),
     ],
 )
 def test_srresnet_costs_what_was_published(spec, giga_operations, kilo_parameters):
@@ -33,7 +33,7 @@ def test_srresnet_costs_what_was_published(spec, giga_operations, kilo_parameter
     ],
 )
 def test_convolutional_backbones_cost_what_was_published(size, scale, giga_operations, kilo_parameters, full_precision):
-    spec = NetworkSpec(scale=scale, colors=3, **SIZES[size])
+    spec = NetworkSpec(scale=scale, planes="rgb", **SIZES[size])
     cost = count(parts_of(spec))
     assert cost.operations / 1e9 == pytest.approx(giga_operations, rel=5e-4)
     assert cost.parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
@@ -43,12 +43,12 @@ def test_convolutional_backbones_cost_what_was_published(size, scale, giga_opera
 
 @pytest.mark.parametrize(("scale", "kilo_parameters"), [(2, 83.6), (4, 103.1)])
 def test_binary_swinir_costs_what_was_computed_from_the_published_sizes(scale, kilo_parameters):
-    spec = NetworkSpec(scale=scale, colors=3, **SIZES["swinir"])
+    spec = NetworkSpec(scale=scale, planes="rgb", **SIZES["swinir"])
     assert count(parts_of(spec)).parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
 
 
 def test_most_operations_of_a_binary_transformer_are_attention():
-    parts = parts_of(NetworkSpec(colors=3, **SIZES["swinir"]))
+    parts = parts_of(NetworkSpec(planes="rgb", **SIZES["swinir"]))
     without = [part for part in parts if not isinstance(part, Attention)]
     assert count(parts).operations / 1e9 == pytest.approx(12.97, abs=0.01)
     assert count(without).operations / 1e9 == pytest.approx(2.35, abs=0.01)

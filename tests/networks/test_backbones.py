@@ -69,14 +69,14 @@ def test_a_fresh_network_is_nearly_bicubic(name):
 @pytest.mark.parametrize(("scale", "parameters"), [(2, 877_752), (3, 885_867), (4, 897_228)])
 def test_swinir_s_has_the_published_parameters(scale, parameters):
     """878K, 886K and 897K, without the tables of position biases."""
-    network = build_network(NetworkSpec(scale=scale, colors=3, **SIZES["swinir"]).full_precision())
+    network = build_network(NetworkSpec(scale=scale, planes="rgb", **SIZES["swinir"]).full_precision())
     named = network.named_parameters()
     assert sum(value.numel() for name, value in named if "position_bias" not in name) == parameters
 
 
 def test_hat_s_has_the_published_parameters():
     """9.6M, which are reached with the tables of position biases: 9.36M without."""
-    network = build_network(NetworkSpec(scale=4, colors=3, **SIZES["hat"]).full_precision())
+    network = build_network(NetworkSpec(scale=4, planes="rgb", **SIZES["hat"]).full_precision())
     assert sum(value.numel() for value in network.parameters()) == 9_621_183
 
 

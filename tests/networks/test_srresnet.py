@@ -24,7 +24,7 @@ def test_e2fif_has_an_activation_on_the_stream_within_each_block():
 
 
 def test_srresnet_in_rgb():
-    network = build_network(NetworkSpec(colors=3, n_blocks=1))
+    network = build_network(NetworkSpec(planes="rgb", n_blocks=1))
     assert network(torch.rand(1, 3, 5, 6)).shape == (1, 3, 20, 24)
 
 

@@ -10,8 +10,8 @@ pytest.importorskip("scales_cli.engine._native")
 class FakeEngine:
     """Gives a chosen residual for the planes it is shown, and remembers them."""
 
-    def __init__(self, scale=2, residual=None, colors=1):
-        self.spec = NetworkSpec(scale=scale, colors=colors)
+    def __init__(self, scale=2, residual=None, planes="luma"):
+        self.spec = NetworkSpec(scale=scale, planes=planes)
         self.function = residual or (lambda planes: np.zeros_like(planes))
         self.seen = []
         self.piece = 5 * scale  # output rows
@@ -34,7 +34,7 @@ def fake_engine():
 
 @pytest.fixture
 def upscaler():
-    def make(scale=2, residual=None, colors=1):
-        return Upscaler(FakeEngine(scale, residual, colors), name="fake", threads=1)
+    def make(scale=2, residual=None, planes="luma"):
+        return Upscaler(FakeEngine(scale, residual, planes), name="fake", threads=1)
 
     return make

@@ -56,7 +56,7 @@ def test_upscale_shows_the_network_luma(fake_engine):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_upscale_takes_networks_of_three_colours(upscaler, rng, channels):
     image = rng.integers(0, 256, (5, 6, channels), dtype=np.uint8)
-    assert upscaler(2, wave, colors=3).upscale(image).shape == (10, 12, channels)
+    assert upscaler(2, wave, planes="rgb").upscale(image).shape == (10, 12, channels)
 
 
 @pytest.mark.parametrize("value", [0, 3, 255])

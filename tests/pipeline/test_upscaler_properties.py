@@ -22,8 +22,8 @@ def streaming(draw_weights):
     """An `Upscaler` that streams pictures of any size."""
 
     @functools.cache
-    def make(scale: int, colors: int, threads: int) -> Upscaler:
-        weights = draw_weights(np.random.default_rng(scale), scale=scale, colors=colors, n_blocks=2)
+    def make(scale: int, planes: str, threads: int) -> Upscaler:
+        weights = draw_weights(np.random.default_rng(scale), scale=scale, planes=planes, n_blocks=2)
         return Upscaler(NativeEngine(weights, threads, whole_image_pixels=0), threads=threads)
 
     return make
@@ -42,18 +42,18 @@ def pictures(draw):
 @given(
     image=pictures(),
     scale=st.integers(2, 4),
-    colors=st.sampled_from([1, 3]),
+    planes=st.sampled_from(["luma", "rgb"]),
     threads=st.integers(1, 4),
     tile=st.none() | st.integers(1, SIDE),
     budget=st.integers(0, 2**24),
 )
 @settings(max_examples=300, deadline=None, derandomize=True)
-def test_upscale_does_not_depend_on_threads_tile_or_memory(streaming, image, scale, colors, threads, tile, budget):
+def test_upscale_does_not_depend_on_threads_tile_or_memory(streaming, image, scale, planes, threads, tile, budget):
     height, width, channels = image.shape
-    upscaler = streaming(scale, colors, threads)
+    upscaler = streaming(scale, planes, threads)
     tiling, need = upscaler.engine.plan(height, width, budget=budget, pixel_bytes=channels, tile=tile)
     rows = list(upscaler.upscale_rows(image, tiling=tiling))
-    assert np.array_equal(np.concatenate(rows), streaming(scale, colors, 1).upscale(image))
+    assert np.array_equal(np.concatenate(rows), streaming(scale, planes, 1).upscale(image))
     assert need > 0
 
 

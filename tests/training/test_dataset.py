@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.resize import imresize
-from scales_cli.training import dataset
-from scales_cli.training.dataset import Pair, PatchDataset, list_pictures, load_pairs, split_validation
+from scales_cli.training.dataset import Pair, PatchDataset
 
 
 def sample(patches, count):
@@ -18,12 +15,12 @@ def pairs():
     """Every LR pixel has its own value, and its HR pixels repeat it."""
     lr = np.arange(12 * 10, dtype=np.uint8).reshape(1, 12, 10)
     small = lr[:, :9, :9] + 100
-    return [Pair(plane, plane.repeat(2, axis=1).repeat(2, axis=2)) for plane in (lr, np.ascontiguousarray(small))]
+    return [Pair(plane[None], plane.repeat(2, axis=1).repeat(2, axis=2)) for plane in (lr, np.ascontiguousarray(small))]
 
 
 def test_patches_stay_aligned_under_flips_and_turns(pairs):
     patches = PatchDataset(pairs, 2, 8, torch.device("cpu"))
-    lr, hr, _ = sample(patches, 64)
+    lr, hr, *_ = sample(patches, 64)
     assert lr.shape == (64, 1, 8, 8)
     assert torch.equal(hr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
@@ -41,8 +38,8 @@ def test_patches_come_from_all_places_in_all_orientations(pairs):
 def test_taught_pictures_stay_aligned_too(pairs):
     patches = PatchDataset(pairs, 2, 8, torch.device("cpu"))
     patches.teach(lambda lr: 1 - lr.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    _, hr, taught = sample(patches, 16)
-    torch.testing.assert_close(taught, 1 - hr)
+    batch = sample(patches, 16)
+    torch.testing.assert_close(batch.taught, 1 - batch.hr)
 
 
 def test_small_pictures_are_left_out(pairs):
@@ -51,44 +48,19 @@ def test_small_pictures_are_left_out(pairs):
         PatchDataset(pairs, 2, 11, torch.device("cpu"))
 
 
-def test_load_pairs_makes_lr_by_imresize_and_skips_broken_files(tmp_path, rng):
-    luma = rng.integers(0, 256, (21, 17), dtype=np.uint8)
-    Image.fromarray(luma).save(tmp_path / "a.png")
-    (tmp_path / "b.png").write_bytes(b"not a picture")
-    with pytest.warns(UserWarning, match=r"b\.png"):
-        (pair,) = load_pairs(list_pictures(tmp_path), 4, colors=1)
-    assert np.array_equal(pair.hr[0], luma[:20, :16])
-    assert np.array_equal(pair.lr[0], imresize(luma[:20, :16], 1 / 4))
+def test_patches_come_from_every_version_with_its_strength_and_the_same_truth(rng):
+    def pair(height):
+        lr = rng.integers(0, 256, (1, height, 10), dtype=np.uint8)
+        hr = lr.repeat(2, axis=1).repeat(2, axis=2)
+        return Pair(np.stack([lr, 255 - lr]), hr, strengths=(0.0, height / 100), chroma=lr.repeat(2, axis=0), taught=hr)
 
-
-def test_load_pairs_cuts_large_pictures_into_tiles(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr(dataset, "TILE", 24)
-    rgb = rng.integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    Image.fromarray(rgb).save(tmp_path / "a.png")
-    pairs = list(load_pairs(list_pictures(tmp_path), 2, colors=3))
-    assert [pair.hr.shape for pair in pairs] == [(3, 24, 24), (3, 24, 24)]
-    assert np.array_equal(pairs[1].hr, rgb.transpose(2, 0, 1)[:, :24, 24:48])
-
-
-def test_load_pairs_reads_16_bits_and_skips_transparent_and_tiny_pictures(tmp_path):
-    Image.fromarray(np.full((16, 16), 128 * 257, np.uint16)).save(tmp_path / "deep.png")
-    Image.new("RGBA", (16, 16), (1, 2, 3, 0)).save(tmp_path / "hidden.png")
-    Image.new("L", (16, 7)).save(tmp_path / "tiny.png")
-    with pytest.warns(UserWarning, match="skipped") as warned:
-        (pair,) = load_pairs(list_pictures(tmp_path), 2, colors=1)
-    assert len(warned) == 2
-    assert (pair.hr == 128).all()
-
-
-def test_list_pictures_names_an_empty_or_missing_folder(tmp_path):
-    with pytest.raises(InputError, match="no pictures"):
-        list_pictures(tmp_path)
-    with pytest.raises(InputError, match="no such folder"):
-        list_pictures(tmp_path / "missing")
-
-
-def test_split_validation_keeps_the_two_apart(tmp_path):
-    paths = [tmp_path / f"{index}.png" for index in range(40)]
-    training, held_out = split_validation(paths)
-    assert len(held_out) == 4
-    assert sorted(training + held_out) == sorted(paths)
+    patches = PatchDataset([pair(10), pair(12)], 2, 8, torch.device("cpu"), strength=True)
+    batch = sample(patches, 64)
+    assert batch.lr.shape == (64, 2, 8, 8)
+    strength = batch.lr[:, 1]
+    assert torch.equal(strength, strength[:, :1, :1].expand_as(strength))
+    assert {round(float(value), 2) for value in strength.unique()} == {0.0, 0.10, 0.12}
+    clean = torch.where(strength > 0, 1 - batch.lr[:, 0], batch.lr[:, 0])
+    torch.testing.assert_close(clean, batch.hr[:, 0, ::2, ::2])
+    torch.testing.assert_close(clean, batch.chroma[:, 1])
+    assert torch.equal(batch.taught, batch.hr)

@@ -25,7 +25,14 @@ CONFIG = TrainConfig(NetworkSpec(scale=2, n_blocks=1), steps=6, batch_size=2, pa
 def picture_pair(rng):
     """A smooth random picture, which bicubic upscaling blurs and a network can learn to sharpen."""
     hr = imresize(rng.integers(0, 256, (12, 12), dtype=np.uint8), 4)
-    return Pair(imresize(hr, 1 / 2)[None], hr[None])
+    return Pair(imresize(hr, 1 / 2)[None, None], hr[None])
+
+
+def adapted(pair, spec):
+    """The pair with as many planes as the network sees and enlarges."""
+    lr = pair.lr.repeat(spec.inputs - spec.strength, axis=1)
+    chroma = lr[0, 1:] if spec.has_chroma else None
+    return replace(pair, lr=lr, hr=pair.hr.repeat(spec.colors, axis=0), chroma=chroma)
 
 
 @pytest.fixture
@@ -33,8 +40,9 @@ def build_trainer(rng, tmp_path):
     pairs = [picture_pair(rng) for _ in range(3)]
 
     def build(config=CONFIG, out=tmp_path / "run"):
-        own = [Pair(*(plane.repeat(config.network.colors, axis=0) for plane in (pair.lr, pair.hr))) for pair in pairs]
-        dataset = PatchDataset(own, config.network.scale, config.patch_size, torch.device("cpu"))
+        spec = config.network
+        own = [adapted(pair, spec) for pair in pairs]
+        dataset = PatchDataset(own, spec.scale, config.patch_size, torch.device("cpu"), strength=spec.strength)
         return Trainer(config, dataset, own[:1], out, device=torch.device("cpu"), compiled=False)
 
     return build
@@ -143,7 +151,7 @@ def test_start_from_a_packed_model_goes_on_where_it_ended(build_trainer, tmp_pat
     assert second.progress.history == (f"scales 2x64 x2, 40 steps, {first.progress.seconds:.0f} s",)
 
 
-@pytest.mark.parametrize("change", [{"n_blocks": 2}, {"colors": 3}])
+@pytest.mark.parametrize("change", [{"n_blocks": 2}, {"planes": "rgb"}])
 def test_start_from_refuses_another_body(change, build_trainer, tmp_path):
     one = build_trainer()
     other = build_trainer(replace(CONFIG, network=replace(CONFIG.network, **change)), tmp_path / "other")
@@ -227,7 +235,7 @@ def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer
 def test_validate_survives_a_perfect_picture(build_trainer):
     trainer = build_trainer()
     black = np.zeros((1, 8, 8), np.uint8)
-    trainer.validation = [Pair(black, black.repeat(2, 1).repeat(2, 2))]
+    trainer.validation = [Pair(black[None], black.repeat(2, 1).repeat(2, 2))]
     with torch.no_grad():
         trainer.ema.tail.bias.fill_(-1)
     assert trainer.validate() > 100
@@ -328,8 +336,8 @@ def test_distillation_adds_the_distance_to_the_teachers_pictures(conv, build_tra
     expected = self_ensemble(teacher.ema, first[None].float() / 255).clamp(0, 1) * 255
     taught = student.dataset.taught[:, : expected.numel()].float()
     torch.testing.assert_close(taught, expected.flatten().round()[None], atol=1, rtol=0)
-    lr, _, taught = student.dataset.cut(student.dataset.draw(2, torch.Generator().manual_seed(1)))
-    loss, objective = student.update._loss(lr, taught, taught)
+    batch = student.dataset.cut(student.dataset.draw(2, torch.Generator().manual_seed(1)))
+    loss, objective = student.update._loss(batch._replace(hr=batch.taught))
     torch.testing.assert_close(objective, (1 + student.config.distillation) * loss)
     student.run(ignore)
     assert student.progress.teacher.startswith(f"{conv} 2x64 x2, 6 steps")
@@ -351,3 +359,52 @@ def test_checkpoint_load_refuses_other_files(tmp_path):
             Checkpoint.load(path)
     with pytest.raises(WeightsError, match="no checkpoint in it"):
         Checkpoint.load(tmp_path)
+
+
+PHOTO = replace(
+    CONFIG, network=replace(CONFIG.network, planes="ycc", strength=True), gradient_weight=0.1, chroma_weight=0.5
+)
+
+
+def test_start_from_a_model_of_luma_is_exact_where_planes_are_added(build_trainer, tmp_path):
+    first = build_trainer(replace(CONFIG, steps=20))
+    first.run(ignore)
+    second = build_trainer(PHOTO, tmp_path / "second")
+    second.start_from(Checkpoint.load(first.out))
+    lr = second.first_batch
+    luma, chroma = second.ema.predict(lr)
+    torch.testing.assert_close(luma, first.ema(lr[:, :1]), atol=1e-4, rtol=0)
+    assert torch.equal(chroma, lr[:, 1:3])
+    second.run(ignore)
+    assert second.ema.tail.weight[4:].abs().sum() > 0
+
+
+def test_objective_weighs_chroma_and_the_steps_between_pixels(build_trainer):
+    trainer = build_trainer(PHOTO)
+    batch = trainer.dataset.cut(trainer.dataset.draw(2, torch.Generator().manual_seed(1)))
+    luma, chroma = trainer.network.predict(batch.lr)
+    loss, objective = trainer.update._loss(batch)
+    expected = (luma - batch.hr).abs().mean()
+    torch.testing.assert_close(loss, expected.detach())
+    for axis in (2, 3):
+        expected = expected + 0.1 * (luma - batch.hr).diff(dim=axis).abs().mean()
+    torch.testing.assert_close(objective, expected + 0.5 * (chroma - batch.chroma).abs().mean())
+
+
+def test_the_teacher_counts_until_its_share_of_the_schedule(build_trainer, monkeypatch):
+    trainer = build_trainer(replace(CONFIG, distillation=0.7, distillation_until=0.5))
+    weights = []
+    monkeypatch.setattr(trainer, "update", lambda places, rate, weight: weights.append(weight) or torch.zeros(()))
+    for _ in range(6):
+        trainer._step()
+    assert weights == [0.7, 0.7, 0.7, 0, 0, 0]
+
+
+def test_validation_takes_the_mean_over_all_versions(build_trainer):
+    trainer = build_trainer(PHOTO)
+    (pair,) = trainer.validation
+    alone = trainer.validate()
+    trainer.validation = [replace(pair, lr=pair.lr.repeat(2, axis=0), strengths=(0.0, 0.0))]
+    assert trainer.validate() == pytest.approx(alone)
+    trainer.validation = [replace(pair, lr=np.concatenate([pair.lr, 255 - pair.lr]), strengths=(0.0, 0.9))]
+    assert trainer.validate() < alone

@@ -18,7 +18,7 @@ CONFIG = TrainConfig(NetworkSpec(scale=2, n_blocks=1), batch_size=4, patch_size=
 @pytest.fixture
 def build_update(rng):
     lr = rng.integers(0, 256, (1, 40, 30), dtype=np.uint8)
-    pairs = [Pair(lr, lr.repeat(2, axis=1).repeat(2, axis=2))]
+    pairs = [Pair(lr[None], lr.repeat(2, axis=1).repeat(2, axis=2))]
 
     def build(config=CONFIG, device="cpu"):
         torch.manual_seed(0)
@@ -32,7 +32,7 @@ def build_update(rng):
 
 def run(update, steps, rate=1e-3):
     generator = torch.Generator().manual_seed(1)
-    losses = [update(update.dataset.draw(4, generator), rate).item() for _ in range(steps)]
+    losses = [update(update.dataset.draw(4, generator), rate, 0.0).item() for _ in range(steps)]
     return losses, [value.detach().cpu() for value in update.network.parameters()]
 
 

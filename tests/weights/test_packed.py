@@ -30,7 +30,7 @@ def rewrite(path, tensors=None, **metadata):
 
 
 def test_save_and_load_keep_everything(random_weights, tmp_path):
-    weights = dataclasses.replace(random_weights(scale=3, colors=3, n_feats=128, n_blocks=2), card={"steps": 7})
+    weights = dataclasses.replace(random_weights(scale=3, planes="rgb", n_feats=128, n_blocks=2), card={"steps": 7})
     for _ in range(2):  # the second time over the first
         weights.save(tmp_path / "model.safetensors")
     loaded = load_packed(tmp_path / "model.safetensors")

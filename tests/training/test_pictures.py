@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.config import Degradation, NetworkSpec
+from scales_cli.errors import InputError
+from scales_cli.imaging.resize import imresize
+from scales_cli.training import pictures
+from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
+
+LUMA_X4 = PairLoader(NetworkSpec(scale=4))
+
+
+def test_load_makes_lr_by_imresize_and_skips_broken_files(tmp_path, rng):
+    luma = rng.integers(0, 256, (21, 17), dtype=np.uint8)
+    Image.fromarray(luma).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"not a picture")
+    with pytest.warns(UserWarning, match=r"b\.png"):
+        (pair,) = LUMA_X4.load(list_pictures(tmp_path))
+    assert np.array_equal(pair.hr[0], luma[:20, :16])
+    assert np.array_equal(pair.lr[0, 0], imresize(luma[:20, :16], 1 / 4))
+
+
+def test_load_cuts_large_pictures_into_tiles(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(pictures, "TILE", 24)
+    rgb = rng.integers(0, 256, (30, 50, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    pairs = list(PairLoader(NetworkSpec(scale=2, planes="rgb")).load(list_pictures(tmp_path)))
+    assert [pair.hr.shape for pair in pairs] == [(3, 24, 24), (3, 24, 24)]
+    assert np.array_equal(pairs[1].hr, rgb.transpose(2, 0, 1)[:, :24, 24:48])
+
+
+def test_load_reads_16_bits_and_skips_transparent_and_tiny_pictures(tmp_path):
+    Image.fromarray(np.full((16, 16), 128 * 257, np.uint16)).save(tmp_path / "deep.png")
+    Image.new("RGBA", (16, 16), (1, 2, 3, 0)).save(tmp_path / "hidden.png")
+    Image.new("L", (16, 7)).save(tmp_path / "tiny.png")
+    with pytest.warns(UserWarning, match="skipped") as warned:
+        (pair,) = PairLoader(NetworkSpec(scale=2)).load(list_pictures(tmp_path))
+    assert len(warned) == 2
+    assert (pair.hr == 128).all()
+
+
+def test_list_pictures_names_an_empty_or_missing_folder(tmp_path):
+    with pytest.raises(InputError, match="no pictures"):
+        list_pictures(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        list_pictures(tmp_path / "missing")
+
+
+def test_split_validation_keeps_the_two_apart(tmp_path):
+    paths = [tmp_path / f"{index}.png" for index in range(40)]
+    training, held_out = split_validation(paths)
+    assert len(held_out) == 4
+    assert sorted(training + held_out) == sorted(paths)
+
+
+def test_load_gives_versions_with_strengths_and_what_the_chroma_should_be(tmp_path, rng):
+    rgb = np.full((48, 40, 3), (200, 60, 20), np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    spec = NetworkSpec(scale=4, planes="ycc", strength=True)
+    ranges = Degradation(variants=4, drawn=0.0)
+    (pair,) = PairLoader(spec, ranges, seed=3).load(list_pictures(tmp_path))
+    assert pair.lr.shape == (4, 3, 12, 10)
+    assert pair.strengths[0] == 0.0
+    assert all(0 < strength <= 1 for strength in pair.strengths[1:])
+    blue, red = 128 + 0.564 * (20 - 97.3), 128 + 0.713 * (200 - 97.3)
+    assert np.abs(pair.chroma.reshape(2, -1).T - np.array([blue, red])).max() <= 1
+    assert np.abs(pair.lr[0, 1:].astype(int) - pair.chroma).max() <= 1
+    (again,) = PairLoader(spec, ranges, seed=3).load(list_pictures(tmp_path))
+    assert np.array_equal(pair.lr, again.lr)
+
+
+def test_draw_adds_the_share_of_drawn_tiles():
+    loader = PairLoader(NetworkSpec(scale=4), Degradation(variants=1, drawn=0.5))
+    pairs = list(loader.draw(2 * 480**2))
+    assert [pair.hr.shape for pair in pairs] == [(1, 480, 480)] * 2
+    assert not list(LUMA_X4.draw(10**6))
+
+
+def test_teacher_pictures_are_found_by_name_and_cut_alike(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(pictures, "TILE", 24)
+    data, teacher = tmp_path / "data", tmp_path / "teacher"
+    data.mkdir(), teacher.mkdir()
+    luma = rng.integers(0, 256, (26, 50), dtype=np.uint8)
+    Image.fromarray(luma).save(data / "a.png")
+    Image.fromarray(255 - luma[:24, :48]).save(teacher / "a.bmp")
+    pairs = list(PairLoader(NetworkSpec(scale=4), teacher=teacher).load(list_pictures(data)))
+    assert len(pairs) == 2
+    for pair in pairs:
+        assert np.array_equal(pair.taught, 255 - pair.hr)
+
+
+def test_teacher_pictures_that_are_missing_or_of_another_size_are_refused(tmp_path):
+    data, teacher = tmp_path / "data", tmp_path / "teacher"
+    data.mkdir(), teacher.mkdir()
+    Image.new("L", (16, 16)).save(data / "a.png")
+    Image.new("L", (16, 16)).save(teacher / "b.png")
+    with pytest.raises(InputError, match=r"no picture of a\.png"):
+        list(PairLoader(NetworkSpec(scale=4), teacher=teacher).load(list_pictures(data)))
+    Image.new("L", (16, 12)).save(teacher / "a.png")
+    with pytest.raises(InputError, match="not as large"):
+        list(PairLoader(NetworkSpec(scale=4), teacher=teacher).load(list_pictures(data)))
+    with pytest.raises(InputError, match="luma"):
+        PairLoader(NetworkSpec(scale=4, planes="rgb"), teacher=teacher)
