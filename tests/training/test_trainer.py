@@ -31,7 +31,7 @@ def picture_pair(rng):
 def adapted(pair, spec):
     """The pair with as many planes as the network sees and enlarges."""
     lr = pair.lr.repeat(spec.inputs - spec.strength, axis=1)
-    chroma = lr[0, 1:] if spec.has_chroma else None
+    chroma = lr[0, 1:] // 2 if spec.has_chroma else None
     return replace(pair, lr=lr, hr=pair.hr.repeat(spec.colors, axis=0), chroma=chroma)
 
 
