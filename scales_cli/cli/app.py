@@ -17,6 +17,7 @@ import typer
 from scales_cli.cli.ablate import ablate
 from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
+from scales_cli.cli.command import Command
 from scales_cli.cli.console import abandon, say, say_error
 from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
@@ -31,14 +32,14 @@ app = typer.Typer(
     help="Upscale pictures with 1-bit neural networks, on any CPU.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("upscale")(upscale)
-app.command("batch")(batch)
-app.command("eval")(evaluate)
-app.command("train")(train)
-app.command("ablate")(ablate)
-app.command("export")(export)
-app.command("bench")(bench)
-app.command("doctor")(doctor)
+app.command("upscale", cls=Command)(upscale)
+app.command("batch", cls=Command)(batch)
+app.command("eval", cls=Command)(evaluate)
+app.command("train", cls=Command)(train)
+app.command("ablate", cls=Command)(ablate)
+app.command("export", cls=Command)(export)
+app.command("bench", cls=Command)(bench)
+app.command("doctor", cls=Command)(doctor)
 app.add_typer(models, name="models")
 
 

@@ -28,42 +28,80 @@ def parse_folder(text: str) -> Path:
     return Path(text)
 
 
-InputsArg = Annotated[
-    list[str], typer.Argument(metavar="DIR|GLOB|FILE", help="Folders, quoted patterns or picture files.")
+SELECTION, COURSE = "Which pictures", "Failures and resuming"
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DIR|GLOB|FILE", callback=opt.refuse_addresses, help="Folders, quoted patterns or picture files."
+    ),
 ]
-OutputOpt = Annotated[
+Output = Annotated[
     Path,
     typer.Option(
-        "-o", "--output", parser=parse_folder, metavar="DIR", help="Folder of the results, with the tree of the inputs."
+        "-o",
+        "--output",
+        parser=parse_folder,
+        metavar="DIR",
+        rich_help_panel=opt.OUTPUT,
+        help="Folder of the results, with the tree of the inputs.",
     ),
 ]
-JobsOpt = Annotated[
+Jobs = Annotated[
     int | None,
     typer.Option(
-        "-j", "--jobs", min=1, max=256, metavar="N", show_default="usable cores", help="Pictures in work at a time."
+        "-j",
+        "--jobs",
+        min=1,
+        max=256,
+        metavar="N",
+        rich_help_panel=opt.LIMITS,
+        help="Pictures in work at a time. Default: as cores.",
     ),
 ]
-IncludeOpt = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Only what matches, a name or a path; may be repeated.")
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", rich_help_panel=SELECTION, help="Only these names or paths; may be repeated."),
 ]
-ExcludeOpt = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Not what matches, a name or a path; may be repeated.")
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", rich_help_panel=SELECTION, help="Not these names or paths; may be repeated."),
 ]
-ShardOpt = Annotated[
+Flat = Annotated[bool, opt.flag("--no-recursive", panel=SELECTION, help="Leave out subfolders.")]
+Part = Annotated[
     Any,
-    typer.Option("--shard", parser=parse_shard, metavar="I/N", help="Only part I of N, for as many machines or jobs."),
+    typer.Option(
+        "--shard",
+        parser=parse_shard,
+        metavar="I/N",
+        rich_help_panel=SELECTION,
+        help="Only part I of N, on as many machines.",
+    ),
+]
+Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Do all again and replace what exists.")]
+RetryFailed = Annotated[bool, opt.flag("--retry-failed", panel=COURSE, help="Try again what failed before.")]
+FailFast = Annotated[bool, opt.flag("--fail-fast", panel=COURSE, help="Stop at the first failure.")]
+DryRun = Annotated[bool, opt.flag("--dry-run", panel=COURSE, help="Only print what would be written.")]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest",
+        metavar="FILE",
+        rich_help_panel=COURSE,
+        help="Where to record what is done. Default: in the output folder.",
+    ),
 ]
 
 
 def batch(
-    inputs: InputsArg,
-    output: OutputOpt,
+    inputs: Inputs,
+    output: Output,
     scale: opt.Factor = None,
     width: opt.Width = None,
     height: opt.Height = None,
     max_size: opt.MaxSize = None,
     model: opt.Model = None,
-    jobs: JobsOpt = None,
+    jobs: Jobs = None,
     threads: opt.Threads = None,
     max_memory: opt.MaxMemory = None,
     max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
@@ -74,24 +112,26 @@ def batch(
     background: opt.Background = None,
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
-    include: IncludeOpt = None,
-    exclude: ExcludeOpt = None,
-    flat: Annotated[bool, typer.Option("--no-recursive", help="Leave out subfolders.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do all again and replace what exists.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be written.")] = False,
-    manifest: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to record what is done.", show_default="in the output")
-    ] = None,
-    shard: ShardOpt = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    flat: Flat = False,
+    overwrite: Overwrite = False,
+    retry_failed: RetryFailed = False,
+    fail_fast: FailFast = False,
+    dry_run: DryRun = False,
+    manifest: Record = None,
+    shard: Part = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
     """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
 
-    The paths of new results are printed, one a line. Failures are named at the end; the exit code is 1 then.
+        scales batch photos/ -o large/                  all of a folder, or the rest of it
+        scales batch photos/ -o large/ --retry-failed   also what failed before
+
+    The paths of new results are printed. Failures are named at the end; the
+    exit code is 1 then.
     """
     from scales_cli.cli.batch_report import BatchReport
     from scales_cli.cli.console import progress_bar

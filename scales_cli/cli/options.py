@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from scales_cli.cli.command import OTHER
 
 if TYPE_CHECKING:
     from scales_cli.imaging.options import OutputOptions
@@ -22,13 +25,13 @@ def parse_scale(text: str | int) -> int:
 
 
 def parse_factor(text: str | float) -> float:
-    """A number above 1, up to what a network reaches."""
+    """A number above 1, up to what a network reaches, as 2, 1.5 or 2x."""
     try:
-        factor = float(text)
+        factor = float(str(text).lower().removesuffix("x"))
     except ValueError:
         factor = math.nan
     if not 1 < factor <= 4:
-        raise typer.BadParameter(f"{text!r} is not a number above 1, up to 4")
+        raise typer.BadParameter(f"{text!r} is not a number above 1, up to 4; for more, enlarge the result again")
     return factor
 
 
@@ -50,7 +53,7 @@ def parse_format(text: str) -> str:
     return text.lower()
 
 
-def parse_colour(text: str) -> str:
+def parse_color(text: str) -> str:
     """A name or notation of CSS, as #rrggbb."""
     from PIL import ImageColor
 
@@ -75,8 +78,57 @@ def parse_frames(text: str) -> str:
     return text
 
 
+def refuse_addresses(inputs: list[str]) -> list[str]:
+    """Inputs as they are. Raises `InputError` for an address, which a path would lose a slash of."""
+    from scales_cli.errors import InputError
+
+    for name in inputs:
+        if re.match(r"https?://", name):
+            raise InputError(f"{name}: addresses are not opened", f"curl -s {name} | scales upscale - -o large.png")
+    return inputs
+
+
+def suggest_models(incomplete: str) -> list[str]:
+    """Sizes and full names that begin so, for a shell's completion."""
+    from scales_cli.weights.store import Store
+
+    store = Store()
+    published = [entry.name for entry in store.registry.entries]
+    names = [*published, *(model.name for model in store.imported())]
+    sizes = [name.removeprefix("scales-").rpartition("-x")[0] for name in published]
+    return [name for name in dict.fromkeys([*sizes, *names]) if name.startswith(incomplete)]
+
+
+def suggesting(*values: str) -> Callable[[str], list[str]]:
+    """A completion of these values."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
+
+def go_offline(offline: bool) -> bool:
+    """Through the environment, so that worker processes are told, too."""
+    if offline:
+        os.environ["SCALES_OFFLINE"] = "1"
+    return offline
+
+
+def flag(*names: str, panel: str, help: str, **more: Any) -> Any:
+    """An option without a value."""
+    return typer.Option(*names, metavar="", rich_help_panel=panel, help=help, **more)
+
+
+SIZE, OUTPUT, LIMITS = "Size and model", "Output", "Limits"
+
 Scale = Annotated[
-    int, typer.Option("-s", "--scale", parser=parse_scale, metavar="2|3|4", help="Enlarge each side by this.")
+    int,
+    typer.Option(
+        "-s",
+        "--scale",
+        parser=parse_scale,
+        metavar="2|3|4",
+        autocompletion=suggesting("2", "3", "4"),
+        rich_help_panel=SIZE,
+        help="Times that each side grows.",
+    ),
 ]
 Factor = Annotated[
     float | None,
@@ -85,16 +137,23 @@ Factor = Annotated[
         "--scale",
         parser=parse_factor,
         metavar="N",
-        show_default="4",
-        help="Enlarge each side by this: 2, 3, 4 or a number between, for which a larger result is shrunk.",
+        autocompletion=suggesting("2", "3", "4"),
+        show_default=False,
+        rich_help_panel=SIZE,
+        help="Times that each side grows: 2, 3, 4 or a number between, as 1.5. Default: 4.",
     ),
 ]
 Width = Annotated[
-    int | None, typer.Option("--width", min=1, metavar="N", help="Instead of a scale: as large as this width allows.")
+    int | None,
+    typer.Option("--width", min=1, metavar="N", rich_help_panel=SIZE, help="Instead of -s: the largest width."),
 ]
-Height = Annotated[int | None, typer.Option("--height", min=1, metavar="N", help="The same for a height.")]
+Height = Annotated[
+    int | None,
+    typer.Option("--height", min=1, metavar="N", rich_help_panel=SIZE, help="Instead of -s: the largest height."),
+]
 MaxSize = Annotated[
-    int | None, typer.Option("--max-size", min=1, metavar="N", help="The same for the longer of both sides.")
+    int | None,
+    typer.Option("--max-size", min=1, metavar="N", rich_help_panel=SIZE, help="Instead of -s: the longest side."),
 ]
 Model = Annotated[
     str | None,
@@ -103,8 +162,67 @@ Model = Annotated[
         "--model",
         metavar="NAME|FILE",
         envvar="SCALES_MODEL",
-        show_default="that of `scales models default`",
-        help="A model's name (tiny, scales-base-x4) or a packed .safetensors file.",
+        show_envvar=False,
+        autocompletion=suggest_models,
+        rich_help_panel=SIZE,
+        help="tiny, base, another of `scales models list`, or a .safetensors file.",
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        parser=parse_format,
+        metavar="EXT",
+        autocompletion=suggesting("png", "jpg", "webp", "tif", "bmp", "ppm"),
+        rich_help_panel=OUTPUT,
+        help="png, jpg, webp, tif, bmp or ppm. Default: by -o, else as the input.",
+    ),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        "--quality",
+        min=1,
+        max=100,
+        metavar="N",
+        rich_help_panel=OUTPUT,
+        help="Of JPEG and lossy WebP. Default: 95.",
+    ),
+]
+Lossless = Annotated[bool, flag("--lossless", panel=OUTPUT, help="Write WebP without loss.")]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        parser=parse_color,
+        metavar="COLOR",
+        rich_help_panel=OUTPUT,
+        help="Replace transparency by a color, as white or #ffeedd.",
+    ),
+]
+Metadata = Annotated[
+    str,
+    typer.Option(
+        "--metadata",
+        parser=parse_metadata,
+        metavar="safe|keep|none",
+        autocompletion=suggesting("safe", "keep", "none"),
+        show_default=False,
+        rich_help_panel=OUTPUT,
+        help="EXIF and XMP: without places and serial numbers (safe), all, none.",
+    ),
+]
+Frames = Annotated[
+    str,
+    typer.Option(
+        "--frames",
+        parser=parse_frames,
+        metavar="first|all",
+        autocompletion=suggesting("first", "all"),
+        show_default=False,
+        rich_help_panel=OUTPUT,
+        help="Of animations: the first, or all, as WebP or animated PNG.",
     ),
 ]
 Threads = Annotated[
@@ -116,8 +234,9 @@ Threads = Annotated[
         max=1024,
         metavar="N",
         envvar="SCALES_THREADS",
-        show_default="usable cores",
-        help="Threads to compute with.",
+        show_envvar=False,
+        rich_help_panel=LIMITS,
+        help="Threads to compute with. Default: all usable cores.",
     ),
 ]
 MaxMemory = Annotated[
@@ -127,12 +246,21 @@ MaxMemory = Annotated[
         parser=parse_count,
         metavar="SIZE",
         envvar="SCALES_MAX_MEMORY",
-        show_default="half of what is free, at most 2G",
-        help="Memory to stay within, as 500M or 2G; never changes the result of an SRResNet (tiny, base).",
+        show_envvar=False,
+        rich_help_panel=LIMITS,
+        help="Memory, as 500M. Default: half of what is free, at most 2G.",
     ),
 ]
 MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", parser=parse_count, metavar="N", help="Refuse results of more pixels than this.")
+    int,
+    typer.Option(
+        "--max-pixels",
+        parser=parse_count,
+        metavar="N",
+        show_default=False,
+        rich_help_panel=LIMITS,
+        help="Refuse larger results. Default: 1G.",
+    ),
 ]
 Tile = Annotated[
     int | None,
@@ -140,68 +268,15 @@ Tile = Annotated[
         "--tile",
         min=16,
         metavar="N",
-        show_default="automatic",
-        help="Side of the tiles of large pictures, in input pixels; never changes the result of an SRResNet.",
+        rich_help_panel=LIMITS,
+        help="Side of tiles in input pixels. Default: by itself.",
     ),
 ]
-
-
-def go_offline(offline: bool) -> bool:
-    """Through the environment, so that worker processes are told, too."""
-    if offline:
-        os.environ["SCALES_OFFLINE"] = "1"
-    return offline
-
-
 Offline = Annotated[
-    bool, typer.Option("--offline", callback=go_offline, help="Download nothing; also by SCALES_OFFLINE=1.")
+    bool, flag("--offline", panel=OTHER, help="Download nothing. Also: SCALES_OFFLINE=1.", callback=go_offline)
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors (and --json).")]
-Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        parser=parse_format,
-        metavar="png|jpg|webp|tif|bmp|ppm",
-        show_default="that of the output's name, or the input's",
-        help="Format of the results.",
-    ),
-]
-Quality = Annotated[
-    int | None,
-    typer.Option("--quality", min=1, max=100, metavar="N", show_default="95", help="Quality of JPEG and lossy WebP."),
-]
-Lossless = Annotated[bool, typer.Option("--lossless", help="Write WebP without loss.")]
-Background = Annotated[
-    str | None,
-    typer.Option(
-        "--background",
-        parser=parse_colour,
-        metavar="COLOUR",
-        show_default="white, in formats that hold no transparency",
-        help="Replace transparency by a colour, as white or #ffeedd.",
-    ),
-]
-Metadata = Annotated[
-    str,
-    typer.Option(
-        "--metadata",
-        parser=parse_metadata,
-        metavar="safe|keep|none",
-        help="EXIF and XMP to keep: how the picture was made, all that is still true, or none.",
-    ),
-]
-
-Frames = Annotated[
-    str,
-    typer.Option(
-        "--frames",
-        parser=parse_frames,
-        metavar="first|all",
-        help="Of animations: the first frame, or all, as WebP or animated PNG.",
-    ),
-]
+Quiet = Annotated[bool, flag("-q", "--quiet", panel=OTHER, help="Print nothing but errors and --json.")]
+Json = Annotated[bool, flag("--json", panel=OTHER, help="Print results as lines of JSON.")]
 
 
 def sizing_options(

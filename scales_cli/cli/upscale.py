@@ -12,28 +12,31 @@ import scales_cli.cli.options as opt
 if TYPE_CHECKING:
     from scales_cli.pipeline.plan import Plan
 
-InputsArg = Annotated[list[str], typer.Argument(metavar="INPUT", help="Picture files, or - for standard input.")]
-OutputOpt = Annotated[
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", callback=opt.refuse_addresses, help="Picture files, or - for standard input."),
+]
+Output = Annotated[
     str | None,
     typer.Option(
         "-o",
         "--output",
         metavar="FILE|DIR|-",
-        help="A file (its extension gives the format), a folder, or - for standard output.",
-        show_default="{stem}_x{scale}{ext} beside the input",
+        rich_help_panel=opt.OUTPUT,
+        help="A file, a folder, or - for standard output. Default: as photo_x4.jpg beside the input.",
     ),
 ]
-OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace files that exist.")]
 
 
 def upscale(
-    inputs: InputsArg,
+    inputs: Inputs,
     scale: opt.Factor = None,
     width: opt.Width = None,
     height: opt.Height = None,
     max_size: opt.MaxSize = None,
     model: opt.Model = None,
-    output: OutputOpt = None,
+    output: Output = None,
     threads: opt.Threads = None,
     max_memory: opt.MaxMemory = None,
     max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
@@ -44,14 +47,15 @@ def upscale(
     background: opt.Background = None,
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
-    overwrite: OverwriteOpt = False,
+    overwrite: Overwrite = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Enlarge pictures.
+    """Enlarge pictures, and print the paths of the results.
 
-    The paths of the results are printed, one a line.
+    scales upscale photo.jpg -s 4                  to photo_x4.jpg
+    scales upscale *.png --width 1920 -o large/    into a folder
     """
     from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError
