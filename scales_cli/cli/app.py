@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         with _ending_on_signals():
-            code = _run(arguments or ["--help"])
+            code = _run(_as_options(arguments) or ["--help"])
             if sys.stdout is not None:
                 sys.stdout.flush()
             return code if arguments else UsageError.exit_code
@@ -105,6 +105,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MemoryLimitError.exit_code
     except Exception as error:
         return _say_unexpected(error)
+
+
+def _as_options(arguments: list[str]) -> list[str]:
+    """Arguments with `help COMMAND` as `COMMAND --help`, and `version` as `--version`."""
+    match arguments:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version"]:
+            return ["--version"]
+    return arguments
 
 
 def _say_unexpected(error: Exception) -> int:

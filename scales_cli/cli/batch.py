@@ -127,11 +127,12 @@ def batch(
 ) -> None:
     """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
 
-        scales batch photos/ -o large/                  all of a folder, or the rest of it
-        scales batch photos/ -o large/ --retry-failed   also what failed before
+    The paths of new results are printed. Failures are named at the end; the exit
+    code is 1 then.
 
-    The paths of new results are printed. Failures are named at the end; the
-    exit code is 1 then.
+    Examples:
+      scales batch photos/ -o large/                   a folder, or the rest of it
+      scales batch photos/ -o large/ --retry-failed    also what failed before
     """
     from scales_cli.cli.batch_report import BatchReport
     from scales_cli.cli.console import progress_bar

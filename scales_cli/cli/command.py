@@ -15,6 +15,6 @@ class Command(TyperCommand):
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
         if option is not None:
-            option.rich_help_panel = OTHER  # type: ignore[attr-defined]
+            option.rich_help_panel = OTHER
             option.metavar = ""
         return option

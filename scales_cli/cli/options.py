@@ -176,7 +176,7 @@ Format = Annotated[
         metavar="EXT",
         autocompletion=suggesting("png", "jpg", "webp", "tif", "bmp", "ppm"),
         rich_help_panel=OUTPUT,
-        help="png, jpg, webp, tif, bmp or ppm. Default: by -o, else as the input.",
+        help="png, jpg, webp, tif, bmp or ppm. Default: as the output's name.",
     ),
 ]
 Quality = Annotated[
@@ -248,7 +248,7 @@ MaxMemory = Annotated[
         envvar="SCALES_MAX_MEMORY",
         show_envvar=False,
         rich_help_panel=LIMITS,
-        help="Memory, as 500M. Default: half of what is free, at most 2G.",
+        help="Memory, as 500M. Default: half of what is free, up to 2G.",
     ),
 ]
 MaxPixels = Annotated[

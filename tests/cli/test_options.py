@@ -1,0 +1,84 @@
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from scales_cli.cli import options
+from scales_cli.cli.app import app, main
+
+
+def commands():
+    """Every command's words, as ("models", "list")."""
+    found = []
+
+    def visit(command, words):
+        for name, child in getattr(command, "commands", {}).items():
+            visit(child, (*words, name))
+        if not hasattr(command, "commands"):
+            found.append((words, command))
+
+    visit(typer.main.get_command(app), ())
+    return found
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands()], ids=" ".join)
+def test_help_fits_a_terminal_and_shows_examples(words, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    assert main([*words, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "<bool>" not in text
+    assert "Other" in text
+    assert text.count(f"scales {' '.join(words)} ") >= 2
+
+
+def test_help_of_upscale_is_a_page_and_a_half(monkeypatch, capsys):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    assert main(["upscale", "--help"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) < 60
+
+
+def test_help_is_a_command_too(capsys):
+    assert main(["help"]) == 0
+    assert "upscale" in capsys.readouterr().out
+    assert main(["help", "models", "list"]) == 0
+    assert "--cached" in capsys.readouterr().out
+    assert main(["help", "nonsense"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("upscale -m ti", {"tiny"}),
+        ("upscale -m scales-base-", {"scales-base-x2", "scales-base-x3", "scales-base-x4"}),
+        ("batch --format p", {"png", "ppm"}),
+        ("upscale --metadata ", {"safe", "keep", "none"}),
+        ("upscale --frames a", {"all"}),
+        ("train --size r", {"rdn", "rcan", "rcan-mini"}),
+        ("models show ti", {"tiny"}),
+    ],
+)
+def test_values_complete_in_shells(words, expected):
+    environment = {"_SCALES_COMPLETE": "complete_bash", "COMP_WORDS": f"scales {words}"}
+    environment["COMP_CWORD"] = str(len(f"scales {words}".split(" ")) - 1)
+    command = [sys.executable, "-m", "scales_cli"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert set(result.stdout.split()) == expected, result.stderr
+
+
+@pytest.mark.parametrize("text", ["2x", "1.5", "4X"])
+def test_factors_may_be_written_as_people_do(text):
+    assert options.parse_factor(text) == float(text[:-1] if text[-1] in "xX" else text)
+
+
+@pytest.mark.parametrize("command", [["upscale"], ["batch", "-o", "out"]])
+def test_addresses_are_told_what_to_do(command, capsys):
+    assert main([*command, "https://example.org/a.png"]) == 3
+    assert "curl -s https://example.org/a.png | scales upscale - -o large.png" in capsys.readouterr().err
+
+
+def test_larger_scales_are_told_what_to_do(capsys):
+    assert main(["upscale", "a.png", "-s", "8"]) == 2
+    assert "enlarge the result again" in capsys.readouterr().err
