@@ -6,7 +6,7 @@ import itertools
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from scales_cli.bench.contenders.base import Task
 from scales_cli.bench.contenders.native import lanczos
 from scales_cli.bench.contenders.prepare import Preparation, Step, prepare
-from scales_cli.bench.contenders.registry import LAYER, OURS, PROGRAM, Contender, choose
+from scales_cli.bench.contenders.registry import LAYER, OURS, PROGRAM, Contender, choose, not_installed
 from scales_cli.bench.latency import Measurement, Spread, measure
 from scales_cli.bench.machine import describe_machine
 from scales_cli.bench.random_weights import random_model
@@ -64,9 +64,9 @@ def run_bench(
     request: BenchRequest,
     *,
     progress: Callable[[float], None] = lambda fraction: None,
-    skipping: Callable[[str, str], None] = lambda contender, reason: None,
+    skipping: Callable[[Sequence[str], str], None] = lambda contenders, reason: None,
 ) -> Report:
-    """Runs every contest; `skipping` hears at once which contender cannot take part, and why."""
+    """Runs every contest; `skipping` hears at once which contenders cannot take part, and why."""
     began = time.monotonic()
     contenders, missing = choose(request.against)
     models = [open_model(name, request.scale) for name in request.models]
@@ -79,10 +79,11 @@ def run_bench(
     def skip(name: str, reason: str) -> None:
         if name not in report.skipped:
             report.skipped[name] = reason
-            skipping(name, reason)
+            skipping([name], reason)
 
-    for name, reason in missing.items():
-        skip(name, reason)
+    if missing:
+        report.skipped |= {name: not_installed(modules) for name, modules in missing.items()}
+        skipping(list(missing), not_installed(itertools.chain(*missing.values())))
     total = len(models) * len(request.sizes) * len(request.threads)
     for model in models:
         with tempfile.TemporaryDirectory(prefix="scales-bench-") as folder:

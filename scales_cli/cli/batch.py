@@ -130,11 +130,10 @@ def batch(
     The paths of new results are printed. Failures are named at the end; the exit
     code is 1 then.
 
-    Examples:
-      scales batch photos/ -o large/                   a folder, or the rest of it
-      scales batch photos/ -o large/ --retry-failed    also what failed before
+    $ scales batch photos/ -o large/                 # a folder, or the rest of it
+    $ scales batch photos/ -o large/ --retry-failed  # also what failed before
     """
-    from scales_cli.cli.batch_report import BatchReport
+    from scales_cli.cli.batch_view import BatchReport
     from scales_cli.cli.console import progress_bar
     from scales_cli.engine.load import check_engine
     from scales_cli.errors import InputError, ScalesError

@@ -30,6 +30,7 @@ the extremes; null stands for what could not be measured.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,8 +42,16 @@ MAX_SIDE = 2**15
 AGAINST = (
     "The same network in full precision: torch-fp32, torch-bf16, openvino-fp32, openvino-bf16, openvino-int8, "
     "onnxruntime. The same binary network: openvino-binary. Smaller ones: fsrcnn, espcn. Interpolation: bicubic, "
-    "lanczos. The whole program: upscale."
+    "lanczos. The whole program: upscale. Default: all."
 )
+
+
+def suggest_contenders(incomplete: str) -> list[str]:
+    """Lists that are longer by a contender, for a shell's completion."""
+    from scales_cli.bench.contenders.registry import CONTENDERS
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in CONTENDERS if name.startswith(last)]
 
 
 def parse_sizes(text: str) -> tuple[tuple[int, int], ...]:
@@ -61,36 +70,70 @@ def parse_threads(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, text.split(","))))
 
 
+CONTEST = "Contests"
+
+
 def bench(
     model: Annotated[
         list[str] | None,
-        typer.Option("-m", "--model", metavar="NAME|FILE", help="A model; may be repeated.", show_default="as upscale"),
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="NAME|FILE",
+            autocompletion=opt.suggest_models,
+            rich_help_panel=opt.SIZE,
+            help="A model; may be repeated. Default: as upscale.",
+        ),
     ] = None,
     scale: opt.Scale = 4,
     size: Annotated[
-        Any, typer.Option("--size", parser=parse_sizes, metavar="WxH,...", help="LR sizes.", show_default="480x270")
+        Any,
+        typer.Option(
+            "--size", parser=parse_sizes, metavar="WxH,...", rich_help_panel=CONTEST, help="Inputs. Default: 480x270."
+        ),
     ] = None,
     threads: Annotated[
-        Any, typer.Option("-t", "--threads", parser=parse_threads, metavar="N,...", help="Numbers of threads.")
+        Any,
+        typer.Option(
+            "-t",
+            "--threads",
+            parser=parse_threads,
+            metavar="N,...",
+            show_default=False,
+            rich_help_panel=CONTEST,
+            help="Numbers of threads. Default: 1.",
+        ),
     ] = "1",
-    against: Annotated[str | None, typer.Option(metavar="NAME,...", help=AGAINST, show_default="all")] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="HR pictures to score, and to calibrate int8 on.")
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", autocompletion=suggest_contenders, rich_help_panel=CONTEST, help=AGAINST),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(min=1, max=1000, metavar="N", help="Runs of each.", show_default="5")
+        int | None,
+        typer.Option(min=1, max=1000, metavar="N", rich_help_panel=CONTEST, help="Runs of each. Default: 5."),
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png|svg", help="Draw time and memory against size.")
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=CONTEST, help="HR pictures to score, and to calibrate int8 on."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Done in 20 seconds: a small picture, few contenders.")
+        bool, opt.flag("--quick", panel=CONTEST, help="Done in 20 seconds: a small picture, few contenders.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=opt.OUTPUT, help="Draw time and memory against size, as PNG or SVG."
+        ),
+    ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Time models against other runtimes and networks, each in a process of its own, in turn."""
+    """Time models against other runtimes and networks, each in a process of its own, in turn.
+
+    $ scales bench --quick
+    $ scales bench -m base --size 480x270,960x540 --against upscale,openvino-fp32
+    """
     from scales_cli.bench.bench import BenchRequest, run_bench
     from scales_cli.bench.contenders.registry import CONTENDERS, quick_names
     from scales_cli.cli.console import print_json, progress_bar, say
@@ -112,9 +155,9 @@ def bench(
         seconds=12 if quick else float("inf"),
     )
 
-    def skipping(contender: str, reason: str) -> None:
+    def skipping(contenders: Sequence[str], reason: str) -> None:
         if not quiet:
-            say(f"scales: skipped {contender}: {reason}")
+            say(f"scales: skipped {', '.join(contenders)}: {reason}")
 
     with progress_bar("timing", quiet=quiet) as progress:
         report = run_bench(request, progress=progress or (lambda fraction: None), skipping=skipping)
@@ -125,6 +168,6 @@ def bench(
     if as_json:
         print_json(report.to_dict())
     elif not quiet:
-        from scales_cli.cli.bench_tables import print_report
+        from scales_cli.cli.bench_view import print_report
 
         print_report(report)

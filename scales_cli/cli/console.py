@@ -97,6 +97,14 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
         yield lambda fraction: progress.update(task, completed=fraction)
 
 
+def describe_seconds(seconds: float) -> str:
+    """ "45 s", "12 min" or "3 h 05 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
 def print_path(path: str) -> None:
     """As it is for programs, escaped for people."""
     if sys.stdout is None:

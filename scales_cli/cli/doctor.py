@@ -16,6 +16,9 @@ def doctor(as_json: opt.Json = False) -> None:
     """Check this installation: versions, kernels, limits, models, cache, codecs.
 
     The exit code is 1 if something is broken.
+
+    $ scales doctor         # a line for each check
+    $ scales doctor --json  # the same for programs
     """
     from scales_cli.cli.console import print_json, printable
     from scales_cli.errors import ScalesError

@@ -8,27 +8,42 @@ from typing import Annotated
 import typer
 
 import scales_cli.cli.options as opt
-from scales_cli.cli.console import progress_bar
+from scales_cli.cli.console import print_json, progress_bar
 from scales_cli.cli.train import check_torch
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run, or a weights file in it.")],
-    out: Annotated[Path, typer.Option("-o", "--output", help="Packed model to write.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run, or a weights file in it.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", rich_help_panel=opt.OUTPUT, help="Packed model to write."),
+    ],
     benchmark: Annotated[
-        list[str] | None, typer.Option(help="Score the model on this set for its card; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=opt.OUTPUT, help="Score it on these pictures for its card; may be repeated."
+        ),
     ] = None,
     threads: opt.Threads = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Pack a training run's network, with a model card that tells how it was made and how it scores."""
+    """Pack a training run's network, with a card that tells how it was made and how it scores.
+
+    $ scales export run -o mine.safetensors
+    $ scales export run -o mine.safetensors --benchmark Set5
+    """
     check_torch()
     from scales_cli.training.checkpoint import Checkpoint
     from scales_cli.training.export import export_packed, score_packed
 
     source = Checkpoint.load(run)
-    weights = export_packed(source, out)
+    weights = export_packed(source, output)
     if benchmark:
-        with progress_bar("evaluating") as progress:
+        with progress_bar("evaluating", quiet=quiet) as progress:
             psnr = score_packed(weights, benchmark, threads, progress=progress)
-        export_packed(source, out, psnr)
-    typer.echo(out)
+        weights = export_packed(source, output, psnr)
+    if as_json:
+        print_json({"output": str(output), "card": dict(weights.card)})
+    elif not quiet:
+        typer.echo(output)

@@ -126,8 +126,9 @@ Scale = Annotated[
         parser=parse_scale,
         metavar="2|3|4",
         autocompletion=suggesting("2", "3", "4"),
+        show_default=False,
         rich_help_panel=SIZE,
-        help="Times that each side grows.",
+        help="Times that each side grows. Default: 4.",
     ),
 ]
 Factor = Annotated[

@@ -9,45 +9,124 @@ import os
 import re
 import signal
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scales_cli.cli.console import say, saying_warnings
-from scales_cli.cli.run_monitor import Display, describe, stopping_on_signals
+import scales_cli.cli.options as opt
+from scales_cli.cli.console import print_json, say, saying_warnings
+from scales_cli.cli.train_view import Display, describe
 from scales_cli.config import SIZES, TrainConfig
 from scales_cli.errors import ScalesError, UsageError
 
+if TYPE_CHECKING:
+    from scales_cli.training.trainer import Trainer
+
+PICTURES, TRAINING = "Pictures", "Training"
+
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        show_default=False,
+        rich_help_panel=TRAINING,
+        help="cpu, cuda or another of torch's. Default: cuda if there is one.",
+    ),
+]
+
 
 def train(
-    data: Annotated[Path, typer.Option(help="Folder of pictures to train on.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log and packed model.")],
-    scale: Annotated[int | None, typer.Option("--scale", "-s", help="2, 3 or 4; default 4.")] = None,
-    size: Annotated[str | None, typer.Option(help=f"Network size: {', '.join(SIZES)}; default tiny.")] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", rich_help_panel=PICTURES, help="Pictures to train on.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            rich_help_panel=opt.OUTPUT,
+            help="Folder of the run: checkpoints, log and packed model.",
+        ),
+    ],
     valid: Annotated[
-        Path | None, typer.Option(help="Folder for validation; default: some of --data, held out.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=PICTURES, help="Pictures to validate on. Default: some of --data, held out."
+        ),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings; default: the recipe of --size.")] = None,
-    init: Annotated[Path | None, typer.Option(help="Start from another run or a packed model, of any scale.")] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "-s",
+            "--scale",
+            metavar="2|3|4",
+            autocompletion=opt.suggesting("2", "3", "4"),
+            rich_help_panel=opt.SIZE,
+            help="Times that each side grows. Default: 4.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=opt.suggesting(*SIZES),
+            rich_help_panel=opt.SIZE,
+            help=f"{', '.join(SIZES)}. Default: tiny.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=TRAINING, help="TOML file of settings. Default: the recipe of --size."
+        ),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|FILE", rich_help_panel=TRAINING, help="Start from another run or a packed model, of any scale."
+        ),
+    ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Distil from another run or a packed model of the same scale.")
+        Path | None,
+        typer.Option(
+            metavar="RUN|FILE", rich_help_panel=TRAINING, help="Learn from a run or a packed model of the same scale."
+        ),
     ] = None,
     teacher_pictures: Annotated[
-        Path | None, typer.Option(help="Learn from another network's pictures of --data, of the same names and sizes.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=TRAINING,
+            help="Learn from another network's pictures of --data, named alike.",
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, opt.flag("--resume", panel=opt.OUTPUT, help="Go on with the run in -o.")] = False,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=TRAINING, help="Length of the schedule.")
+    ] = None,
     max_time: Annotated[
-        str | None, typer.Option(help="Stop after this time, as 90s, 9m or 2h; --resume goes on.")
+        str | None,
+        typer.Option(
+            metavar="TIME", rich_help_panel=TRAINING, help="Stop after this time, as 90s, 9m or 2h; --resume goes on."
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Length of the schedule.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or another of torch's.")] = "auto",
-    seed: Annotated[int | None, typer.Option(help="Seed of weights and patches.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=TRAINING, help="Seed of weights and patches.")
+    ] = None,
+    device: Device = "auto",
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Train a 1-bit network on a folder of pictures."""
-    settings = read_config(config, scale=scale, size=size, steps=steps, seed=seed)
+    """Train a 1-bit network on a folder of pictures, and print the path of the model.
+
+    $ scales train --data photos/ -o run -s 2           # a tiny model that doubles
+    $ scales train --data photos/ -o run -s 2 --resume  # after an interruption
+    """
+    settings = read_config(recipe, scale=scale, size=size, steps=steps, seed=seed)
     seconds = parse_duration(max_time) if max_time else math.inf
     check_torch()
     from scales_cli.training.distributed import joined
@@ -58,7 +137,7 @@ def train(
             settings,
             data,
             valid,
-            out,
+            output,
             init=init,
             teacher=teacher,
             teacher_pictures=teacher_pictures,
@@ -66,14 +145,23 @@ def train(
             device=device,
             processes=processes,
         )
-        with stopping_on_signals(trainer) as received, Display(settings.steps, visible=processes.lead) as display:
+        with (
+            stopping_on_signals(trainer) as received,
+            Display(settings.steps, visible=processes.lead and not quiet) as display,
+        ):
             trainer.run(display.show, max_seconds=seconds)
     if not processes.lead:
         os._exit(0)  # one in ten is aborted by threads of gloo's if it takes its time to end (torch 2.13)
     path, done = export_run(trainer), trainer.progress
-    state = "finished" if done.step >= settings.steps else "stopped, --resume goes on"
-    say(f"{done.step} steps in {done.seconds:.0f} s, validation {describe(done.valid_psnr)}: {state}")
-    typer.echo(path)
+    finished = done.step >= settings.steps
+    if as_json:
+        values = {"steps": done.step, "seconds": done.seconds, "valid_psnr": done.valid_psnr, "finished": finished}
+        print_json({"output": str(path)} | values)
+    elif not quiet:
+        state = "finished" if finished else "stopped, --resume goes on"
+        steps_done = "1 step" if done.step == 1 else f"{done.step} steps"
+        say(f"{steps_done} in {done.seconds:.0f} s, validation {describe(done.valid_psnr)}: {state}")
+        typer.echo(path)
     if received:
         signal.raise_signal(received[0])
 
@@ -85,7 +173,7 @@ def read_config(
     if size is not None and size not in SIZES:
         raise UsageError(f"unknown size {size!r}", f"known are {', '.join(SIZES)}")
     try:
-        settings = TrainConfig.from_dict(tomllib.loads((path or recipe(size)).read_text(encoding="utf-8")))
+        settings = TrainConfig.from_dict(tomllib.loads((path or shipped_recipe(size)).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a readable TOML file ({error})", "see the README's training section") from error
     spec = settings.network
@@ -101,8 +189,8 @@ def read_config(
     )
 
 
-def recipe(size: str | None) -> Traversable:
-    """The package's settings for a size; those of tiny where none is given."""
+def shipped_recipe(size: str | None) -> Traversable:
+    """The package's settings for a size; of tiny if none is given."""
     return resources.files("scales_cli.training").joinpath("recipes", f"{size or 'tiny'}.toml")
 
 
@@ -112,6 +200,25 @@ def parse_duration(text: str) -> float:
     if match is None:
         raise UsageError(f"{text!r} is not a time", "write it as 90s, 9m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+@contextmanager
+def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
+    """The first Ctrl-C or SIGTERM ends the run after the present step, with a checkpoint; a second one at once."""
+    received: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        trainer.stopping = True
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def check_torch() -> None:

@@ -54,9 +54,8 @@ def upscale(
 ) -> None:
     """Enlarge pictures, and print the paths of the results.
 
-    Examples:
-      scales upscale photo.jpg -s 4                  to photo_x4.jpg
-      scales upscale *.png --width 1920 -o large/    several, into a folder
+    $ scales upscale photo.jpg -s 4                # to photo_x4.jpg
+    $ scales upscale *.png --width 1920 -o large/  # several, into a folder
     """
     from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError

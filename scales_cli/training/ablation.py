@@ -206,7 +206,7 @@ def _train(
     path = checkpoint.latest(out)
     saved = None if path is None else Checkpoint.load(path)
     if saved is not None and saved.config != config:
-        raise UsageError(f"{out} was trained by another description", "give another --out")
+        raise UsageError(f"{out} was trained by another description", "give another -o")
     if saved is None or saved.progress.step < config.steps:
         trainer = start_run(config, data, out)
         trainer.resume()

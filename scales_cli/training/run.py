@@ -96,7 +96,7 @@ def open_run(
 ) -> Trainer:
     """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
     if checkpoint.latest(out) is not None and not resume:
-        raise UsageError(f"{out} already holds a run", "go on with --resume or give another --out")
+        raise UsageError(f"{out} already holds a run", "go on with --resume or give another -o")
     if teacher is not None and teacher_pictures is not None:
         raise UsageError("a run has one teacher", "give --teacher or --teacher-pictures")
     pictures = load_data(config, data, valid, device, teacher_pictures=teacher_pictures)

@@ -85,9 +85,7 @@ class Trainer:
             return
         saved = Checkpoint.load(path)
         if replace(saved.config, steps=self.config.steps) != self.config:
-            raise UsageError(
-                f"{path} was trained with other settings", "give the same ones, or another --out with --init"
-            )
+            raise UsageError(f"{path} was trained with other settings", "give the same ones, or another -o with --init")
         if (saved.progress.data, saved.progress.teacher) != (self.progress.data, self.progress.teacher):
             raise UsageError(f"{path} had other pictures or another teacher", "give the same --data and --teacher")
         try:

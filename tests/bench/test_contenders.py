@@ -148,8 +148,9 @@ def test_choose_names_what_is_missing(monkeypatch, lacking):
         "torch": ["bicubic"],
     }[lacking] == names
     assert ("openvino-fp32" in missing) == (lacking != "nothing")
-    for reason in missing.values():
-        assert reason == f'{lacking} not installed: pip install "scales-cli[bench]"'
+    for modules in missing.values():
+        assert modules == [lacking]
+        assert registry.not_installed(modules) == f'{lacking} not installed: pip install "scales-cli[bench]"'
 
 
 def test_choose_refuses_unknown_names():

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.cli.app import main
-from scales_cli.cli.run_monitor import describe_seconds
+from scales_cli.cli.console import describe_seconds
 from scales_cli.cli.train import parse_duration, read_config
 from scales_cli.config import SIZES
 from scales_cli.errors import UsageError
@@ -62,7 +62,7 @@ def run(*arguments):
 
 def test_train_makes_a_model_that_upscales(photos, settings, tmp_path, capsys):
     out = tmp_path / "run"
-    assert run("train", "--data", photos, "--out", out, "--config", settings, "-s", 2, "--steps", 3) == 0
+    assert run("train", "--data", photos, "-o", out, "--recipe", settings, "-s", 2, "--steps", 3) == 0
     model = Path(capsys.readouterr().out.strip())
     assert load_packed(model).card["steps"] == 3
     large = tmp_path / "large.png"
@@ -72,7 +72,7 @@ def test_train_makes_a_model_that_upscales(photos, settings, tmp_path, capsys):
 
 
 def test_train_needs_resume_for_a_folder_with_a_run(photos, settings, tmp_path, capsys):
-    arguments = ("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "-s", 2)
+    arguments = ("train", "--data", photos, "-o", tmp_path / "run", "--recipe", settings, "-s", 2)
     assert run(*arguments, "--steps", 2) == 0
     assert run(*arguments, "--steps", 4) == 2
     assert "--resume" in capsys.readouterr().err
@@ -80,9 +80,9 @@ def test_train_needs_resume_for_a_folder_with_a_run(photos, settings, tmp_path, 
 
 
 def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, tmp_path, capsys):
-    common = ("--config", settings, "--steps", 2)
-    assert run("train", "--data", photos, "--out", tmp_path / "a", "-s", 2, *common) == 0
-    assert run("train", "--data", photos, "--out", tmp_path / "b", "-s", 3, "--init", tmp_path / "a", *common) == 0
+    common = ("--recipe", settings, "--steps", 2)
+    assert run("train", "--data", photos, "-o", tmp_path / "a", "-s", 2, *common) == 0
+    assert run("train", "--data", photos, "-o", tmp_path / "b", "-s", 3, "--init", tmp_path / "a", *common) == 0
     model = tmp_path / "b.safetensors"
     assert run("export", tmp_path / "b", "-o", model, "--benchmark", photos) == 0
     card = load_packed(model).card
@@ -92,16 +92,16 @@ def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, t
 
 
 def test_train_stops_in_time_and_distils(photos, settings, tmp_path, capsys):
-    common = ("train", "--data", photos, "--config", settings, "-s", 2)
-    assert run(*common, "--out", tmp_path / "a", "--steps", 900, "--max-time", "0s") == 0
+    common = ("train", "--data", photos, "--recipe", settings, "-s", 2)
+    assert run(*common, "-o", tmp_path / "a", "--steps", 900, "--max-time", "0s") == 0
     assert "stopped, --resume goes on" in capsys.readouterr().err
-    assert run(*common, "--out", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a") == 0
+    assert run(*common, "-o", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a") == 0
     model = Path(capsys.readouterr().out.strip())
     assert load_packed(model).card["teacher"].startswith("scales 2x64 x2, 1 steps")
 
 
 def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tmp_path):
-    command = ["train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "-s", "2", "--steps", "2"]
+    command = ["train", "--data", photos, "-o", tmp_path / "run", "--recipe", settings, "-s", "2", "--steps", "2"]
     result = subprocess.run(
         [sys.executable, "-c", BARE, *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -112,7 +112,7 @@ def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tm
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings, tmp_path):
     out = tmp_path / "run"
-    command = ["train", "--data", photos, "--out", out, "--config", settings, "-s", "2", "--steps", "900"]
+    command = ["train", "--data", photos, "-o", out, "--recipe", settings, "-s", "2", "--steps", "900"]
     with subprocess.Popen(
         [sys.executable, "-m", "scales_cli", *map(str, command)],
         stderr=subprocess.PIPE,
@@ -140,7 +140,7 @@ def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings
     ],
 )
 def test_train_names_what_is_wrong(arguments, message, photos, settings, tmp_path, capsys):
-    code = run("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "--steps", 2, *arguments)
+    code = run("train", "--data", photos, "-o", tmp_path / "run", "--recipe", settings, "--steps", 2, *arguments)
     error = capsys.readouterr().err
     assert code in (2, 5)
     assert message in error
@@ -161,14 +161,14 @@ def test_train_warns_of_benchmark_pictures_and_tiny_ones(photos, settings, tmp_p
     inside = photos / "urban100"
     inside.mkdir()
     (photos / "0.png").rename(inside / "0.png")
-    assert run("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "--steps", 1) == 0
+    assert run("train", "--data", photos, "-o", tmp_path / "run", "--recipe", settings, "--steps", 1) == 0
     error = capsys.readouterr().err
     assert "Urban100" in error
     assert "dot.png is only 5 x 5 pixels" in error
 
 
 def test_train_reports_its_end_ahead(photos, settings, tmp_path, capsys):
-    assert run("train", "--data", photos, "--out", tmp_path / "run", "--config", settings, "--steps", 60) == 0
+    assert run("train", "--data", photos, "-o", tmp_path / "run", "--recipe", settings, "--steps", 60) == 0
     assert re.search(
         r"^step 50 of 60: .* it/s  loss .*  valid not yet  0 s left$", capsys.readouterr().err, re.MULTILINE
     )
@@ -183,7 +183,7 @@ def test_describe_seconds(seconds, text):
 def test_train_refuses_broken_settings(text, photos, tmp_path, capsys):
     path = tmp_path / "settings.toml"
     path.write_text(text)
-    assert run("train", "--data", photos, "--out", tmp_path / "run", "--config", path) == 2
+    assert run("train", "--data", photos, "-o", tmp_path / "run", "--recipe", path) == 2
     assert capsys.readouterr().err.startswith("scales: error: ")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from scales_cli.cli import ablate as command
 from scales_cli.cli.app import main
-from scales_cli.cli.run_monitor import stopping_on_signals
+from scales_cli.cli.train import stopping_on_signals
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.networks.build import build_network
@@ -50,7 +50,7 @@ def ablate(tmp_path, rng):
     (tmp_path / "ablation.toml").write_text(DESCRIPTION)
 
     def run(*arguments):
-        folders = ("--data", "train", "--valid", "Set", "--out", "out", "--config", "ablation.toml")
+        folders = ("--data", "train", "--valid", "Set", "-o", "out", "--recipe", "ablation.toml")
         return main(["ablate", "Set", *folders, *arguments])
 
     return run

@@ -32,7 +32,7 @@ def train(tmp_path, rng):
 
     def run(program, out, *arguments):
         result = subprocess.run(
-            [*program, "train", "--data", "photos", "--config", "settings.toml", "--out", out, *arguments],
+            [*program, "train", "--data", "photos", "--recipe", "settings.toml", "-o", out, *arguments],
             cwd=tmp_path,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,

@@ -81,10 +81,10 @@ def quick_names() -> tuple[str, ...]:
     return (*fast, *slow, "fsrcnn", "bicubic")
 
 
-def choose(names: Iterable[str]) -> tuple[list[Contender], dict[str, str]]:
-    """The contenders of these names that can run here, and why the others cannot, by contender."""
+def choose(names: Iterable[str]) -> tuple[list[Contender], dict[str, list[str]]]:
+    """The contenders of these names that can run here, and the modules that each of the others lacks."""
     chosen: list[Contender] = []
-    missing: dict[str, str] = {}
+    missing: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         if name not in CONTENDERS:
             raise UsageError(f"no contender {name!r}", f"known are {', '.join(CONTENDERS)}")
@@ -92,5 +92,10 @@ def choose(names: Iterable[str]) -> tuple[list[Contender], dict[str, str]]:
         chosen += [item for item in able if not item.fallback] or able
         for item in CONTENDERS[name]:
             if item.missing() and not item.fallback:
-                missing[item.name] = f"{', '.join(item.missing())} not installed: {INSTALL}"
+                missing[item.name] = item.missing()
     return chosen, missing
+
+
+def not_installed(modules: Iterable[str]) -> str:
+    """Why contenders that need these modules are skipped, and what to do about it."""
+    return f"{', '.join(dict.fromkeys(modules))} not installed: {INSTALL}"

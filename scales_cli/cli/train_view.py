@@ -1,48 +1,19 @@
-"""A training run seen from the terminal: its progress, and the signals that end it."""
+"""What `scales train` shows: a bar with figures on a terminal, lines off it."""
 
 from __future__ import annotations
 
 import math
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from scales_cli.cli.console import say
+from scales_cli.cli.console import describe_seconds, say
 
 if TYPE_CHECKING:
-    from scales_cli.training.trainer import Status, Trainer
-
-
-@contextmanager
-def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM ends the run after the present step, with a checkpoint; a second one at once."""
-    received: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        trainer.stopping = True
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    from scales_cli.training.trainer import Status
 
 
 def describe(psnr: float | None) -> str:
+    """A validation's PSNR in dB, "not yet" before the first."""
     return "not yet" if psnr is None else f"{psnr:.3f} dB"
-
-
-def describe_seconds(seconds: float) -> str:
-    """ "45 s", "12 min" or "3 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 class Display:
@@ -61,7 +32,7 @@ class Display:
             console=console,
             disable=not (visible and console.is_terminal),
         )
-        self.plain = not console.is_terminal
+        self.plain = visible and not console.is_terminal
         self.steps = steps
         self.task = self.bar.add_task("train", total=steps, figures="")
         self.last_psnr: float | None = math.nan  # differs from all

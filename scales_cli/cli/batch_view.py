@@ -9,8 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from scales_cli.cli.console import print_failure, print_json, print_path, print_result, printable, say, say_error
-from scales_cli.cli.run_monitor import describe_seconds
+from scales_cli.cli.console import (
+    describe_seconds,
+    print_failure,
+    print_json,
+    print_path,
+    print_result,
+    printable,
+    say,
+    say_error,
+)
 from scales_cli.errors import ScalesError
 from scales_cli.pipeline.batch import SKIPPED, BatchPlan, Outcome
 from scales_cli.pipeline.manifest import DONE, FAILED

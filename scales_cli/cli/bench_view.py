@@ -40,7 +40,7 @@ def marginal_tables(report: Report) -> Iterator[Table]:
             title = f"{model}, {threads_of(threads)}: each further LR pixel, from the smallest picture to the largest"
             table = new_table(title, "", "ns", f"time / {PROGRAM}")
             for name, ns in times.items():
-                add_row(table, name, f"{ns:,.0f}", f"{ns / program:.2f}")
+                add_row(table, name, f"{ns:,.0f}", ratio_of(ns / program))
             yield table
 
 
@@ -50,7 +50,7 @@ def times_table(contest: Contest) -> Table:
     table = new_table(title, "", "ns per LR pixel", "MP/s out", "time / scales", "peak MB")
     for row in contest.rows:
         memory = "" if row.peak_memory is None else f"{row.peak_memory / 1e6:,.0f}"
-        ratio = f"{row.times_scales.median:.2f}"
+        ratio = ratio_of(row.times_scales.median)
         speed = f"{row.output_megapixels_per_second:.2f}"
         add_row(table, row.contender, spread(row.ns_per_pixel), speed, ratio, memory)
     return table
@@ -78,6 +78,11 @@ def describe_layer(layer: LayerSpeed) -> str:
     text = f"one binary layer: {spread(layer.ns_per_pixel, 1)} ns per LR pixel"
     peak, fraction = layer.peak_macs_per_second.median / 1e12, 100 * layer.fraction.median
     return f"{text},\n  {fraction:.0f} % of this core's peak of {peak:.2f} T binary multiply-accumulates a second"
+
+
+def ratio_of(value: float) -> str:
+    """Two decimals, more for what they would show as nothing."""
+    return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
 
 
 def spread(values: Spread, digits: int = 0) -> str:
