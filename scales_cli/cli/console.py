@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -95,6 +97,25 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=1.0, label=printable(label))
         yield lambda fraction: progress.update(task, completed=fraction)
+
+
+def print_wrapped(text: str, indent: int) -> None:
+    """A line on standard output; on a terminal wrapped between words, all lines but the first indented."""
+    text = printable(text)
+    if sys.stdout is not None and sys.stdout.isatty():
+        width = max(40, shutil.get_terminal_size().columns)
+        margin = " " * indent
+        text = textwrap.fill(
+            text, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+        )
+    print_text(text)
+
+
+def print_text(text: str) -> None:
+    """Lines on standard output, if there is one."""
+    if sys.stdout is not None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 def describe_seconds(seconds: float) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import typer
-
 import scales_cli.cli.options as opt
 
 
@@ -20,7 +18,7 @@ def doctor(as_json: opt.Json = False) -> None:
     $ scales doctor         # a line for each check
     $ scales doctor --json  # the same for programs
     """
-    from scales_cli.cli.console import print_json, printable
+    from scales_cli.cli.console import print_json, print_wrapped
     from scales_cli.errors import ScalesError
     from scales_cli.health import examine
 
@@ -28,7 +26,7 @@ def doctor(as_json: opt.Json = False) -> None:
     for finding in examine():
         findings.append(finding)
         if not as_json:
-            typer.echo(printable(f"{finding.status:<8} {finding.name}: {finding.detail}"))
+            print_wrapped(f"{finding.status:<8} {finding.name}: {finding.detail}", 9)
     broken = [finding.name for finding in findings if finding.status == "broken"]
     if as_json:
         print_json({"healthy": not broken, "findings": [dataclasses.asdict(finding) for finding in findings]})

@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import scales_cli.cli.options as opt
+from scales_cli.cli.command import Command
 
 if TYPE_CHECKING:
-    from scales_cli.evaluation.catalogue import CatalogueItem
     from scales_cli.weights.registry import WeightEntry
     from scales_cli.weights.store import Store
 
 app = typer.Typer(help="List, download, check and add models.", no_args_is_help=True)
 
-NameArg = Annotated[str, typer.Argument(metavar="NAME", help="A model (scales-tiny-x4) or a size (tiny).")]
-NamesArg = Annotated[list[str], typer.Argument(metavar="NAME", help="Models (scales-tiny-x4) or sizes (tiny).")]
-OptionalScaleOpt = Annotated[
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", autocompletion=opt.suggest_models, help="A model (scales-tiny-x4) or a size (tiny)."
+    ),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, help="Models (scales-tiny-x4) or sizes (tiny)."),
+]
+AnyNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, show_default=False, help="Default: all."),
+]
+OneScale = Annotated[
     int | None,
-    typer.Option("-s", "--scale", parser=opt.parse_scale, metavar="2|3|4", help="Only this scale.", show_default="all"),
+    typer.Option(
+        "-s",
+        "--scale",
+        parser=opt.parse_scale,
+        metavar="2|3|4",
+        autocompletion=opt.suggesting("2", "3", "4"),
+        rich_help_panel=opt.SIZE,
+        help="Only this scale. Default: all.",
+    ),
 ]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_models(
-    scale: OptionalScaleOpt = None,
-    cached: Annotated[bool, typer.Option("--cached", help="Only what is in the cache.")] = False,
+    scale: OneScale = None,
+    cached: Annotated[bool, opt.flag("--cached", panel=opt.SIZE, help="Only what is in the cache.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """List all models: size, parameters, operations, quality, licence, and where they are."""
+    """List all models: size, parameters, operations, quality, licence, and where they are.
+
+    $ scales models list              # for people
+    $ scales models list -s 2 --json  # a line of JSON for each
+    """
     from scales_cli.cli.console import print_json
     from scales_cli.evaluation.catalogue import catalogue
     from scales_cli.weights.store import Store
@@ -42,32 +65,35 @@ def list_models(
         if (scale is None or (item.spec is not None and item.spec.scale == scale)) and (not cached or item.is_cached)
     ]
     if not as_json:
+        from scales_cli.cli.models_view import print_models
+
         print_models(items)
         return
     for item in items:
         print_json(item.to_dict())
 
 
-@app.command()
-def show(name: NameArg, scale: OptionalScaleOpt = None, as_json: opt.Json = False) -> None:
-    """Print all that is known of a model, its card included: how it was trained, and how it scores."""
-    import json
+@app.command(cls=Command)
+def show(name: Name, scale: OneScale = None, as_json: opt.Json = False) -> None:
+    """Print all that is known of a model, its card included: how it was trained, and how it scores.
 
-    from scales_cli.cli.console import print_json, printable
+    $ scales models show tiny -s 4
+    $ scales models show scales-tiny-x4 --json
+    """
+    from scales_cli.cli.console import print_json
     from scales_cli.evaluation.catalogue import describe
     from scales_cli.weights.store import Store
 
     for item in describe(Store(), name, scale):
-        values = item.to_dict() | {"card": item.card()}
         if as_json:
-            print_json(values)
+            print_json(item.to_dict() | {"card": item.card()})
         else:
-            for key, value in values.items():
-                text = value if isinstance(value, str) else json.dumps(value, indent=2 if key == "card" else None)
-                typer.echo("\n".join(printable(line) for line in f"{key:<13} {text}".split("\n")))
+            from scales_cli.cli.models_view import print_model
+
+            print_model(item)
 
 
-@app.command()
+@app.command(cls=Command)
 def pull(
     targets: Annotated[
         list[str],
@@ -75,14 +101,19 @@ def pull(
             metavar="NAME|ADDRESS", help="Published models, or URL#sha256=..., or hf:OWNER/REPO@REVISION/FILE."
         ),
     ],
-    scale: OptionalScaleOpt = None,
+    scale: OneScale = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Take a published model from this file.")
+        Path | None,
+        typer.Option("--from", metavar="FILE", rich_help_panel=opt.SIZE, help="Take a published model from this file."),
     ] = None,
     quiet: opt.Quiet = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Download models into the cache, or check that they are there."""
+    """Download models into the cache, or check that they are there.
+
+    $ scales models pull base
+    $ scales models pull hf:owner/repository@revision/mine.safetensors
+    """
     from scales_cli.cli.console import print_path, progress_bar
     from scales_cli.errors import UsageError
     from scales_cli.weights.address import parse_address
@@ -107,12 +138,19 @@ def pull(
                 print_path(str(path))
 
 
-@app.command()
+@app.command(cls=Command)
 def path(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A model, or none for the cache.")] = None,
-    scale: OptionalScaleOpt = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, help="A model, or none for the cache."),
+    ] = None,
+    scale: OneScale = None,
 ) -> None:
-    """Print where a model's file is, or the folder of the cache."""
+    """Print where a model's file is, or the folder of the cache.
+
+    $ scales models path base -s 4
+    $ scales models path            # the cache
+    """
     from scales_cli.cli.console import print_path
     from scales_cli.errors import WeightsError
     from scales_cli.evaluation.catalogue import describe
@@ -128,13 +166,18 @@ def path(
         print_path(str(item.path))
 
 
-@app.command()
+@app.command(cls=Command)
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default="all")] = None,
+    names: AnyNames = None,
     quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Check the files of models: their hashes, and that they hold what a network needs."""
-    from scales_cli.cli.console import printable
+    """Check the files of models: their hashes, and that they hold what a network needs.
+
+    $ scales models verify                 # all
+    $ scales models verify scales-tiny-x4
+    """
+    from scales_cli.cli.console import print_json, printable
     from scales_cli.errors import WeightsError
     from scales_cli.weights.store import Store
 
@@ -146,17 +189,24 @@ def verify(
             continue
         if error is not None:
             damaged.append(name)
-        if not quiet:
-            typer.echo(printable(f"{name}: {'good' if error is None else 'damaged'}: {path}"))
+        state = "good" if error is None else "damaged"
+        if as_json:
+            print_json({"name": name, "state": state, "path": str(path)})
+        elif not quiet:
+            typer.echo(printable(f"{name}: {state}: {path}"))
     if damaged:
         raise WeightsError(
             f"damaged: {', '.join(damaged)}", "`scales models prune`, then pull, or install scales-cli again"
         )
 
 
-@app.command()
-def remove(names: NamesArg) -> None:
-    """Remove models from the cache."""
+@app.command(cls=Command)
+def remove(names: Names) -> None:
+    """Remove models from the cache.
+
+    $ scales models remove mine
+    $ scales models remove scales-base-x2 scales-base-x3
+    """
     from scales_cli.errors import WeightsError
     from scales_cli.weights.store import Store
 
@@ -166,9 +216,13 @@ def remove(names: NamesArg) -> None:
             raise WeightsError(f"there is no {name} in the cache", "`scales models list --cached` names what is")
 
 
-@app.command()
+@app.command(cls=Command)
 def prune(quiet: opt.Quiet = False) -> None:
-    """Remove from the cache what is of no use: left-overs, damaged files, earlier versions."""
+    """Remove from the cache what is of no use: left-overs, damaged files, earlier versions.
+
+    $ scales models prune     # prints what it removed
+    $ scales models prune -q
+    """
     from scales_cli.cli.console import print_path
     from scales_cli.weights.store import Store
 
@@ -177,9 +231,20 @@ def prune(quiet: opt.Quiet = False) -> None:
             print_path(str(removed))
 
 
-@app.command()
-def default(name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None) -> None:
-    """Print the model that is used where none is named, or set it."""
+@app.command(cls=Command)
+def default(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", autocompletion=opt.suggest_models, show_default=False, help="A model or a size to set."
+        ),
+    ] = None,
+) -> None:
+    """Print the model that is used if none is named, or set it.
+
+    $ scales models default       # prints it
+    $ scales models default tiny  # sets it
+    """
     from scales_cli.weights.preferences import default_model, set_default_model
     from scales_cli.weights.store import Store
 
@@ -189,31 +254,42 @@ def default(name: Annotated[str | None, typer.Argument(metavar="NAME", show_defa
     typer.echo(default_model())
 
 
-@app.command("import")
+@app.command("import", cls=Command)
 def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A packed .safetensors file.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What it is to be called.")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", rich_help_panel=opt.OUTPUT, help="What it is to be called.")
+    ],
 ) -> None:
-    """Copy a model of your own into the cache, to be used by name."""
+    """Copy a model of your own into the cache, to be used by name.
+
+    $ scales models import run/model.safetensors --name mine
+    $ scales models import mine.safetensors --name mine       # then: -m mine
+    """
     from scales_cli.cli.console import print_path
     from scales_cli.weights.store import Store
 
     print_path(str(Store().import_file(file, name)))
 
 
-@app.command()
+@app.command(cls=Command)
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, and to upload then.")],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="Packed models to add, named scales-SIZE-xN.")
     ] = None,
     data_licence: Annotated[
-        str, typer.Option(metavar="TEXT", help="Licence of what FILEs were trained on.")
+        str,
+        typer.Option(metavar="TEXT", rich_help_panel=opt.OUTPUT, help="Licence of what FILEs were trained on."),
     ] = "unknown",
 ) -> None:
     """Write the folder that serves all published models, and their registry.
 
-    For maintainers: upload DIR, or point SCALES_MIRROR to it; DIR/registry.toml takes the place of the package's.
+    For maintainers: upload DIR, or point SCALES_MIRROR to it; DIR/registry.toml
+    takes the place of the package's.
+
+    $ scales models publish site/
+    $ scales models publish site/ scales-mine-x2.safetensors --data-licence CC0
     """
     from scales_cli.cli.console import print_path
     from scales_cli.weights.publishing import publish as write
@@ -232,29 +308,3 @@ def published(store: Store, name: str, scale: int | None) -> list[WeightEntry]:
         return found
     store.find(name, scale)
     raise WeightsError(f"{name} was imported, and is published nowhere", "`scales models list` names what is")
-
-
-def print_models(items: Sequence[CatalogueItem]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "size", "param.", "operations", "Set5", "licence", "where"):
-        right = column in ("size", "param.", "operations", "Set5")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column != "licence")
-    for item in items:
-        table.add_row(
-            Text(item.name),
-            f"{item.size / 1024:.0f} KiB",
-            "" if item.parameters is None else f"{item.parameters / 1e3:.1f} K",
-            "" if item.operations is None else f"{item.operations / 1e9:.2f} G",
-            f"{item.psnr['Set5']:.2f}" if "Set5" in item.psnr else "",
-            Text(item.licence),
-            item.where,
-        )
-    console = Console(highlight=False)
-    console.print(table)
-    for licence in dict.fromkeys(item.data_licence for item in items):
-        names = ", ".join(item.name for item in items if item.data_licence == licence)
-        console.print(Text(f"Licence of the training data of {names}: {licence}"), style="dim")

@@ -46,6 +46,6 @@ def load_packed(path: Path) -> PackedWeights:
             raise WeightsError(f"{path}: damaged: its content is not what its checksum says", hint)
         return weights
     except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no such weights file", "check the path given to -m") from error
+        raise WeightsError(f"{path}: no such weights file", "check its path") from error
     except (OSError, ValueError, TypeError, RecursionError, UsageError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path}: unreadable weights file ({error})", hint) from error
