@@ -62,7 +62,7 @@ def facts(item: CatalogueItem) -> Iterator[tuple[str, str]]:
     yield "SHA-256", item.sha256
     card = item.card()
     if isinstance(card.get("seconds"), int | float):
-        yield "trained", f"{card.get("steps")} steps in {describe_seconds(card['seconds'])} on {card.get('device')}"
+        yield "trained", f"{card.get('steps')} steps in {describe_seconds(card['seconds'])} on {card.get('device')}"
     if isinstance(settings := card.get("training"), dict):
         yield "settings", describe({name: value for name, value in settings.items() if name != "network"})
     for name, value in card.items():
