@@ -45,9 +45,9 @@ def parse_count(text: str | int) -> int:
 
 def parse_format(text: str) -> str:
     """A writable format's extension without the dot."""
-    from scales_cli.imaging.formats import FORMATS
+    from scales_cli.imaging.formats import ImageFormat
 
-    known = [extension[1:] for item in FORMATS if item.writable for extension in item.extensions]
+    known = [extension[1:] for item in ImageFormat if item.writable for extension in item.extensions]
     if text.lower() not in known:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}")
     return text.lower()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import FORMATS
+from scales_cli.imaging.formats import is_picture_name
 from scales_cli.imaging.resize import imresize
 
 _PUBLISHED = ("Set5", "Set14", "B100", "BSD100", "BSDS100", "Urban100", "Manga109", "DIV2K_valid_HR")
@@ -92,12 +92,11 @@ def recognised(paths: Iterable[Path]) -> set[str]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    suffixes = {suffix for item in FORMATS for suffix in item.extensions}
     try:
         files = sorted(folder.iterdir())
     except OSError as error:
         raise InputError(f"{folder}: cannot be read: {error.strerror}", "give a folder of HR pictures") from error
-    return [file for file in files if file.suffix.lower() in suffixes and not file.name.startswith(".")]
+    return [file for file in files if is_picture_name(file)]
 
 
 def _read_rgb(path: Path) -> NDArray[np.uint8]:

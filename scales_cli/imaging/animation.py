@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import as_stored, decoding_errors, open_image
-from scales_cli.imaging.formats import PNG, WEBP, ImageFormat
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
@@ -64,14 +64,14 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
         durations.append(round(frame.duration))
         loop = frame.loop
     options: dict[str, Any] = {"loop": loop, "duration": durations}
-    if image_format is WEBP:
+    if image_format is ImageFormat.WEBP:
         options |= {"quality": layout.quality or QUALITY, "exact": True}
         if is_lossless(layout):
             options |= {"lossless": True, "quality": 50}  # here: the effort
     for name in ("icc_profile", "exif", "xmp"):
         if (value := getattr(layout, name)) is not None:
             options[name] = value
-    if layout.xmp is not None and image_format is PNG:
+    if layout.xmp is not None and image_format is ImageFormat.PNG:
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", layout.xmp.decode())
     images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)

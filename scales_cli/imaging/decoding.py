@@ -19,15 +19,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
-from scales_cli.imaging.formats import (
-    JPEG,
-    MAX_OUTPUT_PIXELS,
-    PILLOW_NAMES,
-    READABLE,
-    WEBP,
-    ImageFormat,
-    format_named,
-)
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
 from scales_cli.imaging.memory import decoding_bytes
 from scales_cli.imaging.metadata import (
     MAX_PROFILE_BYTES,
@@ -107,7 +99,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
     with decoding_errors():
         image = open_image(stream, max_pixels)
         image_format, notes = _format(image), []
-        if image_format is not JPEG and getattr(image, "n_frames", 1) > 1:
+        if image_format is not ImageFormat.JPEG and getattr(image, "n_frames", 1) > 1:
             notes.append(FIRST_ONLY)
         samples = read_samples(image)
         lossless = _is_lossless(stream, image_format)
@@ -247,8 +239,8 @@ def as_stored(pixels: Pixels, orientation: int) -> Pixels:
 
 def _is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:
     """Whether a picture was coded without loss; for WebP the first frame's chunk says so, which is then called VP8L."""
-    if image_format is not WEBP:
-        return image_format is not JPEG
+    if image_format is not ImageFormat.WEBP:
+        return image_format is not ImageFormat.JPEG
     position = 12
     while True:
         stream.seek(position)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.errors import OutputError, ScalesError
-from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP, ImageFormat
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import without_exposure
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.writers.bmp import BmpWriter
@@ -29,12 +29,12 @@ from scales_cli.imaging.writers.webp import WebpWriter
 from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES
 
 _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
-    PNG: PngWriter,
-    JPEG: JpegWriter,
-    WEBP: WebpWriter,
-    TIFF: TiffWriter,
-    BMP: BmpWriter,
-    PPM: NetpbmWriter,
+    ImageFormat.PNG: PngWriter,
+    ImageFormat.JPEG: JpegWriter,
+    ImageFormat.WEBP: WebpWriter,
+    ImageFormat.TIFF: TiffWriter,
+    ImageFormat.BMP: BmpWriter,
+    ImageFormat.PPM: NetpbmWriter,
 }
 
 _FITTED_PIXELS = 2**16
@@ -58,11 +58,11 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
     if dtype == np.uint16 and not image_format.sixteen_bit:
         dtype = np.dtype(np.uint8)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
-    if exif is not None and image_format is TIFF:
+    if exif is not None and image_format is ImageFormat.TIFF:
         exif = without_exposure(exif)
         if exif != layout.exif:
             notes.append("the exposure data of its EXIF were left out, which are not written to TIFF")
-    if xmp is not None and image_format is JPEG and len(xmp) > MAX_JPEG_XMP_BYTES:
+    if xmp is not None and image_format is ImageFormat.JPEG and len(xmp) > MAX_JPEG_XMP_BYTES:
         xmp = None
         notes.append(f"its XMP metadata were left out: JPEG holds {MAX_JPEG_XMP_BYTES} bytes of them")
     return dataclasses.replace(layout, channels=channels, dtype=dtype, exif=exif, xmp=xmp, notes=tuple(notes))

@@ -1,4 +1,4 @@
-"""The picture formats this program reads, and those it writes. A format is added by one line in `FORMATS`.
+"""The picture formats this program reads, and those it writes. A format is added by one member of `ImageFormat`.
 
 Formats are recognised by content when reading (only those listed are ever tried: interpreters such as EPS, PDF or SVG
 are not) and chosen by extension when writing.
@@ -7,6 +7,7 @@ are not) and chosen by extension when writing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import PurePath
 
 from scales_cli.errors import OutputError
@@ -16,15 +17,13 @@ BMP_HEADER_BYTES = 54
 
 
 @dataclass(frozen=True)
-class ImageFormat:
-    """What a format can hold. `name` is Pillow's; the first of `extensions` is the default one.
+class Abilities:
+    """What a format can hold. The first of `extensions` is the default one.
 
-    Files of `other_extensions` are found in folders, too, but no result gets such a name.
-
-    What is not `writable` is only read: its enlargement becomes a PNG.
+    Files of `other_extensions` are found in folders, too, but no result gets such a name. A format that is not
+    `writable` is only read: its enlargement becomes a PNG.
     """
 
-    name: str
     extensions: tuple[str, ...]
     other_extensions: tuple[str, ...] = ()
     max_side: int = 2**31 - 1
@@ -34,8 +33,39 @@ class ImageFormat:
     writable: bool = True
     animation: bool = False
 
+
+class ImageFormat(Enum):
+    """The formats under Pillow's names, in the order in which they are tried: TGA, which has no signature, is last.
+
+    Each is one object in a process, also when it comes from another one: `is` compares them.
+    """
+
+    PNG = Abilities((".png",), (".apng",), alpha=True, sixteen_bit=True, animation=True)
+    JPEG = Abilities((".jpg", ".jpeg", ".jpe", ".jfif"), (".mpo",), max_side=65500)  # libjpeg's limit, not 65535
+    WEBP = Abilities((".webp",), max_side=16383, alpha=True, animation=True)
+    TIFF = Abilities((".tif", ".tiff"), alpha=True, sixteen_bit=True)
+    BMP = Abilities((".bmp", ".dib"), max_bytes=2**32 - 1 - BMP_HEADER_BYTES - 1024)  # with a grey palette
+    PPM = Abilities((".pnm", ".ppm", ".pgm"), (".pbm",), sixteen_bit=True)
+
+    GIF = Abilities((".gif",), writable=False, animation=True)
+    AVIF = Abilities((".avif", ".avifs"), writable=False, animation=True)
+    JPEG2000 = Abilities((".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
+    QOI = Abilities((".qoi",), writable=False)
+    ICO = Abilities((".ico",), writable=False)
+    TGA = Abilities((".tga", ".icb", ".vda", ".vst"), writable=False)
+
+    def __init__(self, abilities: Abilities) -> None:
+        self.extensions = abilities.extensions
+        self.other_extensions = abilities.other_extensions
+        self.max_side = abilities.max_side
+        self.max_bytes = abilities.max_bytes
+        self.alpha = abilities.alpha
+        self.sixteen_bit = abilities.sixteen_bit
+        self.writable = abilities.writable
+        self.animation = abilities.animation
+
     def check_size(self, width: int, height: int, channels: int = 3) -> None:
-        """Raises `OutputError` where a picture of this size cannot be held."""
+        """Raises `OutputError` if a picture of this size cannot be held."""
         hint = "choose another format, e.g. PNG"
         if not self.writable:
             raise OutputError(f"{self.name} is read, but not written", hint)
@@ -58,43 +88,30 @@ class ImageFormat:
         return True
 
 
-PNG = ImageFormat("PNG", (".png",), (".apng",), alpha=True, sixteen_bit=True, animation=True)
-JPEG = ImageFormat(
-    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (".mpo",), max_side=65500
-)  # libjpeg's limit, not the format's 65535
-WEBP = ImageFormat("WEBP", (".webp",), max_side=16383, alpha=True, animation=True)
-TIFF = ImageFormat("TIFF", (".tif", ".tiff"), alpha=True, sixteen_bit=True)
-BMP = ImageFormat("BMP", (".bmp", ".dib"), max_bytes=2**32 - 1 - BMP_HEADER_BYTES - 1024)  # with a grey palette
-PPM = ImageFormat("PPM", (".pnm", ".ppm", ".pgm"), (".pbm",), sixteen_bit=True)
-
-GIF = ImageFormat("GIF", (".gif",), writable=False, animation=True)
-AVIF = ImageFormat("AVIF", (".avif", ".avifs"), writable=False, animation=True)
-JPEG2000 = ImageFormat("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
-QOI = ImageFormat("QOI", (".qoi",), writable=False)
-ICO = ImageFormat("ICO", (".ico",), writable=False)
-TGA = ImageFormat("TGA", (".tga", ".icb", ".vda", ".vst"), writable=False)
-
-# In the order in which they are tried: TGA, which has no signature, is last.
-FORMATS = (PNG, JPEG, WEBP, TIFF, BMP, PPM, GIF, AVIF, JPEG2000, QOI, ICO, TGA)
 READABLE = "PNG, JPEG, WebP, TIFF, BMP, PPM, GIF, AVIF, JPEG 2000, QOI, ICO or TGA"
 
-PILLOW_NAMES = (*(item.name for item in FORMATS), "DIB")  # the last: a bitmap without the header of a file
+PILLOW_NAMES = (*(item.name for item in ImageFormat), "DIB")  # the last: a bitmap without the header of a file
 
-_ALIASES = {"MPO": JPEG, "DIB": BMP}  # the first: a camera's JPEG that stores further pictures behind it
+_ALIASES = {"MPO": ImageFormat.JPEG, "DIB": ImageFormat.BMP}  # the first: a camera's JPEG with further pictures
 
 
 def format_named(name: str | None) -> ImageFormat | None:
     """The format of Pillow's name."""
-    known = {item.name: item for item in FORMATS} | _ALIASES
-    return known.get(name or "")
+    return _ALIASES.get(name or "") or ImageFormat.__members__.get(name or "")
+
+
+def is_picture_name(path: PurePath) -> bool:
+    """Whether a file in a folder is taken for a picture: by its extension, unless it is hidden."""
+    suffix = path.suffix.lower()
+    return path.name[0] != "." and any(suffix in item.extensions + item.other_extensions for item in ImageFormat)
 
 
 def format_for(path: PurePath) -> ImageFormat:
     """The format an output's extension asks for."""
     suffix = path.suffix.lower()
-    for item in FORMATS:
+    for item in ImageFormat:
         if suffix in item.extensions:
             return item
-    known = " ".join(item.extensions[0] for item in FORMATS if item.writable)
+    known = " ".join(item.extensions[0] for item in ImageFormat if item.writable)
     what = f"unknown extension {suffix!r}" if suffix else "no extension"
     raise OutputError(f"{path}: {what}", f"use one of {known}, or a folder that exists")

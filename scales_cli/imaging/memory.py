@@ -12,7 +12,7 @@ from PIL import Image
 
 from scales_cli.imaging.deep_tiff import held_planes
 from scales_cli.imaging.encoding import fit_to_format
-from scales_cli.imaging.formats import JPEG, WEBP, ImageFormat
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout
 from scales_cli.imaging.rows import Decoder, Samples, strip_pixels
 from scales_cli.imaging.writers.jpeg import JpegWriter
@@ -45,13 +45,13 @@ def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples
 def encoding_bytes(layout: Layout, image_format: ImageFormat, slices: int = 1) -> int:
     """What a `RowWriter` holds beside the rows it is given, while `slices` strips are encoded at once."""
     fitted = fit_to_format(layout, image_format)
-    if image_format is WEBP:
+    if image_format is ImageFormat.WEBP:
         pixels = layout.width * layout.height
         return pixels * _webp_bytes(fitted) + _SMALL
-    rows = JpegWriter.strip_rows if image_format is JPEG else rows_of_strip(fitted)
+    rows = JpegWriter.strip_rows if image_format is ImageFormat.JPEG else rows_of_strip(fitted)
     rows = min(rows, layout.height)
     slices = min(slices, -(-layout.height // rows))
-    factor = 3 if image_format is JPEG else 12
+    factor = 3 if image_format is ImageFormat.JPEG else 12
     factor += (fitted.channels, fitted.dtype) != (layout.channels, layout.dtype)
     return rows * layout.row_bytes + slices * factor * rows * fitted.row_bytes + _SMALL
 

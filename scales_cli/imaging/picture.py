@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.imaging.formats import PNG, ImageFormat
+from scales_cli.imaging.formats import ImageFormat
 
 Pixels = NDArray[Any]  # uint8 or uint16
 
@@ -24,7 +24,7 @@ class Details:
     about conversions that were made.
     """
 
-    format: ImageFormat = PNG
+    format: ImageFormat = ImageFormat.PNG
     lossless: bool = True
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None

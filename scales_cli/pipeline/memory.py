@@ -12,7 +12,7 @@ from scales_cli.engine.resources import anonymous_bytes, available_bytes
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import MemoryLimitError
 from scales_cli.imaging.animation import animation_bytes
-from scales_cli.imaging.formats import WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.pipeline.alpha import visible_colours_bytes
 from scales_cli.pipeline.plan import Failure, Job, Plan
@@ -39,7 +39,7 @@ def fit_memory(
             error = MemoryLimitError(
                 f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
                 f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
-                "raise --max-memory" + (", or write another format" if job.format is WEBP else ""),
+                "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
             )
             failures.append(Failure(job.name, error))
         else:

@@ -16,7 +16,7 @@ from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import InputError, OutputError, OutputExistsError, ScalesError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
-from scales_cli.imaging.formats import FORMATS, MAX_OUTPUT_PIXELS, PNG, PPM, WEBP, ImageFormat, format_for
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
 from scales_cli.imaging.options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
 
@@ -167,7 +167,7 @@ def _target(
     folder = source.parent if output is None else Path(output)
     image_format = _automatic_format(header, size, options)
     suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
-    if image_format is PPM and suffix.lower() == ".pgm" and not header.is_grey:
+    if image_format is ImageFormat.PPM and suffix.lower() == ".pgm" and not header.is_grey:
         suffix = ".ppm"
     name = f"_{label}{suffix}"
     room = 255 - len(os.fsencode(name))  # what file systems allow
@@ -180,10 +180,10 @@ def _automatic_format(header: Header, size: tuple[int, int], options: OutputOpti
         options.format.check_size(*size, header.layout.channels)
         return options.format
     if options.all_frames and header.frames > 1 and not (header.format.animation and header.format.writable):
-        return WEBP if WEBP.can_hold(*size) else PNG
+        return ImageFormat.WEBP if ImageFormat.WEBP.can_hold(*size) else ImageFormat.PNG
     transparent = header.has_alpha and options.background is None
     fits = header.format.can_hold(*size, header.layout.channels) and (header.format.alpha or not transparent)
-    return header.format if fits else PNG
+    return header.format if fits else ImageFormat.PNG
 
 
 def _shortened(stem: str, room: int) -> str:
@@ -198,7 +198,7 @@ def _is_folder(output: str) -> bool:
 
 def _names_picture(output: str) -> bool:
     suffix = Path(output).suffix.lower()
-    return any(suffix in item.extensions for item in FORMATS)
+    return any(suffix in item.extensions for item in ImageFormat)
 
 
 def _check_targets(jobs: Sequence[Job], inputs: Sequence[str], overwrite: bool) -> None:

@@ -11,9 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from scales_cli.errors import InputError, ScalesError, UsageError
-from scales_cli.imaging.formats import FORMATS
-
-_EXTENSIONS = frozenset(extension for item in FORMATS for extension in item.extensions + item.other_extensions)
+from scales_cli.imaging.formats import is_picture_name
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _walk(
 
 def _is_picture(path: Path) -> bool:
     """By its name. A link to nothing counts, so that it is reported."""
-    return path.suffix.lower() in _EXTENSIONS and (path.is_file() or (path.is_symlink() and not path.exists()))
+    return is_picture_name(path) and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def _split_pattern(path: Path) -> tuple[Path, str]:

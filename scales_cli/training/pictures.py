@@ -12,7 +12,7 @@ from scales_cli.config import Degradation, NetworkSpec
 from scales_cli.errors import InputError
 from scales_cli.imaging.encoding import to_8_bit
 from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import FORMATS, READABLE
+from scales_cli.imaging.formats import READABLE, is_picture_name
 from scales_cli.imaging.resize import imresize
 from scales_cli.training.dataset import Pair
 from scales_cli.training.degradation import variants
@@ -29,8 +29,7 @@ def list_pictures(folder: Path) -> list[Path]:
     """Pictures below `folder`, sorted; hidden files are left out. Raises `InputError` if there are none."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "give a folder of pictures")
-    extensions = {extension for item in FORMATS for extension in item.extensions}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in extensions and path.name[0] != ".")
+    paths = sorted(path for path in folder.rglob("*") if is_picture_name(path))
     if not paths:
         raise InputError(f"{folder}: no pictures in it", f"give a folder of {READABLE}")
     return paths

@@ -9,7 +9,7 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_frames
-from scales_cli.imaging.formats import GIF, PNG, WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.options import OutputOptions
 from scales_cli.imaging.picture import Layout
 
@@ -68,11 +68,11 @@ def test_the_picture_that_stands_in_is_no_frame(moving):
     assert np.array_equal(next(read_frames(data)).pixels, moving[0])
 
 
-@pytest.mark.parametrize("image_format", [WEBP, PNG], ids=lambda item: item.name)
+@pytest.mark.parametrize("image_format", [ImageFormat.WEBP, ImageFormat.PNG], ids=lambda item: item.name)
 def test_write_frames_can_be_read_again(moving, image_format):
     frames = [Frame(pixels, duration, 2) for pixels, duration in zip(moving, DURATIONS, strict=True)]
     stream = io.BytesIO()
-    layout = Layout(16, 12, 4, np.dtype(np.uint8), format=GIF)
+    layout = Layout(16, 12, 4, np.dtype(np.uint8), format=ImageFormat.GIF)
     write_frames(iter(frames), layout, image_format, stream)
     again = list(read_frames(stream.getvalue()))
     for frame, written in zip(frames, again, strict=True):
@@ -85,7 +85,7 @@ def test_write_frames_can_be_read_again(moving, image_format):
 def test_write_frames_puts_them_on_a_background(moving):
     layout = OutputOptions(background=(0, 0, 255)).applied(Layout(16, 12, 4, np.dtype(np.uint8)))
     stream = io.BytesIO()
-    write_frames([Frame(pixels, 50, 0) for pixels in moving], layout, PNG, stream)
+    write_frames([Frame(pixels, 50, 0) for pixels in moving], layout, ImageFormat.PNG, stream)
     assert all((frame.pixels[0, 0] == (0, 0, 255, 255)).all() for frame in read_frames(stream.getvalue()))
 
 

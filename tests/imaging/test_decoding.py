@@ -13,7 +13,7 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
 
 
@@ -24,7 +24,9 @@ def orientation_exif(value):
 
 
 @pytest.mark.parametrize(
-    ("name", "image_format"), [("PNG", PNG), ("TIFF", TIFF), ("BMP", BMP), ("PPM", PPM)], ids=lambda value: str(value)
+    ("name", "image_format"),
+    [("PNG", ImageFormat.PNG), ("TIFF", ImageFormat.TIFF), ("BMP", ImageFormat.BMP), ("PPM", ImageFormat.PPM)],
+    ids=lambda value: str(value),
 )
 def test_read_image_gives_the_pixels(saved, photo, name, image_format):
     picture = read_image(saved(photo, name))
@@ -43,7 +45,7 @@ def test_read_image_takes_paths_bytes_and_streams(saved, photo, tmp_path):
 def test_read_image_goes_by_content_not_by_name(saved, photo, tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(saved(photo, "BMP"))
-    assert read_image(path).format is BMP
+    assert read_image(path).format is ImageFormat.BMP
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
@@ -126,7 +128,9 @@ def test_read_image_keeps_16_bits_of_grey_jpeg_2000(saved, rng):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("image_format", [PNG, TIFF, PPM], ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    "image_format", [ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.PPM], ids=lambda item: item.name
+)
 def test_read_header_foretells_the_layout_of_16_bits(rng, image_format, channels):
     stream = io.BytesIO()
     encode_image(Picture(rng.integers(0, 65536, (5, 6, channels), dtype=np.uint16)), image_format, stream)
@@ -307,8 +311,8 @@ def test_read_image_tells_lossy_webp(saved, photo):
     assert not read_image(saved(rgba, "WEBP", quality=80)).lossless
     assert read_image(saved(rgba, "WEBP", lossless=True)).lossless
     assert not read_image(saved(photo, "JPEG")).lossless
-    assert read_image(saved(photo, "WEBP")).format is WEBP
-    assert read_image(saved(photo, "JPEG")).format is JPEG
+    assert read_image(saved(photo, "WEBP")).format is ImageFormat.WEBP
+    assert read_image(saved(photo, "JPEG")).format is ImageFormat.JPEG
 
 
 def test_read_image_takes_the_first_frame(saved, photo):
@@ -332,7 +336,7 @@ def test_read_image_inverts_white_is_zero(saved, rng, dtype, compression):
 
 def test_read_header_knows_16_bit_grey_with_alpha():
     stream = io.BytesIO()
-    encode_image(Picture(np.full((3, 4, 2), 700, np.uint16)), PNG, stream)
+    encode_image(Picture(np.full((3, 4, 2), 700, np.uint16)), ImageFormat.PNG, stream)
     header = read_header(io.BytesIO(stream.getvalue()))
     assert (header.is_grey, header.has_alpha) == (True, True)
 
@@ -340,7 +344,7 @@ def test_read_header_knows_16_bit_grey_with_alpha():
 def test_read_image_lets_no_library_speak(rng, capfd):
     pixels = rng.integers(0, 65536, (4, 5, 3), dtype=np.uint16)
     stream = io.BytesIO()
-    encode_image(Picture(pixels, dpi=(300, 300)), TIFF, stream)
+    encode_image(Picture(pixels, dpi=(300, 300)), ImageFormat.TIFF, stream)
     unknown = stream.getvalue().replace(struct.pack("<HHI", 296, 3, 1), struct.pack("<HHI", 300, 3, 1))
     assert np.array_equal(read_image(unknown).pixels, pixels)
     many = stream.getvalue().replace(struct.pack("<HHI", 277, 3, 1) + b"\3", struct.pack("<HHI", 277, 3, 1) + b"\x63")

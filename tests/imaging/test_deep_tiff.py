@@ -10,7 +10,7 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.deep_tiff import unpremultiplied
 from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import probe_image, read_image
-from scales_cli.imaging.formats import TIFF
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
 from scales_cli.imaging.writers import tiff
 
@@ -37,7 +37,7 @@ def read_as_foretold(data):
     header, picture = probe_image(data), read_image(data)
     assert (header.width, header.height) == (picture.width, picture.height)
     assert (header.layout.channels, header.layout.dtype) == (picture.pixels.shape[2], picture.pixels.dtype)
-    assert picture.format is TIFF
+    assert picture.format is ImageFormat.TIFF
     return picture.pixels
 
 
@@ -93,7 +93,7 @@ def test_unpremultiplied_inverts_every_product(rng):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_what_is_written_is_read(pixels, channels):
     stream = io.BytesIO()
-    encode_image(Picture(pixels[..., :channels]), TIFF, stream)
+    encode_image(Picture(pixels[..., :channels]), ImageFormat.TIFF, stream)
     assert np.array_equal(read_as_foretold(stream.getvalue()), pixels[..., :channels])
 
 

@@ -7,7 +7,7 @@ import pytest
 from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging import files
 from scales_cli.imaging.files import probe_image, read_image, replacing, spool, write_image
-from scales_cli.imaging.formats import PNG
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
 
 
@@ -107,7 +107,7 @@ def test_probe_image_reads_the_header_only(picture, tmp_path):
     path.write_bytes(data[: len(data) // 2])
     header = probe_image(path)
     assert (header.width, header.height) == (picture.width, picture.height)
-    assert (header.format, header.has_alpha, header.is_grey) == (PNG, False, False)
+    assert (header.format, header.has_alpha, header.is_grey) == (ImageFormat.PNG, False, False)
 
 
 def test_probe_image_refuses_empty_files(tmp_path):

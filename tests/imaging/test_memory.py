@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from scales_cli.imaging.files import probe_image
-from scales_cli.imaging.formats import BMP, JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.imaging.picture import Layout
 
@@ -203,22 +203,22 @@ def test_decoding_bytes(large, tmp_path, name):
 @pytest.mark.parametrize(
     ("image_format", "channels", "dtype", "source"),
     [
-        (PNG, 3, "uint8", PNG),
-        (PNG, 4, "uint16", PNG),
-        (TIFF, 3, "uint8", PNG),
-        (JPEG, 3, "uint8", PNG),
-        (JPEG, 4, "uint16", PNG),
-        (BMP, 4, "uint8", PNG),
-        (PPM, 3, "uint16", PNG),
-        (WEBP, 3, "uint8", PNG),
-        (WEBP, 4, "uint8", PNG),
-        (WEBP, 3, "uint8", WEBP),
-        (WEBP, 4, "uint8", WEBP),
+        (ImageFormat.PNG, 3, "uint8", ImageFormat.PNG),
+        (ImageFormat.PNG, 4, "uint16", ImageFormat.PNG),
+        (ImageFormat.TIFF, 3, "uint8", ImageFormat.PNG),
+        (ImageFormat.JPEG, 3, "uint8", ImageFormat.PNG),
+        (ImageFormat.JPEG, 4, "uint16", ImageFormat.PNG),
+        (ImageFormat.BMP, 4, "uint8", ImageFormat.PNG),
+        (ImageFormat.PPM, 3, "uint16", ImageFormat.PNG),
+        (ImageFormat.WEBP, 3, "uint8", ImageFormat.PNG),
+        (ImageFormat.WEBP, 4, "uint8", ImageFormat.PNG),
+        (ImageFormat.WEBP, 3, "uint8", ImageFormat.WEBP),
+        (ImageFormat.WEBP, 4, "uint8", ImageFormat.WEBP),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_encoding_bytes(image_format, channels, dtype, source):
-    width, height = (1024, 1024) if image_format is WEBP else (12000, 512)
+    width, height = (1024, 1024) if image_format is ImageFormat.WEBP else (12000, 512)
     layout = Layout(width, height, channels, np.dtype(dtype), format=source, lossless=False)
     measured = peak_of(ENCODE, image_format.name, width, height, channels, dtype, source.name)
     assert_foretold(encoding_bytes(layout, image_format), measured)
@@ -226,7 +226,7 @@ def test_encoding_bytes(image_format, channels, dtype, source):
 
 def test_encoding_bytes_grow_with_the_slices():
     layout = Layout(48000, 36000, 3, np.dtype(np.uint8))
-    for image_format in (PNG, TIFF, JPEG, PPM):
+    for image_format in (ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.JPEG, ImageFormat.PPM):
         needed = [encoding_bytes(layout, image_format, slices) for slices in (1, 2, 3)]
         assert needed[2] - needed[1] == needed[1] - needed[0] > 0
         assert needed[0] < 64 * 2**20  # of 5.2 GB

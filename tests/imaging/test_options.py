@@ -7,7 +7,7 @@ from PIL import ExifTags, Image
 from scales_cli.errors import UsageError
 from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import JPEG, PNG, TIFF, WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.options import Metadata, OutputOptions
 from scales_cli.imaging.picture import Picture
 
@@ -20,7 +20,7 @@ def written(picture, image_format, options):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("image_format", [JPEG, WEBP], ids=lambda item: item.name)
+@pytest.mark.parametrize("image_format", [ImageFormat.JPEG, ImageFormat.WEBP], ids=lambda item: item.name)
 def test_quality_decides_size_and_loss(photo, image_format):
     picture = Picture(np.tile(photo, (4, 4, 1)))
     sizes, errors = [], []
@@ -34,9 +34,9 @@ def test_quality_decides_size_and_loss(photo, image_format):
 
 
 def test_lossless_holds_for_a_webp_with_loss(photo):
-    picture = Picture(photo, format=WEBP, lossless=False)
-    assert not np.array_equal(read_image(written(picture, WEBP, OutputOptions())).pixels, photo)
-    assert np.array_equal(read_image(written(picture, WEBP, OutputOptions(lossless=True))).pixels, photo)
+    picture = Picture(photo, format=ImageFormat.WEBP, lossless=False)
+    assert not np.array_equal(read_image(written(picture, ImageFormat.WEBP, OutputOptions())).pixels, photo)
+    assert np.array_equal(read_image(written(picture, ImageFormat.WEBP, OutputOptions(lossless=True))).pixels, photo)
     with pytest.raises(UsageError):
         OutputOptions(lossless=True, quality=80)
 
@@ -47,7 +47,7 @@ def test_lossless_holds_for_a_webp_with_loss(photo):
 def test_background_replaces_transparency(rng, channels, background, dtype):
     full = np.iinfo(dtype).max
     pixels = rng.integers(0, full + 1, (7, 9, channels), dtype=dtype)
-    result = read_image(written(Picture(pixels), PNG, OutputOptions(background=background)))
+    result = read_image(written(Picture(pixels), ImageFormat.PNG, OutputOptions(background=background)))
     alpha = pixels[..., -1:] / full
     expected = pixels[..., :-1] * alpha + np.array(background) / 255 * full * (1 - alpha)
     is_grey = channels == 2 and len(set(background)) == 1
@@ -57,7 +57,9 @@ def test_background_replaces_transparency(rng, channels, background, dtype):
 
 
 def test_background_leaves_opaque_pictures_alone(photo):
-    assert np.array_equal(read_image(written(Picture(photo), PNG, OutputOptions(background=(1, 2, 3)))).pixels, photo)
+    assert np.array_equal(
+        read_image(written(Picture(photo), ImageFormat.PNG, OutputOptions(background=(1, 2, 3)))).pixels, photo
+    )
 
 
 @pytest.fixture
@@ -90,20 +92,22 @@ def test_metadata_that_are_too_long_cost_no_others(saved, photo, tag, noted):
     assert len(picture.notes) == noted
 
 
-@pytest.mark.parametrize("image_format", [PNG, JPEG, WEBP, TIFF], ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    "image_format", [ImageFormat.PNG, ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.TIFF], ids=lambda item: item.name
+)
 def test_metadata_is_kept_as_asked_for(tagged, image_format):
     def result(metadata):
         picture = read_image(tagged, metadata=metadata)
         assert picture.height == 23  # turned, whatever is kept
         return read_image(written(picture, image_format, OutputOptions()), metadata=Metadata.KEEP).exif
 
-    assert result(Metadata.NONE) is None or image_format is TIFF
+    assert result(Metadata.NONE) is None or image_format is ImageFormat.TIFF
     base, details, place = tags_of(result(Metadata.SAFE))
     assert base[ExifTags.Base.Artist] == "A. Body"
     assert not place
     assert ExifTags.Base.HostComputer not in base
     assert ExifTags.Base.BodySerialNumber not in details
-    if image_format is TIFF:  # which has texts only
+    if image_format is ImageFormat.TIFF:  # which has texts only
         return
     assert details[ExifTags.Base.FNumber] == pytest.approx(2.8)
     base, details, place = tags_of(result(Metadata.KEEP))

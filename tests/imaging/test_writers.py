@@ -14,11 +14,11 @@ from PIL import Image, ImageFile
 
 from scales_cli.imaging.encoding import encode_image, open_writer
 from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import BMP, FORMATS, JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Picture
 from scales_cli.imaging.writers import strips, tiff
 
-WRITABLE = [item for item in FORMATS if item.writable]
+WRITABLE = [item for item in ImageFormat if item.writable]
 SHAPES = [(1, 1), (1, 90), (90, 1), (13, 17), (70, 33)]
 
 
@@ -77,7 +77,7 @@ def test_bytes_depend_neither_on_the_rows_at_a_time_nor_on_threads(picture, chun
 def test_png_is_read_exactly(shape, channels, dtype):
     pixels = noise(shape, channels, dtype)
     with small_strips():
-        data = encoded(pixels, PNG)
+        data = encoded(pixels, ImageFormat.PNG)
     assert np.array_equal(read_image(data).pixels, pixels)
     decoded = by_opencv(data)
     if channels == 2:
@@ -88,7 +88,7 @@ def test_png_is_read_exactly(shape, channels, dtype):
 def test_png_is_one_zlib_stream():
     pixels = noise((90, 31), 3, np.uint8)
     with small_strips():
-        data = encoded(pixels, PNG)
+        data = encoded(pixels, ImageFormat.PNG)
     chunks, position = [], 8
     while position < len(data):
         (size,) = struct.unpack_from(">I", data, position)
@@ -111,7 +111,7 @@ def test_tiff_is_read_exactly(monkeypatch, shape, channels, dtype, big):
         monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 0)
     pixels = noise(shape, channels, dtype)
     with small_strips():
-        data = encoded(pixels, TIFF, dpi=(300.0, 72.0))
+        data = encoded(pixels, ImageFormat.TIFF, dpi=(300.0, 72.0))
     assert data[:4] == (b"II+\0" if big else b"II*\0")
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
@@ -126,14 +126,14 @@ def test_tiff_is_read_exactly(monkeypatch, shape, channels, dtype, big):
 def test_tiff_grows_big_by_its_dimensions_alone():
     for height, magic in ((30000, b"II+\0"), (29000, b"II*\0")):
         stream = io.BytesIO()
-        open_writer(Layout(48000, height, 3, np.dtype(np.uint8)), TIFF, stream)
+        open_writer(Layout(48000, height, 3, np.dtype(np.uint8)), ImageFormat.TIFF, stream)
         assert stream.getvalue()[:4] == magic
 
 
 def test_tiff_holds_exif_texts():
     exif = Image.Exif()
     exif[0x010E], exif[0x8298], exif[0x0112] = "Harbour", "me", 6
-    data = encoded(noise((3, 4), 3, np.uint16), TIFF, exif=exif.tobytes())
+    data = encoded(noise((3, 4), 3, np.uint16), ImageFormat.TIFF, exif=exif.tobytes())
     with Image.open(io.BytesIO(data)) as image:
         assert (image.tag_v2[0x010E], image.tag_v2[0x8298]) == ("Harbour", "me")
         assert 0x0112 not in image.tag_v2
@@ -142,7 +142,9 @@ def test_tiff_holds_exif_texts():
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
-    ("image_format", "dtype"), [(PPM, np.uint8), (PPM, np.uint16), (BMP, np.uint8)], ids=lambda value: str(value)
+    ("image_format", "dtype"),
+    [(ImageFormat.PPM, np.uint8), (ImageFormat.PPM, np.uint16), (ImageFormat.BMP, np.uint8)],
+    ids=lambda value: str(value),
 )
 def test_plain_formats_are_read_exactly(shape, channels, image_format, dtype):
     pixels = noise(shape, channels, dtype)
@@ -154,7 +156,7 @@ def test_plain_formats_are_read_exactly(shape, channels, image_format, dtype):
 
 
 def test_bmp_says_its_size():
-    data = encoded(noise((5, 7), 3, np.uint8), BMP, dpi=(300.0, 300.0))
+    data = encoded(noise((5, 7), 3, np.uint8), ImageFormat.BMP, dpi=(300.0, 300.0))
     assert struct.unpack_from("<I", data, 2)[0] == len(data) == 54 + 5 * 24
     assert read_image(data).dpi == pytest.approx((300, 300), abs=0.02)
 
@@ -164,7 +166,7 @@ def test_bmp_says_its_size():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_in_strips_has_the_pixels_of_one_encoding(height, width, channels):
     pixels = noise((height, width), channels, np.uint8)
-    data = encoded(pixels, JPEG)
+    data = encoded(pixels, ImageFormat.JPEG)
     stream = io.BytesIO()
     Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels).save(stream, "JPEG", quality=95, subsampling=0)
     assert np.array_equal(read_image(data).pixels, read_image(stream.getvalue()).pixels)
@@ -175,7 +177,7 @@ def test_jpeg_in_strips_has_the_pixels_of_one_encoding(height, width, channels):
 
 
 def test_jpeg_numbers_its_restart_markers():
-    data = encoded(noise((8 * 20, 8), 1, np.uint8), JPEG)
+    data = encoded(noise((8 * 20, 8), 1, np.uint8), ImageFormat.JPEG)
     scan = data[data.index(b"\xff\xda") :]
     markers = [scan[i + 1] for i in range(len(scan) - 1) if scan[i] == 0xFF and 0xD0 <= scan[i + 1] <= 0xD7]
     assert markers == [0xD0 + i % 8 for i in range(19)]
@@ -199,7 +201,9 @@ def test_writers_take_exactly_the_rows_of_the_picture(image_format):
         writer.close()
 
 
-@pytest.mark.parametrize("image_format", [PNG, TIFF, JPEG, WEBP], ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    "image_format", [ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.JPEG, ImageFormat.WEBP], ids=lambda item: item.name
+)
 def test_writers_leave_out_profiles_of_other_colours(image_format):
     profile = bytes(16) + b"CMYK" + bytes(16) + b"acsp" + bytes(100)
     assert b"acsp" not in encoded(noise((4, 5), 3, np.uint8), image_format, icc_profile=profile)
@@ -208,5 +212,5 @@ def test_writers_leave_out_profiles_of_other_colours(image_format):
 def test_writers_make_files_a_strict_decoder_takes():
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     pixels = noise((300, 500), 3, np.uint8)  # two strips as they are
-    for image_format in (PNG, TIFF, BMP, PPM):
+    for image_format in (ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.BMP, ImageFormat.PPM):
         assert np.array_equal(read_image(encoded(pixels, image_format)).pixels, pixels)

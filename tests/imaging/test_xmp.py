@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import JPEG, PNG, PPM, TIFF, WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Picture
 from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES, MAX_XMP_BYTES, still_true
@@ -122,7 +122,9 @@ def written(picture, image_format):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("target", [PNG, JPEG, WEBP, TIFF], ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    "target", [ImageFormat.PNG, ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.TIFF], ids=lambda item: item.name
+)
 @pytest.mark.parametrize("source", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_xmp_is_carried_from_file_to_file(tagged, photo, source, target):
     picture = read_image(tagged(source), metadata=Metadata.KEEP)
@@ -149,17 +151,17 @@ def test_broken_xmp_is_left_out_with_a_note(tagged, photo):
 
 def test_xmp_that_a_jpeg_cannot_hold_is_left_out(photo):
     fits, larger = (Picture(photo, xmp=PACKET.ljust(MAX_JPEG_XMP_BYTES + extra)) for extra in (0, 1))
-    with Image.open(io.BytesIO(written(fits, JPEG))) as image:
+    with Image.open(io.BytesIO(written(fits, ImageFormat.JPEG))) as image:
         assert image.info["xmp"] == fits.xmp
-    layout = fit_to_format(larger.layout, JPEG)
+    layout = fit_to_format(larger.layout, ImageFormat.JPEG)
     assert layout.xmp is None
     assert layout.notes == ("its XMP metadata were left out: JPEG holds 65502 bytes of them",)
-    assert fit_to_format(larger.layout, PNG).notes == ()
-    with Image.open(io.BytesIO(written(larger, PPM))) as image:
+    assert fit_to_format(larger.layout, ImageFormat.PNG).notes == ()
+    with Image.open(io.BytesIO(written(larger, ImageFormat.PPM))) as image:
         assert "xmp" not in image.info
 
 
-@pytest.mark.parametrize("image_format", [PNG, WEBP], ids=lambda item: item.name)
+@pytest.mark.parametrize("image_format", [ImageFormat.PNG, ImageFormat.WEBP], ids=lambda item: item.name)
 def test_animations_carry_xmp(photo, image_format):
     frames = [Frame(np.dstack([photo, 255 - photo[..., :1]]), 40, 0), Frame(np.dstack([photo, photo[..., :1]]), 40, 0)]
     stream = io.BytesIO()

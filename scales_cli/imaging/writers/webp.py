@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from scales_cli.imaging.formats import WEBP
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
@@ -65,4 +65,4 @@ class WebpWriter:
 
 
 def is_lossless(layout: Layout) -> bool:
-    return layout.quality is None and (layout.format is not WEBP or layout.lossless)
+    return layout.quality is None and (layout.format is not ImageFormat.WEBP or layout.lossless)

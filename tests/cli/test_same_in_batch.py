@@ -1,0 +1,98 @@
+"""A picture has one result, whether it is enlarged by itself or in a batch: bytes, exit codes and planned memory."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.cli.app import main
+
+FORMATS = [None, "png", "jpg", "webp", "tif", "bmp", "ppm"]
+SAMPLE = [None, "webp"]  # the first writes every kind in its own format
+
+
+def save_still(path, rng, *, channels=3, **options):
+    Image.fromarray(rng.integers(0, 256, (9, 12, channels), dtype=np.uint8)).save(path, **options)
+
+
+def save_deep(path, rng):
+    Image.fromarray(rng.integers(0, 65536, (9, 12), dtype=np.uint16)).save(path)
+
+
+def save_frames(path, rng):
+    frames = [Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)) for _ in range(3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
+
+
+def save_described(path, rng):
+    exif = Image.Exif()
+    exif.update({271: "maker", 34665: {33434: 0.1}})
+    save_still(path, rng, exif=exif)
+
+
+KINDS = {
+    "still.png": save_still,
+    "transparent.png": lambda path, rng: save_still(path, rng, channels=4),
+    "deep.png": save_deep,
+    "deep.tif": save_deep,
+    "frames.gif": save_frames,
+    "frames.png": save_frames,
+    "lossy.jpg": save_described,
+    "lossy.webp": lambda path, rng: save_still(path, rng, quality=60),
+    "lossless.webp": lambda path, rng: save_still(path, rng, lossless=True),
+    "broken.png": lambda path, rng: path.write_bytes(b"\x89PNG\r\n\x1a\n"),
+}
+
+
+@pytest.mark.parametrize("frames", ["first", "all"])
+@pytest.mark.parametrize(
+    "image_format", [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.slow) for name in FORMATS]
+)
+def test_batch_equals_upscale(folder, model, rng, capfdbinary, image_format, frames):
+    options = ["-s", "2", "-m", model, "-t", "1", "--json", "--frames", frames]
+    options += ["--metadata", "keep", *(["--format", image_format] if image_format else [])]
+    expected = {}
+    for kind, save in KINDS.items():
+        source = Path(f"in-{kind.replace('.', '-')}", kind)  # in folders of their own: results may share a name
+        source.parent.mkdir()
+        save(source, rng)
+        code = main(["upscale", str(source), "-o", f"single/{source.parent}/", *options])
+        captured = capfdbinary.readouterr()
+        expected[str(source)] = code, *said(captured.out, captured.err.decode())
+    folders = [f"in-{kind.replace('.', '-')}" for kind in KINDS]
+    Path("all").mkdir()
+    for name in folders:
+        Path(name).rename(Path("all", name))
+    main(["batch", "all", "-o", "many", "-j", "1", *options])
+    got = {}
+    for line in capfdbinary.readouterr().out.splitlines():
+        values = json.loads(line)
+        source = Path(values["input"]).relative_to("all")
+        got[str(source)] = values.get("exit_code", 0), *said(line)
+    assert got == expected
+    written = {code for code, *_ in expected.values()}
+    assert written == ({0, 3, 4} if frames == "all" and image_format in ("jpg", "tif", "bmp", "ppm") else {0, 3})
+    assert files("many") == files("single")
+
+
+def said(line, error=""):
+    """The notes, the width and the message, without the path before it and the hint behind it."""
+    values = json.loads(line) if line.strip() else {"error": error}
+    return values.get("notes"), values.get("width"), values.get("error", "").rsplit(": ")[-1].split(" (")[0]
+
+
+def files(folder):
+    paths = [path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize(("image_format", "code"), [("webp", 6), ("tif", 0)])
+def test_batch_plans_the_memory_of_upscale(folder, model, spawn, image_format, code):
+    Path("in").mkdir()
+    Image.new("RGB", (800, 600)).save("in/a.png")
+    options = ["-s", "2", "-m", model, "-t", "1", "--json", "--format", image_format, "--max-memory", "150M"]
+    assert spawn("upscale", "in/a.png", "-o", "single/", *options).returncode == code
+    line = json.loads(spawn("batch", "in", "-o", "out", "-j", "1", *options).stdout)
+    assert line.get("exit_code", 0) == code

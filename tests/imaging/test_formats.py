@@ -1,0 +1,37 @@
+import copy
+import dataclasses
+import pickle
+from pathlib import PurePath
+
+import numpy as np
+import pytest
+
+from scales_cli.imaging.formats import ImageFormat, format_named, is_picture_name
+from scales_cli.imaging.memory import encoding_bytes
+from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.picture import Layout
+
+
+@pytest.mark.parametrize("image_format", ImageFormat, ids=lambda item: item.name)
+def test_formats_are_the_same_objects_after_pickling(image_format):
+    """As they are in a worker process: formats are compared by identity."""
+    layout = Layout(4000, 3200, 3, np.dtype(np.uint8), format=image_format)
+    for copied in (pickle.loads(pickle.dumps(layout)), copy.deepcopy(layout), dataclasses.replace(layout)):
+        assert copied.format is image_format
+    if image_format.writable:
+        options = pickle.loads(pickle.dumps(OutputOptions(image_format)))
+        assert encoding_bytes(options.applied(layout), options.format) == encoding_bytes(layout, image_format)
+
+
+def test_format_named_knows_what_pillow_calls_them():
+    assert format_named("MPO") is ImageFormat.JPEG
+    assert format_named("DIB") is ImageFormat.BMP
+    assert format_named("JPEG2000") is ImageFormat.JPEG2000
+    assert format_named("EPS") is format_named(None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.PNG", True), ("a.mpo", True), ("a.b/c.jpg", True), (".a.png", False), ("png", False)]
+)
+def test_is_picture_name(name, expected):
+    assert is_picture_name(PurePath(name)) == expected
