@@ -51,7 +51,7 @@ def ablate(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Train the method, its parts and its rivals alike, and print their table in Markdown.
+    """Train the method, its parts and its rivals alike, for a table.
 
     $ scales ablate Set5 --data train/ --valid valid/ -o out
     $ scales ablate Set5 --data train/ --valid valid/ -o out --recipe rcan

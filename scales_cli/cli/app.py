@@ -17,7 +17,7 @@ import typer
 from scales_cli.cli.ablate import ablate
 from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
-from scales_cli.cli.command import Command
+from scales_cli.cli.command import Command, Group
 from scales_cli.cli.console import abandon, say, say_error
 from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
@@ -29,6 +29,7 @@ from scales_cli.errors import MemoryLimitError, OutputError, ScalesError, UsageE
 
 app = typer.Typer(
     name="scales",
+    cls=Group,
     help="Upscale pictures with 1-bit neural networks, on any CPU.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

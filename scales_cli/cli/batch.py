@@ -125,10 +125,10 @@ def batch(
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Enlarge folders of pictures: a bad file costs only itself, and what is done is not done again.
+    """Enlarge folders of pictures, but for what is done already.
 
-    The paths of new results are printed. Failures are named at the end; the exit
-    code is 1 then.
+    A bad file costs only itself. The paths of new results are printed. Failures
+    are named at the end; the exit code is 1 then.
 
     $ scales batch photos/ -o large/                 # a folder, or the rest of it
     $ scales batch photos/ -o large/ --retry-failed  # also what failed before

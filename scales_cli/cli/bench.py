@@ -129,7 +129,9 @@ def bench(
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Time models against other runtimes and networks, each in a process of its own, in turn.
+    """Time models against other runtimes and networks.
+
+    All run in turn, each in a process of its own.
 
     $ scales bench --quick
     $ scales bench -m base --size 480x270,960x540 --against upscale,openvino-fp32

@@ -1,10 +1,10 @@
-"""A command of the program, whose help is grouped by what its options are about."""
+"""Commands and groups of the program, as their help shows them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 OTHER = "Other"  # the panel of what every command has
 
@@ -16,5 +16,20 @@ class Command(TyperCommand):
         option = super().get_help_option(ctx)
         if option is not None:
             option.rich_help_panel = OTHER
-            option.metavar = ""
         return option
+
+    def get_params(self, ctx: Any) -> Any:
+        return without_flag_types(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    def get_params(self, ctx: Any) -> Any:
+        return without_flag_types(super().get_params(ctx))
+
+
+def without_flag_types(params: Any) -> Any:
+    """Options, of which flags show no `<bool>` beside their name."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params

@@ -11,7 +11,7 @@ import scales_cli.cli.options as opt
 
 
 def doctor(as_json: opt.Json = False) -> None:
-    """Check this installation: versions, kernels, limits, models, cache, codecs.
+    """Check this installation: versions, kernels, models, codecs.
 
     The exit code is 1 if something is broken.
 

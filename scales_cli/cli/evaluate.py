@@ -27,7 +27,7 @@ def evaluate(
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Score a model on benchmark sets: PSNR and SSIM on luma, bicubic interpolation beside it.
+    """Score a model on benchmark sets, in PSNR and SSIM.
 
     $ scales eval Set5/ Set14/ -s 4  # the default model
     $ scales eval Set5/ -s 2 -m run  # a training run

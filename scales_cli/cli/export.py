@@ -28,7 +28,9 @@ def export(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Pack a training run's network, with a card that tells how it was made and how it scores.
+    """Pack a training run's network into a model file.
+
+    Its card tells how it was made and how it scores.
 
     $ scales export run -o mine.safetensors
     $ scales export run -o mine.safetensors --benchmark Set5

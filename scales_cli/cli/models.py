@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import scales_cli.cli.options as opt
-from scales_cli.cli.command import Command
+from scales_cli.cli.command import Command, Group
 
 if TYPE_CHECKING:
     from scales_cli.weights.registry import WeightEntry
     from scales_cli.weights.store import Store
 
-app = typer.Typer(help="List, download, check and add models.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="List, download, check and add models.", no_args_is_help=True)
 
 Name = Annotated[
     str,
@@ -50,7 +50,7 @@ def list_models(
     cached: Annotated[bool, opt.flag("--cached", panel=opt.SIZE, help="Only what is in the cache.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """List all models: size, parameters, operations, quality, licence, and where they are.
+    """List all models: size, operations, quality, licence, place.
 
     $ scales models list              # for people
     $ scales models list -s 2 --json  # a line of JSON for each
@@ -75,7 +75,7 @@ def list_models(
 
 @app.command(cls=Command)
 def show(name: Name, scale: OneScale = None, as_json: opt.Json = False) -> None:
-    """Print all that is known of a model, its card included: how it was trained, and how it scores.
+    """Print all that is known of a model: how it was made and scores.
 
     $ scales models show tiny -s 4
     $ scales models show scales-tiny-x4 --json
@@ -172,7 +172,7 @@ def verify(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Check the files of models: their hashes, and that they hold what a network needs.
+    """Check the files of models: their hashes and what they hold.
 
     $ scales models verify                 # all
     $ scales models verify scales-tiny-x4
@@ -218,7 +218,7 @@ def remove(names: Names) -> None:
 
 @app.command(cls=Command)
 def prune(quiet: opt.Quiet = False) -> None:
-    """Remove from the cache what is of no use: left-overs, damaged files, earlier versions.
+    """Remove left-overs, damaged and earlier files from the cache.
 
     $ scales models prune     # prints what it removed
     $ scales models prune -q
@@ -261,7 +261,7 @@ def import_file(
         str, typer.Option("--name", metavar="NAME", rich_help_panel=opt.OUTPUT, help="What it is to be called.")
     ],
 ) -> None:
-    """Copy a model of your own into the cache, to be used by name.
+    """Copy a model of your own into the cache, to use it by name.
 
     $ scales models import run/model.safetensors --name mine
     $ scales models import mine.safetensors --name mine       # then: -m mine
@@ -283,7 +283,7 @@ def publish(
         typer.Option(metavar="TEXT", rich_help_panel=opt.OUTPUT, help="Licence of what FILEs were trained on."),
     ] = "unknown",
 ) -> None:
-    """Write the folder that serves all published models, and their registry.
+    """Write the folder that serves all published models.
 
     For maintainers: upload DIR, or point SCALES_MIRROR to it; DIR/registry.toml
     takes the place of the package's.

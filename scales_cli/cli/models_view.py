@@ -44,7 +44,7 @@ def print_model(item: CatalogueItem) -> None:
     """All that is known of a model, a fact a line."""
     print_text(printable(item.name))
     for name, text in facts(item):
-        print_wrapped(f"  {name:<14} {text}", 17)
+        print_wrapped(f"  {name:<12} {text}", 15)
 
 
 def facts(item: CatalogueItem) -> Iterator[tuple[str, str]]:
@@ -52,7 +52,8 @@ def facts(item: CatalogueItem) -> Iterator[tuple[str, str]]:
     if (spec := item.spec) is not None:
         yield "scale", f"{spec.scale}"
         yield "network", f"{spec.backbone}, {spec.n_blocks} blocks of {spec.n_feats} channels, {spec.conv} layers"
-    yield "file", f"{item.size / 1024:.1f} KiB, {item.path or 'not on this machine'} ({item.where})"
+    yield "size", f"{item.size / 1024:.1f} KiB"
+    yield "file", f"{item.where}, {item.path or 'not on this machine'}"
     if item.parameters is not None and item.operations is not None:
         yield "parameters", f"{item.parameters / 1e3:.1f} K"
         yield "operations", f"{item.operations / 1e9:.2f} G for 320 x 180 input pixels"

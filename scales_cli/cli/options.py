@@ -113,7 +113,7 @@ def go_offline(offline: bool) -> bool:
 
 def flag(*names: str, panel: str, help: str, **more: Any) -> Any:
     """An option without a value."""
-    return typer.Option(*names, metavar="", rich_help_panel=panel, help=help, **more)
+    return typer.Option(*names, rich_help_panel=panel, help=help, **more)
 
 
 SIZE, OUTPUT, LIMITS = "Size and model", "Output", "Limits"

@@ -121,7 +121,7 @@ def train(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Train a 1-bit network on a folder of pictures, and print the path of the model.
+    """Train a 1-bit network on a folder of pictures.
 
     $ scales train --data photos/ -o run -s 2           # a tiny model that doubles
     $ scales train --data photos/ -o run -s 2 --resume  # after an interruption

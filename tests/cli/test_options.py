@@ -82,3 +82,12 @@ def test_addresses_are_told_what_to_do(command, capsys):
 def test_larger_scales_are_told_what_to_do(capsys):
     assert main(["upscale", "a.png", "-s", "8"]) == 2
     assert "enlarge the result again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("group", [[], ["models"]])
+def test_every_command_has_one_line_in_its_group(group, monkeypatch, capsys):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    assert main([*group, "--help"]) == 0
+    lines = capsys.readouterr().out.partition("Commands")[2].splitlines()[1:-2]
+    names = [words[-1] for words, _ in commands() if list(words[:-1]) == group] + ([] if group else ["models"])
+    assert len(lines) == len(names)

@@ -84,8 +84,11 @@ def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, t
     assert run("train", "--data", photos, "-o", tmp_path / "a", "-s", 2, *common) == 0
     assert run("train", "--data", photos, "-o", tmp_path / "b", "-s", 3, "--init", tmp_path / "a", *common) == 0
     model = tmp_path / "b.safetensors"
-    assert run("export", tmp_path / "b", "-o", model, "--benchmark", photos) == 0
+    capsys.readouterr()
+    assert run("export", tmp_path / "b", "-o", model, "--benchmark", photos, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
     card = load_packed(model).card
+    assert said == {"output": str(model), "card": card}
     assert card["started_from"][0].startswith("scales 2x64 x2, 2 steps")
     assert card["psnr"]["photos"]["psnr"] > 10
     json.dumps(card)
@@ -95,8 +98,11 @@ def test_train_stops_in_time_and_distils(photos, settings, tmp_path, capsys):
     common = ("train", "--data", photos, "--recipe", settings, "-s", 2)
     assert run(*common, "-o", tmp_path / "a", "--steps", 900, "--max-time", "0s") == 0
     assert "stopped, --resume goes on" in capsys.readouterr().err
-    assert run(*common, "-o", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a") == 0
-    model = Path(capsys.readouterr().out.strip())
+    assert run(*common, "-o", tmp_path / "b", "--steps", 2, "--teacher", tmp_path / "a", "-q", "--json") == 0
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert (said["steps"], said["finished"], captured.err) == (2, True, "")
+    model = Path(said["output"])
     assert load_packed(model).card["teacher"].startswith("scales 2x64 x2, 1 steps")
 
 
