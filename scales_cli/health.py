@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import ScalesError
 
 Status = Literal["ok", "warning", "broken"]
@@ -111,7 +111,6 @@ def _memory() -> Finding:
 
 
 def _models() -> Finding:
-    from scales_cli.engine.load import needs_torch
     from scales_cli.weights.preferences import default_model
     from scales_cli.weights.store import Store, bundled_path
 
@@ -125,7 +124,7 @@ def _models() -> Finding:
     store.names(default)
     values = {"bundled": [entry.name for entry in bundled], "default": default, "base_url": store.registry.base_url}
     detail = f"{len(bundled)} in the package, intact; the default is {default}"
-    idle = [entry.name for entry in bundled if needs_torch(entry.spec)] if find_spec("torch") is None else []
+    idle = [entry.name for entry in bundled if not entry.spec.runs_natively] if find_spec("torch") is None else []
     return Finding("models", "ok", detail + (f"; {', '.join(idle)} would need torch" if idle else ""), values)
 
 

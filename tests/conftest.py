@@ -15,8 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small tensors, torch's threa
 import numpy as np
 import pytest
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.random_weights import random_weights as random_weights_for
-from scales_cli.config import NetworkSpec
 from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, and so us, with it ignored

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from scales_cli.backbones.cost import count
+from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.backbones.table import SIZES
 from scales_cli.bench.contenders.base import Task
 from scales_cli.bench.contenders.native import lanczos
 from scales_cli.bench.contenders.prepare import Preparation, Step, prepare
@@ -19,10 +22,8 @@ from scales_cli.bench.latency import Measurement, Spread, measure
 from scales_cli.bench.machine import describe_machine
 from scales_cli.bench.random_weights import random_model
 from scales_cli.bench.report import Contest, ContestRow, LayerSpeed, Report
-from scales_cli.config import SIZES, NetworkSpec
 from scales_cli.engine.load import check_engine, load_engine
 from scales_cli.errors import ScalesError
-from scales_cli.evaluation.cost import count
 from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
@@ -100,7 +101,7 @@ def run_bench(
             psnr = score(model, request.data) if request.data is not None else {}
             for size, threads in itertools.product(request.sizes, request.threads):
                 done = len(report.contests)
-                has_layer = threads == 1 and model.weights.spec.backbone == "srresnet"
+                has_layer = threads == 1 and model.weights.spec.runs_natively
                 measurements, failed = measure(
                     [*able, LAYER] if has_layer else able,
                     Task(model.weights.spec, packed, exports, *size, threads),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 
 def random_model(spec: NetworkSpec) -> PackedWeights:
     """Of any backbone; torch makes those that only torch runs."""
-    if spec.backbone == "srresnet":
+    if spec.runs_natively:
         return random_weights(spec)
     import torch
 

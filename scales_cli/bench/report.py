@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from scales_cli.backbones.cost import Cost
 from scales_cli.bench.latency import Spread
-from scales_cli.evaluation.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ the extremes; null stands for what could not be measured.
         busy_cores                    processor time over time
         peak_memory                   bytes; largest resident set of its process, libraries included
         model_bytes                   what it loads
-        cost                          parameters, and operations for 320 x 180 LR pixels; see `evaluation/cost.py`
+        cost                          parameters, and operations for 320 x 180 LR pixels; see `backbones/cost.py`
         psnr                          dB on the luma of --data; null without it, and for networks that are not trained
       layer     one fused binary layer on one thread (null for more threads):
         ns_per_pixel, macs_per_second       spreads

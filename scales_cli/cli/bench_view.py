@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scales_cli.backbones.cost import Cost
 from scales_cli.bench.contenders.registry import PROGRAM
 from scales_cli.bench.latency import Spread
 from scales_cli.bench.report import Contest, LayerSpeed, Report
 from scales_cli.cli.console import printable
-from scales_cli.evaluation.cost import Cost
 
 
 def print_report(report: Report) -> None:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import scales_cli.cli.options as opt
+from scales_cli.backbones.table import SIZES
 from scales_cli.cli.console import print_json, say, saying_warnings
 from scales_cli.cli.train_view import Display, describe
-from scales_cli.config import SIZES, TrainConfig
 from scales_cli.errors import ScalesError, UsageError
+from scales_cli.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from scales_cli.training.trainer import Trainer

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.tiling import Tiling
 
 Planes = NDArray[np.float32]

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import Engine
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.weights.packed import load_packed
@@ -18,14 +17,9 @@ from scales_cli.weights.packed_srresnet import PackedSRResNet
 Backend = Literal["native", "torch"]
 
 
-def needs_torch(spec: NetworkSpec) -> bool:
-    """Whether the native engine cannot run it alone."""
-    return spec.backbone != "srresnet"
-
-
 def check_engine(weights: PackedWeights, backend: Backend = "native") -> None:
     """Raises `ScalesError` if these weights need torch and it is not installed."""
-    if (backend != "native" or needs_torch(weights.spec)) and not importlib.util.find_spec("torch"):
+    if (backend != "native" or not weights.spec.runs_natively) and not importlib.util.find_spec("torch"):
         raise ScalesError(
             f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
         )

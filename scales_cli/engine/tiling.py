@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 
 _MAX_COLUMNS = 2048
 _STEPS = (32, 16, 8, 4)  # rows that come out at a time
@@ -42,14 +42,9 @@ class Tiling:
         """Working memory; `pixel_bytes` is what an output pixel takes between the network and the file."""
         count = -(-width // self.columns)
         alive = count if self.side_by_side else min(count, threads)
-        widest = min(-(-width // count) + 2 * halo(spec), width)
+        widest = min(-(-width // count) + 2 * spec.receptive_field, width)
         out_pixels = spec.scale**2 * width * min(self.step, height)
         return alive * stream_bytes(spec, widest) + out_pixels * (4 * spec.colors + 1 + pixel_bytes)
-
-
-def halo(spec: NetworkSpec) -> int:
-    """LR pixels of context around a tile: one each for head, body layers and tail."""
-    return spec.n_convs + 2
 
 
 def stream_bytes(spec: NetworkSpec, columns: int) -> int:
@@ -99,7 +94,7 @@ def _cost(tiling: Tiling, spec: NetworkSpec, height: int, width: int, threads: i
     """Time relative to that of the bare picture on all threads."""
     count = -(-width // tiling.columns)
     waves = -(-count // threads)
-    columns = min(-(-width // count) + 2 * halo(spec), width)
+    columns = min(-(-width // count) + 2 * spec.receptive_field, width)
     cost = columns * waves * threads / width
     if tiling.rows < height:
         cost *= 1 + spec.n_convs / tiling.rows  # the halo above and below shrinks by a row a layer

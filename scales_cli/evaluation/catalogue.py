@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.cost import count
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import WeightsError
-from scales_cli.evaluation.cost import count, parts_of
 from scales_cli.weights.cache import CachedModel
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.registry import WeightEntry
@@ -21,7 +21,7 @@ Place = Literal["bundled", "cached", "imported", "remote", "damaged"]  # where i
 
 @dataclass(frozen=True)
 class CatalogueItem:
-    """`size` is in bytes, `psnr` in dB by benchmark; operations are for 320 x 180 LR pixels, see `evaluation.cost`.
+    """`size` is in bytes, `psnr` in dB by benchmark; operations are for 320 x 180 LR pixels, see `backbones.cost`.
 
     `path` is None for what would have to be downloaded, `spec` for what cannot be read.
     """
@@ -39,11 +39,11 @@ class CatalogueItem:
 
     @property
     def parameters(self) -> float | None:
-        return None if self.spec is None else count(parts_of(self.spec)).parameters
+        return None if self.spec is None else count(self.spec.parts()).parameters
 
     @property
     def operations(self) -> float | None:
-        return None if self.spec is None else count(parts_of(self.spec)).operations
+        return None if self.spec is None else count(self.spec.parts()).operations
 
     def card(self) -> dict[str, Any]:
         """The model card in the file; empty where there is no readable file. Raises nothing."""

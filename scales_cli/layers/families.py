@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scales_cli.config import NetworkSpec, Options
+from scales_cli.backbones.spec import NetworkSpec, Options
 from scales_cli.errors import UsageError
 from scales_cli.layers.bbcu import BBCUConv2d
 from scales_cli.layers.bibert import BiBERTLinear

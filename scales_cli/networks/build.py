@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import UsageError
 from scales_cli.layers.families import Layers, choose_layers
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
@@ -19,7 +19,7 @@ from scales_cli.networks.rdn import RDN
 from scales_cli.networks.srresnet import SRResNet
 from scales_cli.networks.swinir import SwinIR
 
-BACKBONES: dict[str, Callable[..., Network]] = {
+NETWORKS: dict[str, Callable[..., Network]] = {
     "srresnet": SRResNet,
     "rdn": RDN,
     "rcan": RCAN,
@@ -34,7 +34,7 @@ def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
     Raises `UsageError` for an unknown family of layers and for options that do not fit.
     """
     try:
-        return BACKBONES[spec.backbone](spec, layers or choose_layers(spec), **spec.dimensions)
+        return NETWORKS[spec.backbone](spec, layers or choose_layers(spec), **spec.dimensions)
     except ValueError as error:
         raise UsageError(
             f"options do not fit a {spec.backbone} of {spec.conv!r} layers: {error}",

@@ -6,7 +6,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.hat import TAIL_FEATS, tail_steps
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.layers.families import Layers
 from scales_cli.networks.base import Network, shrink
 from scales_cli.networks.blocks import ChannelAttention
@@ -22,7 +23,6 @@ from scales_cli.networks.windows import (
     split_heads,
 )
 
-TAIL_FEATS = 64
 CHANNEL_WEIGHT = 0.01  # of the channel attention branch
 
 
@@ -117,9 +117,8 @@ class HAT(Network):
         spec = self.spec
         if spec.has_chroma:
             raise ValueError("its tail works above the LR resolution and gives no chroma there")
-        steps = [3] if spec.scale == 3 else [2] * (spec.scale // 2)
         tail = nn.Sequential(nn.Conv2d(spec.n_feats, TAIL_FEATS, 3, padding=1), nn.LeakyReLU(0.01))
-        for step in steps:
+        for step in tail_steps(spec.scale):
             tail.extend([nn.Conv2d(TAIL_FEATS, TAIL_FEATS * step**2, 3, padding=1), nn.PixelShuffle(step)])
         last = nn.Conv2d(TAIL_FEATS, spec.colors, 3, padding=1)
         shrink(last)

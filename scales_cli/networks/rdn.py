@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.layers.families import Layers
 from scales_cli.networks.base import Network
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.layers.families import Layers
 from scales_cli.networks.base import Network
 from scales_cli.networks.windows import TransformerBody, TransformerGroup, TransformerLayer, WindowAttention

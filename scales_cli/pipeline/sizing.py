@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scales_cli.config import SCALES
+from scales_cli.backbones.spec import SCALES
 from scales_cli.errors import InputError, UsageError
 
 

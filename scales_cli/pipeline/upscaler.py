@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.config import SCALES
+from scales_cli.backbones.spec import SCALES
 from scales_cli.engine.base import Engine, Planes
 from scales_cli.engine.composition import compose, luma, upscale_bicubic
 from scales_cli.engine.load import load_engine

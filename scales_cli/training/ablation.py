@@ -14,14 +14,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from scales_cli.config import SIZES, NetworkSpec, Options, TrainConfig
+from scales_cli.backbones.cost import count
+from scales_cli.backbones.spec import NetworkSpec, Options
+from scales_cli.backbones.table import SIZES
 from scales_cli.errors import DivergedError, UsageError
-from scales_cli.evaluation.cost import count, count_everything, parts_of
 from scales_cli.evaluation.datasets import Benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.networks.build import build_network
+from scales_cli.networks.cost import count_everything
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.run import TrainingData, load_run, start_run
 from scales_cli.training.trainer import Status, Trainer
 
@@ -183,7 +186,7 @@ def table(ablation: Ablation, results: Mapping[str, Result]) -> str:
         if (result := results.get(row.name)) is None:
             continue
         network = build_network(ablation.config(row, result.learning_rate, result.steps).network)
-        convolutions, everything = count(parts_of(network.spec)), count_everything(network)
+        convolutions, everything = count(network.spec.parts()), count_everything(network)
         lines.append(
             [
                 row.title,

@@ -19,12 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from scales_cli.config import TrainConfig
 from scales_cli.engine.torch.packing import unpack
 from scales_cli.errors import OutputError, UsageError, WeightsError
 from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
+from scales_cli.training.config import TrainConfig
 from scales_cli.weights.packed import load_packed
 
 LATENT = 0.03  # as in a body trained for 50 000 steps: some thirty steps of Adam turn the sign of such a weight

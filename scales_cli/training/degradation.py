@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scales_cli.config import Degradation, Range
 from scales_cli.imaging.resize import imresize
+from scales_cli.training.config import Degradation, Range
 from scales_cli.training.planes import LUMA
 
 Pixels = NDArray[np.float32]  # RGB [H, W, 3] in 0..255, not rounded

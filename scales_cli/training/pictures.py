@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from scales_cli.config import Degradation, NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import InputError
 from scales_cli.imaging.encoding import to_8_bit
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import READABLE, is_picture_name
 from scales_cli.imaging.resize import imresize
+from scales_cli.training.config import Degradation
 from scales_cli.training.dataset import Pair
 from scales_cli.training.degradation import variants
 from scales_cli.training.drawings import TILE as DRAWN_TILE

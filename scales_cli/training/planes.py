@@ -16,7 +16,7 @@ Planes = NDArray[np.uint8]
 
 
 def to_planes(pixels: Planes, kind: str) -> Planes:
-    """Grey or RGB [H, W, 1 or 3] -> [1 or 3, H, W]; `kind` is a key of `config.PLANES`."""
+    """Grey or RGB [H, W, 1 or 3] -> [1 or 3, H, W]; `kind` is a key of `backbones.spec.PLANES`."""
     rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     if kind == "rgb":
         return np.ascontiguousarray(np.moveaxis(rgb, 2, 0))

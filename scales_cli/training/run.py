@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from scales_cli.config import TrainConfig
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.errors import UsageError
 from scales_cli.evaluation.datasets import recognised
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import choose_device
 from scales_cli.training.distributed import ALONE, Processes

@@ -20,11 +20,11 @@ Enlarge = Callable[[Tensor], Tensor]
 def open_teacher(source: Checkpoint, device: torch.device) -> Enlarge:
     """[1, C, H, W] in [0, 1] -> [1, C, sH, sW].
 
-    On a CPU a 1-bit SRResNet runs in the native engine, where that is built: in torch, all pictures in eight ways by a
-    teacher of 32 layers would take longer than many a training.
+    On a CPU a 1-bit network that the native engine can run alone does run there, if that is built: in torch, all
+    pictures in eight ways by a teacher of 32 layers would take longer than many a training.
     """
     network, spec = source.network().requires_grad_(False).eval(), source.config.network
-    if device.type == "cpu" and (spec.backbone, spec.conv) == ("srresnet", "scales"):
+    if device.type == "cpu" and spec.runs_natively and spec.conv == "scales":
         with contextlib.suppress(ScalesError):
             engine = load_engine(pack(network, {}))
             return lambda lr: network.bicubic(lr) + torch.from_numpy(engine.residual(lr[0].contiguous().numpy()))

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 import scales_cli
-from scales_cli.config import NetworkSpec, TrainConfig
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import DivergedError, UsageError, WeightsError
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network, calibrate, unfold_factors
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import device_name, use_fast_products
 from scales_cli.training.distributed import ALONE, Processes
@@ -260,7 +261,7 @@ def gate_factors(spec: NetworkSpec) -> list[object]:
 def _describe(source: Checkpoint) -> str:
     """A line on a run, for the model card of one that builds on it."""
     spec, progress = source.config.network, source.progress
-    size = f"{spec.n_convs}x{spec.n_feats}" if spec.backbone == "srresnet" else spec.backbone
+    size = f"{spec.n_convs}x{spec.n_feats}" if spec.runs_natively else spec.backbone
     return f"{spec.conv} {size} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scales_cli.config import TrainConfig
 from scales_cli.networks.base import Network
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Batch, PatchDataset
 from scales_cli.training.distributed import Processes
 

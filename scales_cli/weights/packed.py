@@ -8,7 +8,7 @@ from pathlib import Path
 
 import safetensors
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.weights.packed_file import MAX_CARD_BYTES, MAX_FILE_BYTES, VERSION, PackedWeights
 from scales_cli.weights.packed_layers import PackedLayers

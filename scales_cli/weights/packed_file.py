@@ -26,7 +26,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import WeightsError
 from scales_cli.imaging.files import replacing
 

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import WeightsError
 from scales_cli.weights.packed_file import PackedWeights, Tensors, check_values
 
@@ -45,7 +45,7 @@ class PackedLayers(PackedWeights):
 
     def __post_init__(self) -> None:
         """Raises `WeightsError` where a dtype or value is none that the format has."""
-        if self.spec.backbone == "srresnet" or self.spec.conv != "scales":
+        if self.spec.runs_natively or self.spec.conv != "scales":
             raise WeightsError(
                 f"{self.spec.backbone} with {self.spec.conv} layers is unknown here", "update scales-cli"
             )

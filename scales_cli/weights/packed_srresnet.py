@@ -41,7 +41,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import WeightsError
 from scales_cli.weights.packed_file import PackedWeights, Tensors, check_values
 
@@ -87,7 +87,7 @@ class PackedSRResNet(PackedWeights):
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         feats, outputs, convs = self.spec.n_feats, self.spec.outputs, self.spec.n_convs
-        if (self.spec.backbone, self.spec.conv) != ("srresnet", "scales"):
+        if not self.spec.runs_natively or self.spec.conv != "scales":
             raise WeightsError(
                 f"{self.spec.backbone} with {self.spec.conv} layers is unknown here", "update scales-cli"
             )

@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench import bench
 from scales_cli.bench.bench import binary_layer, open_model, score
 from scales_cli.bench.contenders.base import Sample
@@ -10,7 +11,6 @@ from scales_cli.bench.contenders.registry import LAYER
 from scales_cli.bench.latency import Measurement, Spread
 from scales_cli.bench.random_weights import random_weights
 from scales_cli.bench.report import Contest, ContestRow, Report
-from scales_cli.config import NetworkSpec
 from scales_cli.errors import WeightsError
 
 pytest.importorskip("scales_cli.engine._native")

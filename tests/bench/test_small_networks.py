@@ -1,8 +1,8 @@
 import pytest
 
+from scales_cli.backbones.cost import count
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders import espcn, fsrcnn
-from scales_cli.config import NetworkSpec
-from scales_cli.evaluation import cost
 
 torch = pytest.importorskip("torch")
 
@@ -19,9 +19,9 @@ def test_parameters_are_those_of_the_convolutions(scale):
 
     spec = NetworkSpec(scale=scale, conv="float")
     networks = (
-        (fsrcnn.fsrcnn(scale), cost.fsrcnn()),
-        (espcn.espcn(scale), cost.espcn(scale)),
-        (build_network(spec), cost.parts_of(spec)),
+        (fsrcnn.fsrcnn(scale), fsrcnn.fsrcnn_parts()),
+        (espcn.espcn(scale), espcn.espcn_parts(scale)),
+        (build_network(spec), spec.parts()),
     )
     for network, convs in networks:
         counted = [
@@ -29,4 +29,4 @@ def test_parameters_are_those_of_the_convolutions(scale):
             for name, parameter in network.named_parameters()
             if not isinstance(network.get_submodule(name.rpartition(".")[0]), torch.nn.PReLU)
         ]
-        assert cost.count(convs).parameters == sum(counted)
+        assert count(convs).parameters == sum(counted)

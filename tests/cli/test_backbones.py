@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.random_weights import random_model
 from scales_cli.cli.app import main
-from scales_cli.config import NetworkSpec
 from scales_cli.engine.load import load_engine
 from scales_cli.imaging.files import read_image
 from scales_cli.pipeline.upscaler import Upscaler

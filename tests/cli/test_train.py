@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scales_cli.backbones.table import SIZES
 from scales_cli.cli.app import main
 from scales_cli.cli.console import describe_seconds
 from scales_cli.cli.train import parse_duration, read_config
-from scales_cli.config import SIZES
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.weights.packed import load_packed

@@ -19,7 +19,6 @@ from scales_cli.engine.gate_windows import window_origins
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.engine.tiling import Tiling
-from scales_cli.engine.tiling import halo as tiling_halo
 from scales_cli.errors import UsageError
 from scales_cli.weights.packed_srresnet import PackedSRResNet
 
@@ -128,7 +127,7 @@ def test_a_tile_reads_only_its_halo(rng: np.random.Generator, random_weights: Ma
     planes = random_planes(rng, 1, 50, 40)
     gates = engine.fix_gates(ArrayPlanes(planes))
     stream = native.RowStream(engine._network, gates, 50, 40, 20, 30, 14, 24)
-    halo = tiling_halo(engine.spec)
+    halo = engine.spec.receptive_field
     assert (stream.first_row, stream.first_column, stream.columns) == (20 - halo, 14 - halo, 10 + 2 * halo)
     out = np.empty((1, 40, 40), np.float32)
     for rows in (1, 4, 5):

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from scales_cli.config import SIZES, NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.backbones.table import SIZES
 from scales_cli.errors import UsageError
 from scales_cli.layers.families import FAMILIES
 from scales_cli.networks.blocks import ChannelAttention

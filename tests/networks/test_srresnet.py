@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.layers.families import FAMILIES

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.pipeline.upscaler import Upscaler
 
 pytest.importorskip("scales_cli.engine._native")

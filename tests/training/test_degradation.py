@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from scales_cli.config import Degradation
 from scales_cli.imaging.metrics import psnr
 from scales_cli.imaging.resize import imresize
+from scales_cli.training.config import Degradation
 from scales_cli.training.degradation import KERNELS, Degrader, gaussian, variants
 from scales_cli.training.drawings import draw_tiles
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from scales_cli.config import TrainConfig
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training.checkpoint import Checkpoint, latest
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.trainer import Trainer
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.torch.packing import pack, pack_conv, unpack
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.errors import UsageError

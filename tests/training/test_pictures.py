@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.config import Degradation, NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import InputError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import pictures
+from scales_cli.training.config import Degradation
 from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
 
 LUMA_X4 = PairLoader(NetworkSpec(scale=4))

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from scales_cli.config import NetworkSpec, TrainConfig
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
 from scales_cli.training.export import export_packed

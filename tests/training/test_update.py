@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from scales_cli.config import NetworkSpec, TrainConfig
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.networks.build import build_network, calibrate
+from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
 from scales_cli.training.update import WARM_UP, Update

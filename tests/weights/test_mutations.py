@@ -10,8 +10,8 @@ import pytest
 import safetensors
 import safetensors.numpy
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.random_weights import random_model, random_weights
-from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import ArrayPlanes
 from scales_cli.engine.load import load_engine
 from scales_cli.errors import ScalesError, WeightsError

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scales_cli.backbones.cost import ConvCost, Part
+
 
 def espcn(scale: int) -> Any:
     """A module [B, 1, H, W] -> [B, 1, sH, sW]: convolutions of 5x5 to 64, 3x3 to 32 and 3x3 to s^2 channels."""
@@ -17,3 +19,7 @@ def espcn(scale: int) -> Any:
         nn.Conv2d(32, scale**2, 3, padding=1),
         nn.PixelShuffle(scale),
     )
+
+
+def espcn_parts(scale: int) -> list[Part]:
+    return [ConvCost(1, 64, 5), ConvCost(64, 32, 3), ConvCost(32, scale**2, 3)]

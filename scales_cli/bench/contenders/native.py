@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders.base import Runner, Sample, Task
 from scales_cli.bench.random_weights import random_weights
-from scales_cli.config import NetworkSpec
 from scales_cli.engine.composition import upscale_bicubic
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine

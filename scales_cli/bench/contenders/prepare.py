@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.composition import luma
 from scales_cli.errors import ScalesError
 from scales_cli.evaluation.datasets import find_benchmark

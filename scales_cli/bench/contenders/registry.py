@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
+from scales_cli.backbones.cost import Part
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.espcn import espcn_parts
+from scales_cli.bench.contenders.fsrcnn import fsrcnn_parts
 from scales_cli.bench.contenders.native import Bicubic, BinaryLayerRunner, Lanczos, NativeNetwork, Upscale
 from scales_cli.bench.contenders.onnx_runtime import OnnxNetwork
 from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
 from scales_cli.bench.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
 from scales_cli.bench.contenders.torch_runtime import NetworkName, TorchNetwork
-from scales_cli.config import NetworkSpec
 from scales_cli.errors import UsageError
-from scales_cli.evaluation.cost import Part, espcn, fsrcnn, parts_of
 
 INSTALL = 'pip install "scales-cli[bench]"'
 EXPORT = ("torch", "onnx")
@@ -40,7 +42,7 @@ class Contender:
 
 
 def _twin(name: str, build: Callable[[Task], Runner], requires: tuple[str, ...], *steps: Step) -> tuple[Contender, ...]:
-    return (Contender(name, build, requires, steps, lambda spec: parts_of(spec.full_precision())),)
+    return (Contender(name, build, requires, steps, lambda spec: spec.full_precision().parts()),)
 
 
 def _small(name: NetworkName, step: Step, parts: Callable[[NetworkSpec], list[Part]]) -> tuple[Contender, ...]:
@@ -56,7 +58,7 @@ _openvino, _torch = partial(OpenVinoNetwork, name="twin"), partial(TorchNetwork,
 _int8 = partial(OpenVinoNetwork, name="twin-int8", precision=None)
 
 PROGRAM = "scales upscale"
-OURS = Contender("scales", NativeNetwork, parts=parts_of)
+OURS = Contender("scales", NativeNetwork, parts=NetworkSpec.parts)
 LAYER = Contender("binary layer", BinaryLayerRunner)
 CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "torch-fp32": _twin("torch-fp32", _torch, ("torch",)),
@@ -64,10 +66,10 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "openvino-fp32": _twin("openvino-fp32", _openvino, ("openvino", *EXPORT), export_twin),
     "openvino-bf16": _twin("openvino-bf16", partial(_openvino, precision="bf16"), ("openvino", *EXPORT), export_twin),
     "openvino-int8": _twin("openvino-int8", _int8, ("openvino", "nncf", *EXPORT), export_twin, quantize_twin),
-    "openvino-binary": (Contender("openvino-binary", OpenVinoBinary, ("openvino",), parts=parts_of),),
+    "openvino-binary": (Contender("openvino-binary", OpenVinoBinary, ("openvino",), parts=NetworkSpec.parts),),
     "onnxruntime": _twin("onnxruntime", partial(OnnxNetwork, name="twin"), ("onnxruntime", *EXPORT), export_twin),
-    "fsrcnn": _small("fsrcnn", export_fsrcnn, lambda spec: fsrcnn()),
-    "espcn": _small("espcn", export_espcn, lambda spec: espcn(spec.scale)),
+    "fsrcnn": _small("fsrcnn", export_fsrcnn, lambda spec: fsrcnn_parts()),
+    "espcn": _small("espcn", export_espcn, lambda spec: espcn_parts(spec.scale)),
     "bicubic": (Contender("bicubic", Bicubic),),
     "lanczos": (Contender("lanczos", Lanczos),),
     "upscale": (Contender(PROGRAM, Upscale),),

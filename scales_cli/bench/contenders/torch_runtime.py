@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders.base import Runner, Task
 from scales_cli.bench.contenders.espcn import espcn
 from scales_cli.bench.contenders.fsrcnn import fsrcnn
-from scales_cli.config import NetworkSpec
 
 NetworkName = Literal["twin", "fsrcnn", "espcn"]
 

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from scales_cli.config import NetworkSpec
 from scales_cli.engine.base import Planes, PlaneSource, Progress
-from scales_cli.engine.context import context_of, spans, window_of
+from scales_cli.engine.context import context_of, spans
 from scales_cli.engine.gate_windows import gate_windows
 from scales_cli.engine.resources import thread_count
 from scales_cli.engine.threads import JobPool
@@ -38,7 +37,7 @@ class HybridEngine:
         self.threads = thread_count(threads)
         torch.set_num_threads(self.threads)
         self.network = open_network(weights, JobPool(self.threads))
-        self._context, self._window = context_of(self.spec), window_of(self.spec)
+        self._context, self._window = context_of(self.spec), self.spec.window
 
     def plan(
         self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
@@ -56,7 +55,7 @@ class HybridEngine:
         return Tiling(side, side, side), need(side)
 
     def _bytes(self, height: int, width: int) -> int:
-        return 4 * height * width * self.spec.n_feats * alive_features(self.spec) + _RESERVE
+        return 4 * height * width * self.spec.n_feats * self.spec.live_features + _RESERVE
 
     def residual(self, planes: Planes) -> Planes:
         """[colors, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW], untiled."""
@@ -98,10 +97,3 @@ class HybridEngine:
             return contextlib.nullcontext()
         windows = torch.from_numpy(np.stack(gate_windows(source)))
         return fixed_gates(self.network, measure_gates(self.network, windows))
-
-
-def alive_features(spec: NetworkSpec) -> int:
-    """As much as this many tensors of features is in memory at once: measured, and rounded up."""
-    if spec.backbone == "rdn":  # a dense block's outputs and all of them side by side; those of all blocks
-        return 2 * (spec.dimensions["n_layers"] + 1) + spec.n_blocks + 6
-    return {"rcan": 10, "swinir": 16, "hat": 80}[spec.backbone]  # of HAT, windows that overlap

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.native_module import native_module
 from scales_cli.engine.threads import JobPool
 from scales_cli.errors import UsageError, WeightsError

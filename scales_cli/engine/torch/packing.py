@@ -17,7 +17,6 @@ from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.layers.scales import ScalesConv2d, ScalesLinear
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
-from scales_cli.networks.srresnet import SRResNet
 from scales_cli.weights.packed_file import PackedWeights, Tensors, as_signs, as_words
 from scales_cli.weights.packed_layers import PackedLayers
 from scales_cli.weights.packed_srresnet import PackedSRResNet
@@ -48,7 +47,7 @@ def pack(network: Network, card: Mapping[str, Any]) -> PackedWeights:
         for name, value in network.state_dict().items()
         if not any(name.startswith(f"{layer}.") for layer in packed)
     }
-    if not isinstance(network, SRResNet):
+    if not network.spec.runs_natively:
         layers = {f"{layer}.{name}": value for layer, arrays in packed.items() for name, value in arrays.items()}
         return PackedLayers(network.spec, layers | others, card)
     return PackedSRResNet.from_tensors(network.spec, card, stack_body(list(packed.values())) | others)

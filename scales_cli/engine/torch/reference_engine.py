@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import Planes, PlaneSource, Progress
 from scales_cli.engine.tiling import Tiling
 from scales_cli.networks.base import Network

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from scales_cli.config import NetworkSpec
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import ArrayPlanes
-from scales_cli.engine.context import context_of, spans, window_of
+from scales_cli.engine.context import context_of, spans
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.torch import hybrid_engine
 from scales_cli.engine.torch.gates import gates_of
@@ -151,7 +151,7 @@ def test_tiles_of_the_trained_model_leave_no_seam(monkeypatch):
 def test_the_context_reaches_as_far_as_the_network_sees(name, network, planes):
     """What lies beyond it changes nothing; what lies at its edge is not asked for needlessly by more than a window."""
     engine, context = HybridEngine(pack(network(name), {})), context_of(SPECS[name])
-    side = 2 * context + window_of(SPECS[name])
+    side = 2 * context + SPECS[name].window
     source = ArrayPlanes(planes(side, 16))
     with engine._gates_of(source):
         before = engine.residual(source.read(0, side, 0, 16))

@@ -1,7 +1,8 @@
 import pytest
 
-from scales_cli.config import SIZES, NetworkSpec
-from scales_cli.evaluation.cost import LR_PIXELS, Attention, count, count_everything, parts_of
+from scales_cli.backbones.cost import LR_PIXELS, AttentionCost, count
+from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.backbones.table import SIZES
 
 BASE = {"n_blocks": 16}
 
@@ -16,7 +17,7 @@ BASE = {"n_blocks": 16}
     ],
 )
 def test_srresnet_costs_what_was_published(spec, giga_operations, kilo_parameters):
-    cost = count(parts_of(spec))
+    cost = count(spec.parts())
     assert cost.operations / 1e9 == pytest.approx(giga_operations, abs=5e-4)
     assert cost.parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
 
@@ -34,22 +35,22 @@ def test_srresnet_costs_what_was_published(spec, giga_operations, kilo_parameter
 )
 def test_convolutional_backbones_cost_what_was_published(size, scale, giga_operations, kilo_parameters, full_precision):
     spec = NetworkSpec(scale=scale, planes="rgb", **SIZES[size])
-    cost = count(parts_of(spec))
+    cost = count(spec.parts())
     assert cost.operations / 1e9 == pytest.approx(giga_operations, rel=5e-4)
     assert cost.parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
     if full_precision is not None:
-        assert count(parts_of(spec.full_precision())).operations / 1e9 == pytest.approx(full_precision, abs=0.06)
+        assert count(spec.full_precision().parts()).operations / 1e9 == pytest.approx(full_precision, abs=0.06)
 
 
 @pytest.mark.parametrize(("scale", "kilo_parameters"), [(2, 83.6), (4, 103.1)])
 def test_binary_swinir_costs_what_was_computed_from_the_published_sizes(scale, kilo_parameters):
     spec = NetworkSpec(scale=scale, planes="rgb", **SIZES["swinir"])
-    assert count(parts_of(spec)).parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
+    assert count(spec.parts()).parameters / 1e3 == pytest.approx(kilo_parameters, abs=0.06)
 
 
 def test_most_operations_of_a_binary_transformer_are_attention():
-    parts = parts_of(NetworkSpec(planes="rgb", **SIZES["swinir"]))
-    without = [part for part in parts if not isinstance(part, Attention)]
+    parts = NetworkSpec(planes="rgb", **SIZES["swinir"]).parts()
+    without = [part for part in parts if not isinstance(part, AttentionCost)]
     assert count(parts).operations / 1e9 == pytest.approx(12.97, abs=0.01)
     assert count(without).operations / 1e9 == pytest.approx(2.35, abs=0.01)
 
@@ -65,11 +66,11 @@ def test_counted_parameters_are_those_of_the_network(size, scale):
     expected = sum(
         value.numel() for name, value in network.named_parameters() if not any(part in name for part in left_out)
     )
-    assert count(parts_of(spec)).parameters == expected
+    assert count(spec.parts()).parameters == expected
 
 
 def test_full_precision_twin_costs_what_was_published():
-    assert count(parts_of(NetworkSpec(conv="float", **BASE))).operations / 1e9 == pytest.approx(68.5, abs=0.05)
+    assert count(NetworkSpec(conv="float", **BASE).parts()).operations / 1e9 == pytest.approx(68.5, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,8 @@ def test_full_precision_twin_costs_what_was_published():
 )
 def test_everything_is_the_convolutions_and_what_each_layer_adds(conv, options, parameters, multiplications):
     build = pytest.importorskip("scales_cli.networks.build")
+    cost = pytest.importorskip("scales_cli.networks.cost")
     network = build.build_network(NetworkSpec(conv=conv, conv_options=options, **BASE))
-    convolutions, everything = count(parts_of(network.spec)), count_everything(network)
+    convolutions, everything = count(network.spec.parts()), cost.count_everything(network)
     assert everything.parameters - convolutions.parameters == 32 * parameters
     assert everything.operations - convolutions.operations == LR_PIXELS * 32 * multiplications
