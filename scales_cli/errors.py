@@ -14,6 +14,9 @@ Library code raises these; only `cli/app.py` prints them and exits.
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 
 class ScalesError(Exception):
     """Base of all errors: one line that says what happened, one that says what to do about it."""
@@ -24,6 +27,18 @@ class ScalesError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+    def about(self, name: object) -> Self:
+        """A copy that names what it is about in front of its message; itself, if its message begins with that."""
+        if self.message.startswith(f"{name}:"):
+            return self
+        error = copy.copy(self)
+        error.message = f"{name}: {self.message}"
+        error.__cause__ = self
+        return error
 
 
 class DivergedError(ScalesError):

@@ -133,51 +133,40 @@ def batch(
     $ scales batch photos/ -o large/                 # a folder, or the rest of it
     $ scales batch photos/ -o large/ --retry-failed  # also what failed before
     """
+    from scales_cli.batch.batch import preview, run
+    from scales_cli.batch.request import BatchRequest
+    from scales_cli.batch.selection import Filter
     from scales_cli.cli.batch_view import BatchReport
-    from scales_cli.cli.console import progress_bar
-    from scales_cli.engine.load import check_engine
-    from scales_cli.errors import InputError, ScalesError
-    from scales_cli.pipeline.batch import plan_batch, run_batch
-    from scales_cli.pipeline.batch_worker import BatchOptions, open_pool
-    from scales_cli.pipeline.manifest import Manifest
-    from scales_cli.pipeline.memory import default_limit
-    from scales_cli.pipeline.selection import Filter, select
+    from scales_cli.cli.console import downloading
+    from scales_cli.errors import ScalesError
+    from scales_cli.pipeline.enlargement import Enlargement
     from scales_cli.weights.family import resolve
 
     written = opt.output_options(image_format, quality, lossless, background, metadata, frames)
     family = resolve(model)
     sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
-    family.pull(sizing.network_scales[0], lambda name: progress_bar(f"downloading {name}", quiet=quiet))
-    check_engine(family.open(sizing.network_scales[0]).weights)
-    options = BatchOptions(sizing, family, max_pixels, tile, written)
-    fingerprint = options.fingerprint()
-    selection = select(inputs, Filter(include or (), exclude or ()), output, recursive=not flat)
-    items = selection.shard(*shard) if shard else selection.items
-    if not (selection.items or selection.failures):
-        raise InputError("there are no pictures among the inputs", "check the folders and patterns")
-    limit = default_limit() if max_memory is None else max_memory
-    known = Manifest.of(output, manifest, shard)
-    report = BatchReport(len(items), quiet=quiet, as_json=as_json)
-    with open_pool(options, len(items), jobs, threads, limit) as pool, report:
-        plan = plan_batch(
-            pool,
-            items,
-            output,
-            known,
-            fingerprint,
-            overwrite=overwrite,
-            retry_failed=retry_failed,
-            watch=report.watch,
-        )
-        report.add_unreadable(selection.failures)
-        if dry_run:
-            report.print_plan(plan)
-            return
-        for outcome in run_batch(pool, plan, limit, report.watch):
+    family.pull(sizing.network_scales[0], downloading(quiet))
+    request = BatchRequest(
+        inputs=inputs,
+        output=output,
+        enlargement=Enlargement(family, sizing, written, max_pixels, tile),
+        chosen=Filter(include or (), exclude or ()),
+        recursive=not flat,
+        shard=shard,
+        manifest=manifest,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        fail_fast=fail_fast,
+        jobs=jobs,
+        threads=threads,
+        max_memory=max_memory,
+    )
+    with BatchReport(quiet=quiet, as_json=as_json) as report:
+        for outcome in (preview if dry_run else run)(request, report.watch):
             report.add(outcome)
-            if fail_fast and report.failures:
-                break
+    report.name_failures()
+    if dry_run:
+        return
     report.summarise()
     if report.failures:
-        total = len(items) + len(selection.failures)
-        raise ScalesError(f"{len(report.failures)} of {total} pictures failed", "the lines above name them")
+        raise ScalesError(f"{len(report.failures)} of {report.total} pictures failed", "the lines above name them")

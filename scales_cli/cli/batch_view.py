@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
+from scales_cli.batch.batch import Status
+from scales_cli.batch.outcome import Outcome, Planned, Skipped
 from scales_cli.cli.console import (
     describe_seconds,
     print_failure,
@@ -20,9 +22,7 @@ from scales_cli.cli.console import (
     say_error,
 )
 from scales_cli.errors import ScalesError
-from scales_cli.pipeline.batch import SKIPPED, BatchPlan, Outcome
-from scales_cli.pipeline.manifest import DONE, FAILED
-from scales_cli.pipeline.selection import Item
+from scales_cli.pipeline.outcome import Done, Failed
 
 _LINE_SECONDS = 30.0  # between lines off a terminal
 
@@ -30,16 +30,16 @@ _LINE_SECONDS = 30.0  # between lines off a terminal
 class BatchReport:
     """Counts outcomes and shows them. Below bars, paths go to standard output only where that is no terminal."""
 
-    def __init__(self, total: int, *, quiet: bool, as_json: bool) -> None:
-        self.total = total
-        self.counts = dict.fromkeys((DONE, SKIPPED, FAILED), 0)
+    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+        self.total = 0  # of the inputs, known with the first status
         self.failures: list[ScalesError] = []
+        self._done = self._skipped = 0
         self._reasons: dict[str, int] = {}
         self._quiet, self._as_json = quiet, as_json
         self._started = self._last_line = time.monotonic()
         self._pixels = 0
         terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._bars = None if quiet or not terminal else _Bars(total)
+        self._bars = None if quiet or not terminal else _Bars()
 
     def __enter__(self) -> BatchReport:
         if self._bars:
@@ -50,76 +50,77 @@ class BatchReport:
         if self._bars:
             self._bars.progress.stop()
 
-    def watch(self, running: list[tuple[Item, float]]) -> None:
-        """Shows the picture that has been in work for longest, and how it all goes."""
+    def watch(self, status: Status) -> None:
+        """Shows the picture that has been in work for longest, and how it all goes; planning counts in no rate."""
+        self.total = status.total
+        if status.planning:
+            self._started = time.monotonic()
+            text = f"looking at {status.seen} of {self.total}"
+            seen, figures, line = status.seen, "", f"{text} pictures"
+        else:
+            seen = self._finished
+            text, figures = f"{seen} of {self.total}", f"{self._figures()}, {self._left()} left"
+            line = f"{text} pictures, {figures}"
         if self._bars:
-            self._bars.show(sum(self.counts.values()), f"{self._figures()}, {self._left()} left", running)
+            self._bars.show(seen, self.total, text, figures, status.running)
         elif not self._quiet and time.monotonic() - self._last_line > _LINE_SECONDS:
             self._last_line = time.monotonic()
-            say(f"scales: {sum(self.counts.values())} of {self.total} pictures, {self._figures()}, {self._left()} left")
+            say(f"scales: {line}")
 
-    def add(self, outcome: Outcome) -> None:
-        self.counts[outcome.status] += 1
-        name = os.fspath(outcome.item.source)
-        if outcome.error is not None:
-            self.failures.append(outcome.error)
-            if self._as_json:
-                print_failure(name, outcome.error)
-        elif outcome.result is not None:
-            self._pixels += outcome.result.width * outcome.result.height
-            silent = self._quiet or (self._bars is not None and sys.stdout is not None and sys.stdout.isatty())
-            print_result(outcome.result.to_dict(), quiet=silent, as_json=self._as_json)
-        else:
-            self._reasons[outcome.reason] = self._reasons.get(outcome.reason, 0) + 1
-            if self._as_json:
-                print_json({"input": name, "output": os.fspath(outcome.output or ""), "skipped": outcome.reason})
+    def add(self, outcome: Outcome | Planned) -> None:
+        match outcome:
+            case Done():
+                self._done += 1
+                self._pixels += outcome.width * outcome.height
+                silent = self._quiet or (self._bars is not None and sys.stdout is not None and sys.stdout.isatty())
+                print_result(outcome.to_dict(), quiet=silent, as_json=self._as_json)
+            case Failed():
+                self.failures.append(outcome.error)
+                if self._as_json:
+                    print_failure(outcome.input, outcome.error)
+            case Skipped():
+                self._skipped += 1
+                self._reasons[outcome.reason] = self._reasons.get(outcome.reason, 0) + 1
+                if self._as_json:
+                    print_json({"input": outcome.input, "output": outcome.output, "skipped": outcome.reason})
+            case Planned() if self._as_json:
+                print_json({"input": outcome.input, "output": outcome.output})
+            case Planned():
+                print_path(outcome.output)
 
-    def add_unreadable(self, folders: Iterable[tuple[Path, ScalesError]]) -> None:
-        """Folders whose pictures are not known."""
-        for folder, error in folders:
-            self.failures.append(error)
-            if self._as_json:
-                print_failure(os.fspath(folder), error)
-
-    def print_plan(self, plan: BatchPlan) -> None:
-        """The outputs that a run would write, and what it would not do: failures by name."""
-        for item, target in plan.targets.items():
-            if self._as_json:
-                print_json({"input": os.fspath(item.source), "output": os.fspath(target)})
-            else:
-                print_path(os.fspath(target))
-        for outcome in plan.settled:
-            self.add(outcome)
+    def name_failures(self) -> None:
         for error in self.failures:
             say_error(error)
 
     def summarise(self) -> None:
-        """Failures by name, then one line."""
-        for error in self.failures:
-            say_error(error)
+        """One line."""
         if self._quiet:
             return
         skipped = ", ".join(f"{count} {reason}" for reason, count in self._reasons.items())
-        parts = [f"{self.counts[DONE]} done", f"{self.counts[SKIPPED]} skipped" + (f" ({skipped})" if skipped else "")]
+        parts = [f"{self._done} done", f"{self._skipped} skipped" + (f" ({skipped})" if skipped else "")]
         say(f"scales: {', '.join(parts)}, {len(self.failures)} failed, {self._figures()}")
         if "exists" in self._reasons:
             say("scales: warning: what exists and this batch did not write was left alone (--overwrite replaces it)")
 
+    @property
+    def _finished(self) -> int:
+        return self._done + self._skipped + len(self.failures)
+
     def _figures(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-3)
-        return f"{self.counts[DONE] / seconds:.1f} pictures/s, {self._pixels / seconds / 1e6:.1f} MP/s"
+        return f"{self._done / seconds:.1f} pictures/s, {self._pixels / seconds / 1e6:.1f} MP/s"
 
     def _left(self) -> str:
         """By the pictures that took time: what is skipped takes none."""
-        tried = self.counts[DONE] + self.counts[FAILED]
-        remaining = self.total - tried - self.counts[SKIPPED]
+        tried = self._done + len(self.failures)
+        remaining = self.total - self._finished
         return describe_seconds((time.monotonic() - self._started) * remaining / tried) if tried else "unknown time"
 
 
 class _Bars:
     """One for all pictures, one for the picture in work."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
@@ -130,15 +131,14 @@ class _Bars:
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True)),
         ]
         self.progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
-        self.all = self.progress.add_task("", total=total, label="", figures="")
+        self.all = self.progress.add_task("", total=None, label="", figures="")
         self.current = self.progress.add_task("", total=1.0, label="", figures="", visible=False)
-        self.total = total
 
-    def show(self, finished: int, figures: str, running: list[tuple[Item, float]]) -> None:
-        self.progress.update(self.all, completed=finished, label=f"{finished} of {self.total}", figures=figures)
+    def show(self, seen: int, total: int, label: str, figures: str, running: Sequence[tuple[PurePath, float]]) -> None:
+        self.progress.update(self.all, completed=seen, total=total, label=label, figures=figures)
         if running:
-            item, fraction = running[0]
-            name = printable(item.place.as_posix())
+            place, fraction = running[0]
+            name = printable(place.as_posix())
             self.progress.update(
                 self.current, completed=fraction, label=name, figures=f"{100 * fraction:.0f} %", visible=True
             )

@@ -13,7 +13,7 @@ import textwrap
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TextIO
 
 from scales_cli.errors import ScalesError
@@ -124,6 +124,11 @@ def describe_seconds(seconds: float) -> str:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def downloading(quiet: bool) -> Callable[[str], AbstractContextManager[Callable[[float], None] | None]]:
+    """Makes the bar of a model that is downloaded, by its name."""
+    return lambda name: progress_bar(f"downloading {name}", quiet=quiet)
 
 
 def print_path(path: str) -> None:

@@ -52,12 +52,12 @@ def evaluate(
 def open_model(model: str | None, scale: int, threads: int | None, *, quiet: bool) -> Upscaler:
     """A packed model in the native engine, or a training run's folder, of any convolution, in torch."""
     if model is None or not Path(model).is_dir():
-        from scales_cli.cli.console import progress_bar
+        from scales_cli.cli.console import downloading
         from scales_cli.pipeline.upscaler import Upscalers
         from scales_cli.weights.family import resolve
 
         family = resolve(model)
-        family.pull(scale, lambda name: progress_bar(f"downloading {name}", quiet=quiet))
+        family.pull(scale, downloading(quiet))
         return Upscalers(family, threads)[scale]
     check_torch()
     from scales_cli.training.run import load_run

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import scales_cli.cli.options as opt
-
-if TYPE_CHECKING:
-    from scales_cli.pipeline.plan import Plan
 
 Inputs = Annotated[
     list[str],
@@ -57,30 +54,33 @@ def upscale(
     $ scales upscale photo.jpg -s 4                # to photo_x4.jpg
     $ scales upscale *.png --width 1920 -o large/  # several, into a folder
     """
-    from scales_cli.cli.console import print_failure, print_result, progress_bar, say_error
+    from scales_cli.cli.console import downloading, print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError
-    from scales_cli.pipeline.jobs import run_jobs
-    from scales_cli.pipeline.memory import fit_memory
-    from scales_cli.pipeline.plan import Failure, plan_jobs
-    from scales_cli.pipeline.upscaler import Upscalers
+    from scales_cli.pipeline.enlargement import Enlargement
+    from scales_cli.pipeline.outcome import Done
+    from scales_cli.pipeline.run import upscale_files
     from scales_cli.weights.family import resolve
 
-    options = opt.output_options(image_format, quality, lossless, background, metadata, frames)
+    written = opt.output_options(image_format, quality, lossless, background, metadata, frames)
     family = resolve(model)
     sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
-    family.pull(sizing.network_scales[0], lambda name: progress_bar(f"downloading {name}", quiet=quiet))
-    upscalers = Upscalers(family, threads)
-    upscalers[sizing.network_scales[0]]  # a model that cannot be opened is named before any picture
-    plan = plan_jobs(inputs, output, sizing, overwrite=overwrite, max_pixels=max_pixels, options=options)
-    plan = fit_memory(plan, upscalers, max_memory, tile)
-    check_stdout(plan, as_json)
+    family.pull(sizing.network_scales[0], downloading(quiet))
+    check_stdout(inputs, output, as_json)
     failed = 0
-    for outcome in run_jobs(upscalers, plan, lambda name: progress_bar(name, quiet=quiet)):
-        if not isinstance(outcome, Failure):
+    for outcome in upscale_files(
+        inputs,
+        output,
+        Enlargement(family, sizing, written, max_pixels, tile),
+        overwrite=overwrite,
+        threads=threads,
+        max_memory=max_memory,
+        progress=lambda name: progress_bar(name, quiet=quiet),
+    ):
+        if isinstance(outcome, Done):
             print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
             continue
         if as_json:
-            print_failure(outcome.name, outcome.error)
+            print_failure(outcome.input, outcome.error)
         if len(inputs) == 1:
             raise outcome.error
         say_error(outcome.error)
@@ -89,11 +89,11 @@ def upscale(
         raise ScalesError(f"{failed} of {len(inputs)} pictures failed", "the lines above name them")
 
 
-def check_stdout(plan: Plan, as_json: bool) -> None:
+def check_stdout(inputs: list[str], output: str | None, as_json: bool) -> None:
     """A picture on standard output shares it with nothing else."""
     from scales_cli.errors import UsageError
 
-    if all(job.target is not None for job in plan.jobs):
+    if output != "-" and not (output is None and inputs == ["-"]):
         return
     if as_json:
         raise UsageError("the picture and JSON cannot share standard output", "give a file to -o")

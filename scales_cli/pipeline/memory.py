@@ -15,7 +15,8 @@ from scales_cli.imaging.animation import animation_bytes
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.pipeline.alpha import visible_colours_bytes
-from scales_cli.pipeline.plan import Failure, Job, Plan
+from scales_cli.pipeline.outcome import Failed
+from scales_cli.pipeline.plan import Job, Plan
 from scales_cli.pipeline.resampling import resampling_bytes
 from scales_cli.pipeline.upscaler import Upscaler
 
@@ -30,21 +31,27 @@ def fit_memory(
 ) -> Plan:
     """The plan with a tiling for every picture that fits in `limit` bytes; those that do not become failures."""
     limit = default_limit() if limit is None else limit
-    base = anonymous_bytes() + _RESERVE
     jobs, failures = [], list(plan.failures)
     for job in plan.jobs:
-        tiling, need = _plan_tiling(job, upscalers[job.scale], limit - base, tile)
-        if need > limit - base:
-            enough = _mebibytes(base + need + _VARIATION)
-            error = MemoryLimitError(
-                f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
-                f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
-                "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
-            )
-            failures.append(Failure(job.name, error))
-        else:
-            jobs.append(dataclasses.replace(job, tiling=tiling))
+        try:
+            jobs.append(fit_job(job, upscalers[job.scale], limit, tile))
+        except MemoryLimitError as error:
+            failures.append(Failed(job.name, error))
     return Plan(tuple(jobs), tuple(failures))
+
+
+def fit_job(job: Job, upscaler: Upscaler, limit: int, tile: int | None = None) -> Job:
+    """The job with a tiling that fits in `limit` bytes of this process's memory, or `MemoryLimitError`."""
+    base = anonymous_bytes() + _RESERVE
+    tiling, need = _plan_tiling(job, upscaler, limit - base, tile)
+    if need > limit - base:
+        enough = _mebibytes(base + need + _VARIATION)
+        raise MemoryLimitError(
+            f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
+            f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
+            "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
+        )
+    return dataclasses.replace(job, tiling=tiling)
 
 
 def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> tuple[Tiling | None, int]:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from scales_cli.pipeline.worker import Worker, WorkerError
 
 Task = TypeVar("Task")
+Answer = TypeVar("Answer")
 
 _TICK = 0.1  # seconds between looks at the progress
 _PATIENCE = 1.5  # seconds that workers get to clean up
@@ -51,10 +52,10 @@ class WorkerPool(Generic[Task]):
     def run(
         self,
         tasks: Iterable[Task],
-        method: str,
+        method: Callable[..., Answer],
         arguments: Callable[[Task], tuple[Any, ...]],
         watch: Callable[[list[tuple[Task, float]]], None] = lambda running: None,
-    ) -> Iterator[tuple[Task, Any, int]]:
+    ) -> Iterator[tuple[Task, Answer | WorkerError, int]]:
         """Calls `method` of a worker's object for each task; gives the task, the answer and the worker's process id.
 
         Answers come as they are ready; that of a worker that failed or died is a `WorkerError`. `watch` sees what is
@@ -64,7 +65,7 @@ class WorkerPool(Generic[Task]):
         while True:
             while len(self._busy) < self.size and (task := next(waiting, _NONE)) is not _NONE:
                 member = self._idle.pop() if self._idle else _Member(self._build, self._arguments)
-                member.ask(method, arguments(task))
+                member.ask(method.__name__, arguments(task))
                 self._busy[member] = task
             if not self._busy:
                 return

@@ -140,9 +140,9 @@ def test_plan_collects_unreadable_inputs(folder):
     Path("text.png").write_text("hello")
     plan = plan_jobs([save("a.png"), "text.png", "missing.png", "."], "out", 2)
     assert [job.name for job in plan.jobs] == ["a.png"]
-    assert [failure.name for failure in plan.failures] == ["text.png", "missing.png", "."]
+    assert [failure.input for failure in plan.failures] == ["text.png", "missing.png", "."]
     for failure in plan.failures:
-        assert failure.error.message.startswith(f"{failure.name}: ")
+        assert failure.error.message.startswith(f"{failure.input}: ")
 
 
 def test_plan_shortens_long_names(folder):

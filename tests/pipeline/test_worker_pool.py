@@ -47,7 +47,7 @@ def one(task):
 
 def test_a_dying_worker_costs_its_task_only(objects):
     with WorkerPool(2, objects.Calculator, 100) as pool:
-        answers = {task: answer for task, answer, _ in pool.run(range(8), "add", one)}
+        answers = {task: answer for task, answer, _ in pool.run(range(8), objects.Calculator.add, one)}
     assert {task: answer for task, answer in answers.items() if task not in (3, 5)} == {
         task: 100 + task for task in (0, 1, 2, 4, 6, 7)
     }
@@ -58,19 +58,19 @@ def test_a_dying_worker_costs_its_task_only(objects):
 def test_pool_shows_the_progress(objects):
     seen = set()
     with WorkerPool(1, objects.Calculator, 0) as pool:
-        list(pool.run([1, 2], "add", one, lambda running: seen.update(running)))
+        list(pool.run([1, 2], objects.Calculator.add, one, lambda running: seen.update(running)))
     assert {(1, 0.5), (2, 0.5)} <= seen
 
 
 def test_pool_keeps_and_recycles_workers(objects, monkeypatch):
     monkeypatch.setattr("scales_cli.pipeline.worker_pool._TASKS_OF_A_WORKER", 2)
     with WorkerPool(1, objects.Calculator, 0) as pool:
-        pids = [answer for _, answer, _ in pool.run(range(4), "pid", one)]
+        pids = [answer for _, answer, _ in pool.run(range(4), objects.Calculator.pid, one)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
 def test_pool_tells_that_workers_cannot_start(objects):
     with WorkerPool(2, objects.Broken) as pool:
-        answers = [answer for _, answer, _ in pool.run(range(3), "add", one)]
+        answers = [answer for _, answer, _ in pool.run(range(3), objects.Calculator.add, one)]
     assert len(answers) == 3
     assert all(isinstance(answer, WorkerError) and "broken from the start" in str(answer) for answer in answers)

@@ -11,9 +11,10 @@ from PIL import Image, ImageCms
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, WeightsError
 from scales_cli.imaging import decoding
 from scales_cli.imaging.files import read_image
-from scales_cli.pipeline import jobs
-from scales_cli.pipeline.jobs import run_job, run_jobs
-from scales_cli.pipeline.plan import Failure, plan_jobs
+from scales_cli.pipeline import run
+from scales_cli.pipeline.outcome import Failed
+from scales_cli.pipeline.plan import plan_jobs
+from scales_cli.pipeline.run import run_job, run_jobs
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def test_run_jobs_goes_on_after_failures(upscaler, photo):
     missing = str(photo.with_name("missing.png"))
     plan = plan_jobs([str(truncated), missing, str(photo)], str(photo.parent / "out"), 2)
     outcomes = list(run_jobs({2: upscaler(2)}, plan, no_progress))
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    assert {failure.name for failure in failures} == {str(truncated), missing}
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    assert {failure.input for failure in failures} == {str(truncated), missing}
     assert [item.name for item in (photo.parent / "out").iterdir()] == ["a_x2.png"]
 
 
@@ -140,7 +141,7 @@ def test_run_job_removes_the_folders_it_made_in_vain(upscaler, photo, monkeypatc
     def fail(*arguments, **options):
         raise OutputError("text")
 
-    monkeypatch.setattr(jobs, "open_writer", fail)
+    monkeypatch.setattr(run, "open_writer", fail)
     (photo.parent / "kept").mkdir()
     (job,) = plan_jobs([str(photo)], str(photo.parent / "kept" / "new" / "newer") + "/", 2).jobs
     with pytest.raises(OutputError):

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from scales_cli.batch.manifest import Manifest, Record
 from scales_cli.errors import OutputError
-from scales_cli.pipeline.manifest import Manifest, Record
 
 RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
 

@@ -3,8 +3,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
+from scales_cli.batch.selection import Filter, Item, Selection, select
 from scales_cli.errors import InputError, UsageError
-from scales_cli.pipeline.selection import Filter, Item, Selection, select
 
 
 @pytest.fixture

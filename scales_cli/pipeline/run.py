@@ -7,11 +7,10 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,55 +18,76 @@ from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesE
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.decoding import FIRST_ONLY
 from scales_cli.imaging.encoding import open_writer
-from scales_cli.imaging.files import naming, read_frames, read_image, replacing, temporary_file
+from scales_cli.imaging.files import naming, probe_image, read_frames, read_image, replacing, temporary_file
 from scales_cli.imaging.picture import Layout, Picture, Pixels
-from scales_cli.pipeline.plan import STREAM, Failure, Job, Plan
+from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.pipeline.memory import fit_memory
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.plan import STREAM, Job, Plan, plan_jobs
 from scales_cli.pipeline.resampling import resample_rows
-from scales_cli.pipeline.upscaler import Progress, Upscaler
+from scales_cli.pipeline.targets import check_target
+from scales_cli.pipeline.upscaler import Progress, Upscaler, Upscalers
 
 _NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
 _CHUNK_BYTES = 2**20
 
-
-@dataclass(frozen=True)
-class JobResult:
-    """What was written; `output` is `-` for standard output, `notes` are things the user should know."""
-
-    input: str
-    output: str
-    width: int
-    height: int
-    seconds: float
-    scale: float
-    model: str
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
+# Makes the report of a picture's progress, by its name; entered for as long as the picture is in work.
+Watch = Callable[[str], AbstractContextManager[Progress | None]]
 
 
-def run_jobs(
-    upscalers: Mapping[int, Upscaler], plan: Plan, progress: Callable[[str], AbstractContextManager[Progress | None]]
-) -> Iterator[JobResult | Failure]:
+def upscale_files(
+    inputs: Sequence[str],
+    output: str | None,
+    enlargement: Enlargement,
+    *,
+    overwrite: bool = False,
+    threads: int | None = None,
+    max_memory: int | None = None,
+    progress: Watch = lambda name: nullcontext(),
+) -> Iterator[Done | Failed]:
+    """Enlarges files, or standard input (`-`): yields what became of each, once all of them are planned.
+
+    `output` is a file for one input, a folder, or `-`; without it results are named after their inputs, beside them.
+    Raises `WeightsError` if the model cannot be opened, `UsageError` or `OutputError` if an output cannot be meant.
+    """
+    upscalers = Upscalers(enlargement.family, threads)
+    upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before any picture
+    plan = plan_jobs(
+        inputs,
+        output,
+        enlargement.sizing,
+        overwrite=overwrite,
+        max_pixels=enlargement.max_pixels,
+        options=enlargement.output,
+    )
+    return run_jobs(upscalers, fit_memory(plan, upscalers, max_memory, enlargement.tile), progress)
+
+
+def run_jobs(upscalers: Mapping[int, Upscaler], plan: Plan, progress: Watch) -> Iterator[Done | Failed]:
     """Runs a plan to its end whatever fails, and yields what became of each input."""
     yield from plan.failures
     for job in plan.jobs:
-        try:
-            with progress(job.name) as report:
-                result = run_job(upscalers[job.scale], job, report)
-        except ScalesError as error:
-            if not error.message.startswith((f"{job.name}:", "standard input:")):
-                error.message = f"{job.name}: {error.message}"
-            yield Failure(job.name, error)
-        except MemoryError:
-            yield Failure(job.name, MemoryLimitError(f"{job.name}: not enough memory", "use a smaller picture"))
-        else:
-            yield result
+        with progress(job.name) as report:
+            outcome = attempt(upscalers[job.scale], job, report)
+        yield outcome
 
 
-def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> JobResult:
+def attempt(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> Done | Failed:
+    """`run_job`, with its errors as an outcome that names the input."""
+    try:
+        return run_job(upscaler, job, progress)
+    except ScalesError as error:
+        named = error.message.startswith("standard input:")
+        return Failed(job.name, error if named else error.about(job.name))
+    except MemoryError:
+        return Failed(job.name, MemoryLimitError(f"{job.name}: not enough memory", "use a smaller picture"))
+
+
+def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> Done:
     """Reads, enlarges and writes one picture; nothing is left behind where one of them fails."""
     started = time.perf_counter()
+    if job.target is not None:
+        check_target(job.target, job.overwrite)  # again: others may write there, too
     picture = _read(job)
     report = progress or (lambda fraction: None)
     layout = job.options.applied(picture.layout.resized(*job.size))
@@ -76,7 +96,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> J
         written = write(upscaler, job, picture, layout, stream, report)
     report(1.0)
     factor = job.size[0] / picture.width
-    return JobResult(
+    return Done(
         input=job.name,
         output=STREAM if job.target is None else os.fspath(job.target),
         width=written.width,
@@ -127,13 +147,31 @@ def _enlarged_rows(upscaler: Upscaler, job: Job, pixels: Pixels, report: Progres
 def _read(job: Job) -> Picture:
     """The picture that was planned for."""
     planned = job.header.layout
-    with nullcontext() if isinstance(job.source, Path) else naming("standard input"):  # a path names itself
-        picture = read_image(job.source, max_pixels=planned.width * planned.height, metadata=job.options.metadata)
+    try:
+        with nullcontext() if isinstance(job.source, Path) else naming("standard input"):  # a path names itself
+            picture = read_image(job.source, max_pixels=planned.width * planned.height, metadata=job.options.metadata)
+    except InputError as error:
+        if _has_grown(job):
+            raise _changed(job) from error
+        raise
     found = picture.layout
     for name in ("width", "height", "channels", "dtype", "format"):
         if getattr(found, name) != getattr(planned, name):
-            raise InputError(f"{job.name}: it has changed since it was looked at", "run again")
+            raise _changed(job)
+    if job.options.all_frames and probe_image(job.source).frames != job.frames:
+        raise _changed(job)
     return picture
+
+
+def _has_grown(job: Job) -> bool:
+    with suppress(InputError):
+        header = probe_image(job.source)
+        return header.width * header.height > job.header.width * job.header.height
+    return False
+
+
+def _changed(job: Job) -> InputError:
+    return InputError(f"{job.name}: it has changed since it was looked at", "run again")
 
 
 @contextmanager

@@ -1,0 +1,230 @@
+"""Many pictures: their outputs are planned before any work, failures cost one file each, what is done stays done."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Self
+
+from scales_cli.batch.history import History
+from scales_cli.batch.outcome import Outcome, Planned, Skipped
+from scales_cli.batch.request import BatchRequest
+from scales_cli.batch.selection import Item, select
+from scales_cli.batch.worker import BatchWorker
+from scales_cli.engine.load import check_engine
+from scales_cli.engine.resources import anonymous_bytes, usable_cores
+from scales_cli.errors import InputError, MemoryLimitError, OutputError, OutputExistsError
+from scales_cli.imaging.files import remove_abandoned_files, remove_temporary_files
+from scales_cli.pipeline.memory import default_limit
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.plan import Job
+from scales_cli.pipeline.targets import check_clashes
+from scales_cli.pipeline.worker import WorkerError
+from scales_cli.pipeline.worker_pool import WorkerPool
+
+_WORKER_BYTES = 256 * 2**20  # for a program with its modules, and a picture of some megapixels
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a batch is: in `planning`, `seen` of `total` inputs have been looked at; no work is done before the end.
+
+    `running` are the places in the tree of the pictures in work, each with its done fraction.
+    """
+
+    total: int
+    seen: int
+    planning: bool
+    running: Sequence[tuple[PurePath, float]] = ()
+
+
+Watch = Callable[[Status], None]  # called several times a second
+
+
+def run(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[Outcome]:
+    """Enlarges pictures, and yields what becomes of every input as soon as it is known and recorded.
+
+    Raises `ScalesError` before any work if the request cannot be met as a whole: no model, no pictures, two inputs of
+    one output, no room for a manifest.
+    """
+    with _Batch(request, watch) as batch:
+        batch.plan()
+        for outcome in batch.run():
+            yield outcome
+            if request.fail_fast and isinstance(outcome, Failed):
+                return
+
+
+def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[Planned | Failed | Skipped]:
+    """What `run` would do: every output it would write, then the inputs it would not enlarge. Nothing is written."""
+    with _Batch(request, watch) as batch:
+        batch.plan()
+        for job in batch.jobs.values():
+            yield Planned(job.name, os.fspath(_target(job)))
+        yield from batch.unreadable
+        yield from (outcome for _, outcome in batch.settled)
+
+
+class _Batch:
+    """A request in the doing: `jobs` are what there is to do, `settled` are the inputs that there is nothing to do for.
+
+    A picture that does not fit in its worker's share of the memory is tried again at the end, alone.
+    """
+
+    def __init__(self, request: BatchRequest, watch: Watch) -> None:
+        first = request.enlargement.sizing.network_scales[0]
+        check_engine(request.enlargement.family.open(first).weights)
+        self.request, self._watch = request, watch
+        fingerprint = request.enlargement.fingerprint()
+        selection = select(request.inputs, request.chosen, request.output, recursive=request.recursive)
+        if not (selection.items or selection.failures):
+            raise InputError("there are no pictures among the inputs", "check the folders and patterns")
+        self._items = selection.shard(*request.shard) if request.shard else selection.items
+        self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
+        self._limit = default_limit() if request.max_memory is None else request.max_memory
+        self._history = History(request, fingerprint)
+        self._pool = _open_pool(request, len(self._items), self._limit)
+        self.jobs: dict[Item, Job] = {}
+        self.settled: list[tuple[Item, Failed | Skipped]] = []
+        self._refused: set[Item] = set()  # of the settled ones, those that are not on record yet
+
+    def __enter__(self) -> Self:
+        self._pool.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.__exit__(*error)
+
+    def plan(self) -> None:
+        """Looks at every input that the manifest does not settle.
+
+        Raises `OutputError` if two inputs share an output, or an output is an input.
+        """
+        self._report(0)
+        unknown = []
+        for item in self._items:
+            outcome = self._history.known(item)
+            if outcome is None:
+                unknown.append(item)
+            else:
+                self.settled.append((item, outcome))
+        found: dict[Item, Job | Failed | WorkerError] = {}
+        answers = self._pool.run(
+            unknown,
+            BatchWorker.locate,
+            lambda item: (item.source, self.request.output / item.place.parent),
+            lambda running: self._report(len(self.settled) + len(found)),
+        )
+        for item, answer, _ in answers:
+            found[item] = answer
+        located = {item: job for item in unknown if isinstance(job := found[item], Job)}
+        targets = [(outcome.input, Path(outcome.output)) for _, outcome in self.settled if isinstance(outcome, Skipped)]
+        targets += [(job.name, _target(job)) for job in located.values()]
+        check_clashes(targets, [item.source for item in self._items])
+        for item in unknown:
+            answer = found[item]
+            if not isinstance(answer, Job):
+                self.settled.append((item, _failed(item, answer)))
+                self._refused.add(item)
+                continue
+            target, replaces = _target(answer), self._history.may_replace(item, _target(answer))
+            if os.path.lexists(target) and not replaces:
+                self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
+            else:
+                self.jobs[item] = dataclasses.replace(answer, overwrite=replaces)
+
+    def run(self) -> Iterator[Outcome]:
+        """Enlarges what is planned; every outcome is recorded before it is told."""
+        room = self._limit - anonymous_bytes()
+        if room <= 0:
+            raise MemoryLimitError(
+                f"{self._limit // 2**20} MiB of memory do not even hold the program", "raise --max-memory"
+            )
+        _make_output(self.request.output)
+        self._history.prepare()
+        for folder in {_target(job).parent for job in self.jobs.values()}:
+            remove_abandoned_files(folder)
+        yield from self.unreadable
+        for item, settled in self.settled:
+            if item in self._refused:
+                self._history.record(item, settled)
+            yield settled
+        too_large: list[Item] = []
+        for item, outcome in self._enlarge(self.jobs, room // self._pool.size):
+            if self._pool.size > 1 and isinstance(outcome, Failed) and isinstance(outcome.error, MemoryLimitError):
+                too_large.append(item)
+                continue
+            self._history.record(item, outcome)
+            yield outcome
+        if too_large:
+            self._pool.shrink(1)
+            for item, outcome in self._enlarge(too_large, room):
+                self._history.record(item, outcome)
+                yield outcome
+
+    def _enlarge(self, items: Iterable[Item], limit: int) -> Iterator[tuple[Item, Outcome]]:
+        made: list[Path] = []
+
+        def arguments(item: Item) -> tuple[Job, int]:
+            made.extend(_make_folder(_target(self.jobs[item]).parent))
+            return self.jobs[item], limit
+
+        def watch(running: Sequence[tuple[Item, float]]) -> None:
+            self._report(len(self._items), [(item.place, fraction) for item, fraction in running])
+
+        try:
+            for item, answer, pid in self._pool.run(items, BatchWorker.enlarge, arguments, watch):
+                target = _target(self.jobs[item])
+                if isinstance(answer, WorkerError):
+                    remove_temporary_files(target.parent, pid)
+                if isinstance(answer, Failed) and isinstance(answer.error, OutputExistsError):  # since it was planned
+                    yield item, Skipped(answer.input, os.fspath(target), "exists")
+                else:
+                    yield item, answer if isinstance(answer, Done) else _failed(item, answer)
+        finally:
+            for folder in reversed(made):
+                with suppress(OSError):  # of those with something in them
+                    folder.rmdir()
+
+    def _report(self, seen: int, running: Sequence[tuple[PurePath, float]] | None = None) -> None:
+        total = len(self._items) + len(self.unreadable)
+        self._watch(Status(total, seen, planning=running is None, running=running or ()))
+
+
+def _open_pool(request: BatchRequest, pictures: int, limit: int) -> WorkerPool[Item]:
+    """Workers for a batch, by default one for each core; fewer if there are fewer pictures or little memory."""
+    cores = usable_cores()
+    size = max(1, min(request.jobs or cores, pictures, limit // _WORKER_BYTES))
+    return WorkerPool(size, BatchWorker, request.enlargement, request.threads or max(1, cores // size))
+
+
+def _target(job: Job) -> Path:
+    assert job.target is not None  # as is always the case with a folder
+    return job.target
+
+
+def _failed(item: Item, answer: Failed | WorkerError) -> Failed:
+    if isinstance(answer, Failed):
+        return answer
+    return Failed(os.fspath(item.source), answer.about(item.source))
+
+
+def _make_output(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}", "choose another -o") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: cannot be written to", "choose another -o, or change its permissions")
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Makes a folder and those above it; gives the new ones, the outermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    with suppress(OSError):  # which the worker meets again, and reports
+        folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]

@@ -1,0 +1,27 @@
+"""What becomes of an input of a batch, beside `Done` and `Failed`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scales_cli.pipeline.outcome import Done, Failed
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that nothing was done for, because of its `output`: it "exists", or was "done before"."""
+
+    input: str
+    output: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An input, and the output that a run would write."""
+
+    input: str
+    output: str
+
+
+Outcome = Done | Failed | Skipped

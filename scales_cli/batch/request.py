@@ -1,0 +1,34 @@
+"""What a batch is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scales_cli.batch.selection import Filter
+from scales_cli.pipeline.enlargement import Enlargement
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRequest:
+    """Which pictures are enlarged, how, and where results and records of them go.
+
+    `inputs` are folders, patterns or files; `shard` (index, count) takes part `index` of 1..count of what they name.
+    `manifest` is the file of records; None stands for one in the folder `output`. `jobs` are the pictures in work at a
+    time, by default one for each core, `threads` those of each. `max_memory` bounds all processes together, in bytes.
+    """
+
+    inputs: Sequence[str]
+    output: Path
+    enlargement: Enlargement
+    chosen: Filter = field(default_factory=Filter)
+    recursive: bool = True
+    shard: tuple[int, int] | None = None
+    manifest: Path | None = None
+    overwrite: bool = False
+    retry_failed: bool = False
+    fail_fast: bool = False
+    jobs: int | None = None
+    threads: int | None = None
+    max_memory: int | None = None

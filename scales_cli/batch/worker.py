@@ -1,0 +1,53 @@
+"""What a worker process of a batch does with one picture: the same as `scales upscale`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scales_cli.errors import ScalesError
+from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.pipeline.memory import fit_job
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.plan import Job, plan_job
+from scales_cli.pipeline.run import attempt
+from scales_cli.pipeline.targets import check_target
+from scales_cli.pipeline.upscaler import Upscalers
+
+
+class BatchWorker:
+    """Lives in a worker process; errors on a picture are answers, so that the worker goes on.
+
+    `progress` is a shared float, which holds the done fraction of the picture in work.
+    """
+
+    def __init__(self, progress: Any, enlargement: Enlargement, threads: int) -> None:
+        self._progress = progress
+        self._enlargement = enlargement
+        self._upscalers = Upscalers(enlargement.family, threads)
+        self._upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened fails here
+
+    def locate(self, source: Path, folder: Path) -> Job | Failed:
+        """The job of a picture, whose header says in which format it can be written to the folder."""
+        options = self._enlargement
+        try:
+            job = plan_job(
+                str(source), f"{folder}/", options.sizing, max_pixels=options.max_pixels, options=options.output
+            )
+            assert job.target is not None  # as is always the case with a folder
+            check_target(job.target, overwrite=True)
+        except ScalesError as error:
+            return Failed(str(source), error.about(source))
+        return job
+
+    def enlarge(self, job: Job, limit: int) -> Done | Failed:
+        """Writes the job's target, within `limit` bytes of this process's memory."""
+        try:
+            upscaler = self._upscalers[job.scale]
+            job = fit_job(job, upscaler, limit, self._enlargement.tile)
+        except ScalesError as error:
+            return Failed(job.name, error.about(job.name))
+        return attempt(upscaler, job, self._report)
+
+    def _report(self, fraction: float) -> None:
+        self._progress.value = fraction

@@ -1,0 +1,44 @@
+"""How pictures are enlarged: all that decides a result, and the bounds within which it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+
+from scales_cli.errors import WeightsError
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
+from scales_cli.imaging.options import DEFAULTS, OutputOptions
+from scales_cli.pipeline.sizing import Sizing
+from scales_cli.weights.family import ModelFamily
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """By which model, to which size, and how the result is written.
+
+    `max_pixels` is the most that a result may have. `tile` is the side of tiles in input pixels; None leaves it to the
+    engine.
+    """
+
+    family: ModelFamily
+    sizing: Sizing
+    output: OutputOptions = DEFAULTS
+    max_pixels: int = MAX_OUTPUT_PIXELS
+    tile: int | None = None
+
+    def fingerprint(self) -> str:
+        """Identifies all that changes a result, the model's weights included.
+
+        Raises `WeightsError` if the network that is needed first cannot be opened.
+        """
+        models = [self.family.digest(self.sizing.network_scales[0])]
+        for scale in self.sizing.network_scales[1:]:
+            with suppress(WeightsError):  # who needs that one will say so
+                models.append(self.family.digest(scale))
+        format_name = self.output.format and self.output.format.name
+        values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
+        values |= {"format": format_name, "models": models}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

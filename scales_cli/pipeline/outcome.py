@@ -1,0 +1,34 @@
+"""What becomes of a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from scales_cli.errors import ScalesError
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was written; `output` is `-` for standard output, `notes` are things the user should know."""
+
+    input: str
+    output: str
+    width: int
+    height: int
+    seconds: float
+    scale: float
+    model: str
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An input that could not be enlarged, and why."""
+
+    input: str
+    error: ScalesError

@@ -1,0 +1,127 @@
+"""Batches from Python, with real workers; the command line's tests have the rest."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.batch import BatchRequest, Planned, Skipped, batch, preview, run
+from scales_cli.engine.resources import anonymous_bytes
+from scales_cli.errors import InputError, MemoryLimitError
+from scales_cli.imaging.options import OutputOptions
+from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.sizing import Sizing
+from scales_cli.pipeline.worker_pool import WorkerPool
+from scales_cli.weights.family import resolve
+
+
+@pytest.fixture
+def request_for(weights_file, tmp_path):
+    """A request for the pictures in in/ that are to be twice as large in out/."""
+    family = resolve(weights_file(2))
+    (tmp_path / "in").mkdir()
+
+    def make(*, output="out", written=None, **options):
+        enlargement = Enlargement(family, Sizing(2), written or OutputOptions())
+        return BatchRequest(
+            inputs=[str(tmp_path / "in")], output=tmp_path / output, enlargement=enlargement, threads=1, **options
+        )
+
+    return make
+
+
+def save(path, rng, size=(30, 40)):
+    Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+
+
+def by_name(outcomes):
+    return {Path(outcome.input).name: outcome for outcome in outcomes}
+
+
+def test_a_run_tells_what_became_of_each_input(request_for, rng, tmp_path):
+    save(tmp_path / "in/a.png", rng)
+    save(tmp_path / "in/b.jpg", rng)
+    (tmp_path / "in/c.png").write_text("text")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/b_x2.jpg").touch()
+    seen = []
+    request = request_for(jobs=1)
+    planned = by_name(preview(request))
+    outcomes = by_name(run(request, seen.append))
+    target = str(tmp_path / "out/a_x2.png")
+    assert isinstance(outcomes["a.png"], Done)
+    assert outcomes["a.png"].output == target
+    assert outcomes["b.jpg"] == Skipped(str(tmp_path / "in/b.jpg"), str(tmp_path / "out/b_x2.jpg"), "exists")
+    assert isinstance(outcomes["c.png"], Failed)
+    assert isinstance(outcomes["c.png"].error, InputError)
+    assert planned["a.png"] == Planned(str(tmp_path / "in/a.png"), target)
+    assert {name: type(outcome) for name, outcome in planned.items() if name != "a.png"} == {
+        "b.jpg": Skipped,
+        "c.png": Failed,
+    }
+    assert {status.total for status in seen} == {3}
+    looked = [status.seen for status in seen if status.planning]
+    assert looked == sorted(looked)
+    assert looked[0] == 0
+    assert any(status.running for status in seen if not status.planning)
+    assert by_name(run(request))["a.png"] == Skipped(str(tmp_path / "in/a.png"), target, "done before")
+
+
+CHANGES = {
+    "larger": lambda path: Image.new("RGB", (41, 30)).save(path),
+    "smaller": lambda path: Image.new("RGB", (39, 30)).save(path),
+    "alpha": lambda path: Image.new("RGBA", (40, 30)).save(path),
+    "grey": lambda path: Image.new("L", (40, 30)).save(path),
+    "format": lambda path: Image.new("RGB", (40, 30)).save(path, "BMP"),
+    "frames": lambda path: Image.new("RGB", (40, 30)).save(
+        path, save_all=True, append_images=[Image.new("RGB", (40, 30), "red")]
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_picture_that_changes_after_it_was_looked_at_is_noticed(change, request_for, tmp_path):
+    """Though its header is read once."""
+    path = tmp_path / "in/a.png"
+    Image.new("RGB", (40, 30)).save(path)
+    with batch._Batch(request_for(jobs=1, written=OutputOptions(all_frames=True)), lambda status: None) as work:
+        work.plan()
+        CHANGES[change](path)
+        (outcome,) = work.run()
+    assert isinstance(outcome, Failed)
+    assert "changed since it was looked at" in outcome.error.message
+
+
+def test_a_picture_too_large_for_its_share_is_done_alone(request_for, rng, tmp_path, monkeypatch):
+    for name in ("a.webp", "b.webp"):  # which is held whole
+        save(tmp_path / "in" / name, rng, (300, 400))
+    sizes, shrink = [], WorkerPool.shrink
+    monkeypatch.setattr(WorkerPool, "shrink", lambda pool, size: (sizes.append(size), shrink(pool, size)))
+    monkeypatch.setattr(batch, "_WORKER_BYTES", 1)
+    failed = by_name(run(request_for(jobs=2, max_memory=anonymous_bytes() + 2**20)))["a.webp"].error
+    assert isinstance(failed, MemoryLimitError)
+    need = int(re.search(r"need (\d+) MiB", failed.message)[1]) * 2**20
+    sizes.clear()
+    outcomes = list(run(request_for(jobs=2, max_memory=anonymous_bytes() + int(1.6 * need))))
+    assert sizes == [1]
+    assert {type(outcome) for outcome in outcomes} == {Done}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at /proc")
+def test_memory_stays_flat(request_for, rng, tmp_path, monkeypatch):
+    for index in range(1000):
+        save(tmp_path / f"in/{index:04}.png", rng)
+    monkeypatch.setattr("scales_cli.pipeline.worker_pool._TASKS_OF_A_WORKER", 10**6)  # without that remedy
+    memory = []
+    with batch._Batch(request_for(jobs=1, max_memory=2**30), lambda status: None) as work:
+        work.plan()
+        for _ in work.run():
+            (member,) = work._pool._idle
+            status = Path(f"/proc/{member.worker.pid}/status").read_text()
+            memory.append(int(re.search(r"RssAnon:\s+(\d+)", status)[1]))
+    assert len(memory) == 1000
+    assert max(memory[900:]) <= 1.05 * max(memory[50:100])
