@@ -56,7 +56,7 @@ def list_models(
     $ scales models list -s 2 --json  # a line of JSON for each
     """
     from scales_cli.cli.console import print_json
-    from scales_cli.evaluation.catalogue import catalogue
+    from scales_cli.weights.catalogue import catalogue
     from scales_cli.weights.store import Store
 
     items = [
@@ -81,7 +81,7 @@ def show(name: Name, scale: OneScale = None, as_json: opt.Json = False) -> None:
     $ scales models show scales-tiny-x4 --json
     """
     from scales_cli.cli.console import print_json
-    from scales_cli.evaluation.catalogue import describe
+    from scales_cli.weights.catalogue import describe
     from scales_cli.weights.store import Store
 
     for item in describe(Store(), name, scale):
@@ -153,7 +153,7 @@ def path(
     """
     from scales_cli.cli.console import print_path
     from scales_cli.errors import WeightsError
-    from scales_cli.evaluation.catalogue import describe
+    from scales_cli.weights.catalogue import describe
     from scales_cli.weights.store import Store
 
     store = Store()

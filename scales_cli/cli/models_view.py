@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scales_cli.cli.console import describe_seconds, print_text, print_wrapped, printable
-from scales_cli.evaluation.catalogue import CatalogueItem
+from scales_cli.weights.catalogue import CatalogueItem
 
 # What the card repeats of the model itself.
 _SHOWN_ABOVE = ("licence", "psnr", "steps", "seconds", "device", "training")
