@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _JOB_PIXELS = 2**12
 
 
-class PackedLayer(nn.Module):
+class NativeLayer(nn.Module):
     """What both kinds share: pixels [B, H, W, Ci] to [B, H, W, Co]."""
 
     native: PixelLayer
@@ -75,7 +75,7 @@ class PackedLayer(nn.Module):
         return out
 
 
-class PackedLinear(PackedLayer):
+class NativeLinear(NativeLayer):
     """`ScalesLinear` on tokens [B, H, W, Ci]."""
 
     def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool) -> None:
@@ -90,7 +90,7 @@ class PackedLinear(PackedLayer):
         return self.compute(x)
 
 
-class PackedConv2d(PackedLayer):
+class NativeConv2d(NativeLayer):
     """`ScalesConv2d` on [B, Ci, H, W], best in the channels-last layout."""
 
     stream_slope = None
@@ -134,12 +134,12 @@ class NativeAttention:
         return out
 
 
-def packed_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
+def native_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
     """The family of layers that a packed file of `spec` fills."""
     has_gate = spec.conv_options.get("channel", True)
     kernel = int(spec.conv_options.get("channel_kernel", 5)) if has_gate else None
-    conv = functools.partial(PackedConv2d, channel_kernel=kernel, jobs=jobs)
-    linear = functools.partial(PackedLinear, skip=bool(spec.linear_options.get("skip", True)), jobs=jobs)
+    conv = functools.partial(NativeConv2d, channel_kernel=kernel, jobs=jobs)
+    linear = functools.partial(NativeLinear, skip=bool(spec.linear_options.get("skip", True)), jobs=jobs)
     return Layers(conv, linear, conv, functools.partial(NativeAttention, jobs=jobs))
 
 
@@ -148,7 +148,7 @@ def open_network(weights: PackedLayers, jobs: JobPool) -> Network:
 
     It is built without memory first: a spec from a file may ask for anything.
     """
-    layers = packed_layers(weights.spec, jobs)
+    layers = native_layers(weights.spec, jobs)
     try:
         with torch.device("meta"):
             expected = build_network(weights.spec, layers).state_dict()
@@ -157,7 +157,7 @@ def open_network(weights: PackedLayers, jobs: JobPool) -> Network:
                 raise WeightsError(f"tensor {name} is missing or has the wrong shape", "export the model again")
         network, left = build_network(weights.spec, layers), dict(weights.values)
         for name, module in network.named_modules():
-            if isinstance(module, PackedLayer):
+            if isinstance(module, NativeLayer):
                 module.load(name, left)
         if unknown := set(left) - set(expected):
             raise WeightsError(f"unknown tensors: {', '.join(sorted(unknown))}", "export the model again")
