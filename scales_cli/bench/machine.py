@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from scales_cli.engine.native_module import native_module
+from scales_cli.engine import native_module as native
 from scales_cli.engine.resources import usable_cores
 
 _LIMITS = ("SCALES_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # environment that narrows instruction sets
@@ -28,7 +28,7 @@ def describe_machine() -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": platform.platform(),
-        "isa": chosen_isa(native_module().available_isas()),
+        "isa": chosen_isa(native.available_isas()),
         "limits": {name: os.environ[name] for name in _LIMITS if name in os.environ},
         "versions": versions,
     }

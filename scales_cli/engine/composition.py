@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.engine.native_module import native_module
+from scales_cli.engine import native_module as native
 from scales_cli.engine.threads import JobPool
 from scales_cli.errors import InputError
 
@@ -24,7 +24,7 @@ def luma(image: NDArray[Sample]) -> NDArray[np.float32]:
     """
     _check_image(image)
     out = np.empty(image.shape[:2], np.float32)
-    native_module().luma(np.ascontiguousarray(image), out)
+    native.luma(np.ascontiguousarray(image), out)
     return out
 
 
@@ -56,7 +56,6 @@ def compose(
     image = np.ascontiguousarray(image[top : (end - 1) // scale + 3])
     width = scale * image.shape[1]
     out = np.empty((end - begin, width, image.shape[2]), image.dtype)
-    native = native_module()
     step = max(1, _JOB_SAMPLES // (width * image.shape[2]))
 
     def part(first: int, last: int) -> None:

@@ -10,21 +10,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scales_cli.engine import native_module as native
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
-from scales_cli.engine.native_module import native_module
 from scales_cli.engine.resources import thread_count
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
 from scales_cli.errors import UsageError
 from scales_cli.weights.packed_srresnet import PackedSRResNet
-
-if TYPE_CHECKING:
-    from scales_cli.engine._native import FixedGates, GatePass, Network, RowStream
 
 WHOLE_IMAGE_PIXELS = 2**18
 _JOB_PIXELS = (2**12, 2**16)  # of one layer: long enough to be worth a job (80 us on AVX-512), short enough for Ctrl-C
@@ -46,13 +42,12 @@ class NativeEngine:
         whole_image_pixels: int = WHOLE_IMAGE_PIXELS,
         isa: str | None = None,
     ) -> None:
-        self._native = native_module()
         self.spec = weights.spec
         self.threads = thread_count(threads)
         self.whole_image_pixels = whole_image_pixels
         self._jobs = JobPool(self.threads)
         try:
-            self._network: Network = self._native.Network.from_tensors(
+            self._network = native.Network.from_tensors(
                 weights.spec.scale,
                 head_weight=np.ascontiguousarray(weights.head_weight),
                 head_bias=np.ascontiguousarray(weights.head_bias),
@@ -133,11 +128,11 @@ class NativeEngine:
             yield piece
             del piece  # or it would be in memory beside the next one
 
-    def fix_gates(self, source: PlaneSource) -> FixedGates:
+    def fix_gates(self, source: PlaneSource) -> native.FixedGates:
         """Channel gates with means over all windows together; the windows run as separate pictures."""
         return self._gate_pass(gate_windows(source), lambda fraction: None).gates()
 
-    def stream(self, source: PlaneSource, gates: FixedGates, tiling: Tiling) -> Iterator[Planes]:
+    def stream(self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling) -> Iterator[Planes]:
         """`residual_rows` with gates that are fixed."""
         pieces = self._side_by_side if tiling.side_by_side else self._one_by_one
         for top in range(0, source.height, tiling.rows):
@@ -150,8 +145,8 @@ class NativeEngine:
         step = max(1, (largest if self.threads == 1 else min(max(share, smallest), largest)) // width)
         return [(begin, min(begin + step, rows)) for begin in range(0, rows, step)]
 
-    def _gate_pass(self, windows: list[Planes], progress: Progress) -> GatePass:
-        gate_pass = self._native.GatePass(self._network, windows)
+    def _gate_pass(self, windows: list[Planes], progress: Progress) -> native.GatePass:
+        gate_pass = native.GatePass(self._network, windows)
         layers = self._network.layers
         jobs = self._row_jobs(gate_pass.rows, windows[0].shape[2])
         self._jobs.run(partial(gate_pass.head, *rows) for rows in jobs)
@@ -170,7 +165,7 @@ class NativeEngine:
         return out
 
     def _side_by_side(
-        self, source: PlaneSource, gates: FixedGates, tiling: Tiling, top: int, bottom: int
+        self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling, top: int, bottom: int
     ) -> Iterator[Planes]:
         """A band whose tiles advance together, `step` rows at a time."""
         tiles = tiling.tiles(source.width)
@@ -188,7 +183,7 @@ class NativeEngine:
             del out
 
     def _one_by_one(
-        self, source: PlaneSource, gates: FixedGates, tiling: Tiling, top: int, bottom: int
+        self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling, top: int, bottom: int
     ) -> Iterator[Planes]:
         """A band whose tiles are begun and finished one after the other by each thread."""
         out = self._new_planes(bottom - top, source.width)
@@ -205,18 +200,15 @@ class NativeEngine:
         yield out
 
     def _stream(
-        self, source: PlaneSource, gates: FixedGates, top: int, bottom: int, left: int, right: int
-    ) -> RowStream:
-        stream: RowStream = self._native.RowStream(
-            self._network, gates, source.height, source.width, top, bottom, left, right
-        )
-        return stream
+        self, source: PlaneSource, gates: native.FixedGates, top: int, bottom: int, left: int, right: int
+    ) -> native.RowStream:
+        return native.RowStream(self._network, gates, source.height, source.width, top, bottom, left, right)
 
     def _new_planes(self, rows: int, width: int) -> Planes:
         return np.empty((self.spec.colors, self.spec.scale * rows, self.spec.scale * width), np.float32)
 
 
-def _advance(source: PlaneSource, stream: RowStream, rows: int, out: Planes, row: int, column: int) -> None:
+def _advance(source: PlaneSource, stream: native.RowStream, rows: int, out: Planes, row: int, column: int) -> None:
     """`rows` more rows of a tile, to LR row `row` and column `column` of `out`."""
     first, left, columns = stream.first_row, stream.first_column, stream.columns
     planes = np.empty((out.shape[0], 0, columns), np.float32)  # at the bottom, when all that there is was read

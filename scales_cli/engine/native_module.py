@@ -1,16 +1,29 @@
-"""The compiled module of kernels and executors."""
+"""The compiled module of kernels and executors, whose names are reached through this one.
+
+It is imported at the first of them: `ScalesError` is raised if it was not built, or if `SCALES_ISA` names kernels that
+it lacks.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from scales_cli.errors import ScalesError, UsageError
 
+if TYPE_CHECKING:
+    from scales_cli.engine._native import *  # noqa: F403
+else:
 
-def native_module() -> ModuleType:
-    """The compiled module; raises `ScalesError` if it was not built or `SCALES_ISA` names kernels that it lacks."""
+    def __getattr__(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(_compiled(), name)
+
+
+def _compiled() -> ModuleType:
     try:
         module: ModuleType = importlib.import_module("scales_cli.engine._native")
     except ImportError as error:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.engine import native_module as native
 
 _MAX_COLUMNS = 2048
 _STEPS = (32, 16, 8, 4)  # rows that come out at a time
@@ -48,21 +49,17 @@ class Tiling:
 
 
 def stream_bytes(spec: NetworkSpec, columns: int) -> int:
-    """Memory of a `RowStream` of so many columns, halo included (row_stream.h)."""
-    padded = -(-columns // 32) * 32 + 32
-    rows = spec.n_convs + 1
-    body = rows * (4 * spec.n_feats + 4 + 4 * spec.n_feats // 8)  # residual, spatial gates, a ring of four packed rows
-    planes = 4 * spec.colors * (rows + 2 + 3 + 3)
-    tail = 4 * 4 * spec.n_feats * 80 // 32 + 4 * spec.colors * spec.scale**2
-    return padded * (body + planes + tail) + 2**16
+    """Memory of a `RowStream` of so many columns, halo included."""
+    return native.RowStream.bytes(**_shape(spec), columns=columns)
 
 
-def gate_pass_bytes(spec: NetworkSpec, height: int, width: int) -> int:
-    """Memory of a `GatePass` over so many rows (gate_pass.h), which come in blocks of 16 pixels."""
-    padded = -(-width // 16) * 16
-    row = padded * (4 * spec.n_feats + 4) + (padded + 32) * 4 * spec.colors  # residual, spatial gates, planes
-    row += 2 * (padded + 16) * spec.n_feats // 8 + 4 * spec.n_feats  # packed rows of two layers, sums
-    return height * row + stream_bytes(spec, width) + 2**20
+def gate_pass_bytes(spec: NetworkSpec, rows: int, width: int) -> int:
+    """Memory of a `GatePass` over so many rows."""
+    return native.GatePass.bytes(**_shape(spec), rows=rows, width=width)
+
+
+def _shape(spec: NetworkSpec) -> dict[str, int]:
+    return {"scale": spec.scale, "colors": spec.colors, "channels": spec.n_feats, "layers": spec.n_convs}
 
 
 def choose_tiling(spec: NetworkSpec, height: int, width: int, *, threads: int, budget: int, pixel_bytes: int) -> Tiling:

@@ -14,14 +14,15 @@
 #include <string>
 #include <vector>
 
-#include "attention.h"
-#include "composition.h"
-#include "gate_pass.h"
+#include "executors/channels_last_layer.h"
+#include "executors/composition.h"
+#include "executors/gate_pass.h"
+#include "executors/network.h"
+#include "executors/popcount_peak.h"
+#include "executors/row_scratch.h"
+#include "executors/row_stream.h"
+#include "executors/window_attention.h"
 #include "kernel_table.h"
-#include "network.h"
-#include "peak.h"
-#include "pixel_layer.h"
-#include "row_stream.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -112,10 +113,7 @@ std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, In
   require_shape(tail_weight, {outputs, channels, 3, 3}, "tail_weight");
   require_shape(tail_bias, {outputs}, "tail_bias");
   NetworkTensors tensors{};
-  tensors.scale = scale;
-  tensors.colors = static_cast<int>(colors);
-  tensors.channels = static_cast<int>(channels);
-  tensors.layers = static_cast<int>(layers);
+  tensors.shape = {scale, static_cast<int>(colors), static_cast<int>(channels), static_cast<int>(layers)};
   tensors.gate_taps = static_cast<int>(channel.shape(1));
   tensors.head_weight = head_weight.data();
   tensors.head_bias = head_bias.data();
@@ -133,6 +131,12 @@ std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, In
   return std::make_shared<Network>(tensors, kernels_for(isa));
 }
 
+NetworkShape network_shape(int scale, int colors, int channels, int layers) {
+  require(std::min({scale, colors, channels, layers}) >= 1 && channels <= 4096 && layers <= 4096,
+          "not the dimensions of a network");
+  return {scale, colors, channels, layers};
+}
+
 std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
                                          const std::vector<Input<float, 3>>& windows) {
   require(!windows.empty() && windows.size() <= 4096, "a gate pass needs 1 to 4096 windows");
@@ -145,10 +149,10 @@ std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
     require(pixels <= kMaxPixels, "the windows have too many pixels");
   }
   nb::gil_scoped_release release;
-  std::vector<Planes> planes;
+  std::vector<HeadRows> planes;
   for (const auto& window : windows) {
     const int height = static_cast<int>(window.shape(1)), width = static_cast<int>(window.shape(2));
-    Planes& rows = planes.emplace_back(network->colors(), width, height, height);
+    HeadRows& rows = planes.emplace_back(network->colors(), width, height, height);
     for (int y = 0; y < height; ++y) {
       rows.push(y, window.data() + static_cast<std::size_t>(y) * width,
                 static_cast<std::size_t>(height) * width);
@@ -202,6 +206,7 @@ void advance_stream(RowStream& stream, int rows, Input<float, 3> planes, const A
   stream.advance(rows, planes.data(), target);
 }
 
+// For tests only, as `bconv2d` below.
 Array<std::uint64_t, 3> pack_activations(Input<std::int8_t, 3> signs) {
   const int channels = count(signs.shape(0), "channels must be 1 to 4096");
   const int height = side(signs.shape(1), "rows must be 1 to 2^20"),
@@ -243,7 +248,7 @@ Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64
       for (int x = 0; x < width; ++x) target[x] = packed.data()[(y * words + word) * width + x] & valid;
     }
   }
-  JobScratch scratch(outputs);
+  RowScratchBuffer scratch(outputs);
   AlignedBuffer<std::int32_t> line(static_cast<std::size_t>(outputs) * width);
   for (int y = 0; y < height; ++y) {
     const BConv2DRow row = {
@@ -256,11 +261,12 @@ Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64
   return sums;
 }
 
-std::shared_ptr<PixelLayer> make_pixel_layer(Input<std::uint64_t, 3> bits, Input<float, 1> threshold,
-                                             Input<float, 1> scale, Input<float, 1> spatial,
-                                             float spatial_bias, Input<float, 1> shift_in,
-                                             Input<float, 1> slope, Input<float, 1> shift_out, bool skip,
-                                             const std::optional<std::string>& isa) {
+std::shared_ptr<ChannelsLastLayer> make_channels_last_layer(Input<std::uint64_t, 3> bits,
+                                                            Input<float, 1> threshold, Input<float, 1> scale,
+                                                            Input<float, 1> spatial, float spatial_bias,
+                                                            Input<float, 1> shift_in, Input<float, 1> slope,
+                                                            Input<float, 1> shift_out, bool skip,
+                                                            const std::optional<std::string>& isa) {
   const std::size_t outputs = bits.shape(0), taps = bits.shape(1), inputs = threshold.shape(0);
   count(outputs, "outputs must be 1 to 4096");
   count(inputs, "inputs must be 1 to 4096");
@@ -273,7 +279,7 @@ std::shared_ptr<PixelLayer> make_pixel_layer(Input<std::uint64_t, 3> bits, Input
   require_shape(shift_in, {outputs}, "shift_in");
   require_shape(slope, {outputs}, "slope");
   require_shape(shift_out, {outputs}, "shift_out");
-  PixelLayer::Tensors tensors{};
+  ChannelsLastLayer::Tensors tensors{};
   tensors.inputs = static_cast<int>(inputs);
   tensors.outputs = static_cast<int>(outputs);
   tensors.taps = static_cast<int>(taps);
@@ -286,11 +292,11 @@ std::shared_ptr<PixelLayer> make_pixel_layer(Input<std::uint64_t, 3> bits, Input
   tensors.shift_out = shift_out.data();
   tensors.spatial_bias = spatial_bias;
   tensors.skip = skip;
-  return std::make_shared<PixelLayer>(tensors, kernels_for(isa));
+  return std::make_shared<ChannelsLastLayer>(tensors, kernels_for(isa));
 }
 
-void run_pixel_layer(const PixelLayer& layer, Input<float, 3> picture, int begin, int end,
-                     Array<float, 3> out, const std::optional<Input<float, 1>>& gate) {
+void run_channels_last_layer(const ChannelsLastLayer& layer, Input<float, 3> picture, int begin, int end,
+                             Array<float, 3> out, const std::optional<Input<float, 1>>& gate) {
   const int height = side(picture.shape(0), "pictures must be 1 to 2^20 rows tall"),
             width = side(picture.shape(1), "pictures must be 1 to 2^20 pixels wide");
   const std::size_t outputs = layer.outputs();
@@ -376,7 +382,7 @@ NB_MODULE(_native, module) {
                          "Channel gates of one picture, folded into every layer's scales.");
 
   nb::class_<Network>(module, "Network", "A packed network, ready to run on one kernel table.")
-      .def_static("from_tensors", &make_network, "scale"_a, "head_weight"_a.noconvert(),
+      .def_static("from_tensors", &make_network, "scale"_a, nb::kw_only(), "head_weight"_a.noconvert(),
                   "head_bias"_a.noconvert(), "bits"_a.noconvert(), "threshold"_a.noconvert(),
                   "weight_scale"_a.noconvert(), "spatial"_a.noconvert(), "spatial_bias"_a.noconvert(),
                   "channel"_a.noconvert(), "shift_in"_a.noconvert(), "slope"_a.noconvert(),
@@ -388,6 +394,15 @@ NB_MODULE(_native, module) {
   nb::class_<GatePass>(module, "GatePass",
                        "Layer by layer over whole windows; rows are numbered through all of them.")
       .def(nb::new_(&make_gate_pass), "network"_a, "windows"_a.noconvert())
+      .def_static(
+          "bytes",
+          [](int scale, int colors, int channels, int layers, int rows, int width) {
+            return GatePass::bytes(network_shape(scale, colors, channels, layers),
+                                   side(rows, "rows must be 1 to 2^20"),
+                                   side(width, "width must be 1 to 2^20"));
+          },
+          nb::kw_only(), "scale"_a, "colors"_a, "channels"_a, "layers"_a, "rows"_a, "width"_a,
+          "Memory of a pass over so many rows, that of its jobs included.")
       .def_prop_ro("rows", &GatePass::rows)
       .def(
           "head",
@@ -429,6 +444,14 @@ NB_MODULE(_native, module) {
   nb::class_<RowStream>(module, "RowStream", "One tile of a picture, row by row through all layers at once.")
       .def(nb::new_(&make_row_stream), "network"_a, "gates"_a, "height"_a, "width"_a, "top"_a, "bottom"_a,
            "left"_a, "right"_a)
+      .def_static(
+          "bytes",
+          [](int scale, int colors, int channels, int layers, int columns) {
+            return RowStream::bytes(network_shape(scale, colors, channels, layers),
+                                    side(columns, "columns must be 1 to 2^20"));
+          },
+          nb::kw_only(), "scale"_a, "colors"_a, "channels"_a, "layers"_a, "columns"_a,
+          "Memory of a stream of so many columns, its halo included.")
       .def_prop_ro("rows_left", &RowStream::rows_left, "LR rows of the tile that are still to be written.")
       .def_prop_ro("first_row", &RowStream::first_row, "The first row of the planes that is still to come.")
       .def("rows_needed", &RowStream::rows_needed, "rows"_a, "Plane rows that `advance` has to be given.")
@@ -447,12 +470,14 @@ NB_MODULE(_native, module) {
       .def("run", &run_window_attention, "query"_a.noconvert(), "key"_a.noconvert(), "value"_a.noconvert(),
            "begin"_a, "end"_a, "out"_a.noconvert(), "Writes rows [begin, end) of windows into `out`.");
 
-  nb::class_<PixelLayer>(module, "PixelLayer",
-                         "A binary layer on pixels [H, W, channels]: linear, or a 1x1 or 3x3 convolution.")
-      .def(nb::new_(&make_pixel_layer), "bits"_a.noconvert(), "threshold"_a.noconvert(),
-           "scale"_a.noconvert(), "spatial"_a.noconvert(), "spatial_bias"_a, "shift_in"_a.noconvert(),
-           "slope"_a.noconvert(), "shift_out"_a.noconvert(), "skip"_a, "isa"_a = nb::none())
-      .def("run", &run_pixel_layer, "picture"_a.noconvert(), "begin"_a, "end"_a, "out"_a.noconvert(),
+  nb::class_<ChannelsLastLayer>(
+      module, "ChannelsLastLayer",
+      "A binary layer on pixels [H, W, channels]: linear, or a 1x1 or 3x3 convolution.")
+      .def(nb::new_(&make_channels_last_layer), nb::kw_only(), "bits"_a.noconvert(),
+           "threshold"_a.noconvert(), "scale"_a.noconvert(), "spatial"_a.noconvert(), "spatial_bias"_a,
+           "shift_in"_a.noconvert(), "slope"_a.noconvert(), "shift_out"_a.noconvert(), "skip"_a,
+           "isa"_a = nb::none())
+      .def("run", &run_channels_last_layer, "picture"_a.noconvert(), "begin"_a, "end"_a, "out"_a.noconvert(),
            "gate"_a.noconvert().none() = nb::none(),
            "Writes rows [begin, end) of the result into `out`; `gate` is a factor for each output.");
 
@@ -466,9 +491,11 @@ NB_MODULE(_native, module) {
       },
       "seconds"_a, "isa"_a = nb::none(),
       "Binary multiply-accumulates per second of one thread by xor, popcount and add in registers.");
-  module.def("pack_activations", &pack_activations, "signs"_a.noconvert());
+  module.def("pack_activations", &pack_activations, "signs"_a.noconvert(),
+             "Bits of signs [channels, H, W], [H, words, W], where 0 counts as +1. For tests only.");
   module.def("bconv2d", &bconv2d, "packed"_a.noconvert(), "weights"_a.noconvert(), "channels"_a,
-             "isa"_a = nb::none());
+             "isa"_a = nb::none(),
+             "The bare sums of the binary convolution, [outputs, H, W]. For tests only.");
   module.def("compose", &compose_array<std::uint8_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(),
              "scale"_a, "begin"_a, "end"_a, "out"_a.noconvert(), "isa"_a = nb::none());
   module.def("compose", &compose_array<std::uint16_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(),

@@ -7,9 +7,12 @@
 #include <type_traits>
 #include <vector>
 
-#include "composition.h"
+#include "executors/bconv2d_filter.h"
+#include "executors/channels_last_layer.h"
+#include "executors/composition.h"
+#include "executors/row_scratch.h"
+#include "executors/window_attention.h"
 #include "kernel_table.h"
-#include "network.h"
 
 namespace {
 
@@ -86,7 +89,7 @@ struct BodyRow {
   AlignedBuffer<float> residual, spatial;
   AlignedBuffer<std::uint64_t> bits;
   AlignedBuffer<float> row_sums;
-  JobScratch scratch;
+  RowScratchBuffer scratch;
 };
 
 class Grid {
@@ -105,7 +108,7 @@ class Grid {
     for (const int channels : {1, 63, 65, 130}) bconv2d_sums(width, channels);
     for (const int window : {3, 8}) attention(width, window);
     for (const int inputs : {1, 60, 64, 130}) {
-      for (const int taps : {1, 9}) pixel_layer(width, inputs, taps);
+      for (const int taps : {1, 9}) channels_last_layer(width, inputs, taps);
     }
     for (const int channels : {1, 2, 3, 4}) {
       for (const int scale : {2, 3, 4}) {
@@ -220,7 +223,7 @@ class Grid {
     const auto above = packed_row(width, channels), centre = packed_row(width, channels),
                below = packed_row(width, channels);
     const BConv2DRow row = {width, kInside, above.data(), centre.data(), below.data(), nullptr, nullptr};
-    JobScratch scratch(kOutputs);
+    RowScratchBuffer scratch(kOutputs);
     AlignedBuffer<std::int32_t> expected(static_cast<std::size_t>(kOutputs) * width), found(expected.size());
     kReferenceKernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), expected.data());
     kernels_.bconv2d_sums_row(filter.params(), row, scratch.rows(), found.data());
@@ -248,13 +251,13 @@ class Grid {
     }
   }
 
-  void pixel_layer(int width, int inputs, int taps) {
+  void channels_last_layer(int width, int inputs, int taps) {
     constexpr int kHeight = 3;
     for (const int outputs : {5, inputs}) {
       const auto bits =
           random_buffer<std::uint64_t>(static_cast<std::size_t>(outputs) * taps * word_count(inputs));
       const auto in = random_buffer<float>(2 * inputs), out = random_buffer<float>(4 * outputs);
-      PixelLayer::Tensors tensors{};
+      ChannelsLastLayer::Tensors tensors{};
       tensors.inputs = inputs;
       tensors.outputs = outputs;
       tensors.taps = taps;
@@ -270,10 +273,11 @@ class Grid {
       const auto picture = random_buffer<float>(static_cast<std::size_t>(kHeight) * width * inputs);
       AlignedBuffer<float> expected(static_cast<std::size_t>(kHeight) * width * outputs),
           found(expected.size());
-      PixelLayer(tensors, kReferenceKernels)
+      ChannelsLastLayer(tensors, kReferenceKernels)
           .run(picture.data(), kHeight, width, 0, kHeight, nullptr, expected.data());
-      PixelLayer(tensors, kernels_).run(picture.data(), kHeight, width, 0, kHeight, nullptr, found.data());
-      comparison("pixel_layer", width, inputs)("pixels", expected, found);
+      ChannelsLastLayer(tensors, kernels_)
+          .run(picture.data(), kHeight, width, 0, kHeight, nullptr, found.data());
+      comparison("channels_last_layer", width, inputs)("pixels", expected, found);
     }
   }
 

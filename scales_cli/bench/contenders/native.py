@@ -15,10 +15,10 @@ import numpy as np
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders.base import Runner, Sample, Task
 from scales_cli.bench.random_weights import random_weights
+from scales_cli.engine import native_module as native
 from scales_cli.engine.composition import upscale_bicubic
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.engine.native_module import native_module
 from scales_cli.engine.threads import JobPool
 
 
@@ -81,7 +81,7 @@ class BinaryLayerRunner(Runner):
         self._deep.residual(self._planes)
 
     def sample(self) -> Sample:
-        peak = native_module().xor_popcount_rate(0.02)
+        peak = native.xor_popcount_rate(0.02)
         seconds = statistics.median(self._difference() for _ in range(3)) / self._layers / self._share
         return Sample(seconds, seconds, peak)
 

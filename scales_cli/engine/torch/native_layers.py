@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.engine.native_module import native_module
+from scales_cli.engine import native_module as native
 from scales_cli.engine.threads import JobPool
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.families import Layers
@@ -21,16 +21,13 @@ from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.weights.packed_layers import PackedLayers
 
-if TYPE_CHECKING:
-    from scales_cli.engine._native import PixelLayer
-
 _JOB_PIXELS = 2**12
 
 
 class NativeLayer(nn.Module):
     """What both kinds share: pixels [B, H, W, Ci] to [B, H, W, Co]."""
 
-    native: PixelLayer
+    kernel: native.ChannelsLastLayer
 
     def __init__(self, in_feats: int, out_feats: int, kernel_size: int, *, skip: bool, jobs: JobPool) -> None:
         super().__init__()
@@ -48,17 +45,20 @@ class NativeLayer(nn.Module):
                 raise WeightsError(f"tensor {name}.{key} is missing or has the wrong shape", "export the model again")
             return np.ascontiguousarray(array.reshape(shape))
 
-        self.native = native_module().PixelLayer(
+        shift_in, slope, shift_out = self.activation(take)
+        self.kernel = native.ChannelsLastLayer(
             bits=take("bits", outputs, taps, -(-inputs // 64)),
             threshold=take("threshold", inputs),
             scale=take("scale", outputs),
             spatial=take("spatial", inputs),
             spatial_bias=float(take("spatial_bias", 1)[0]),
-            **self.activation(take),
+            shift_in=shift_in,
+            slope=slope,
+            shift_out=shift_out,
             skip=self.has_skip,
         )
 
-    def activation(self, take: Callable[..., NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
         """An RPReLU's shift_in, slope and shift_out."""
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class NativeLayer(nn.Module):
         out = torch.empty(*x.shape[:-1], self.shape[0])
         for index in range(len(x)):
             factors = None if gate is None else gate[index].contiguous().numpy()
-            run = functools.partial(self.native.run, x[index].numpy(), out=out[index].numpy(), gate=factors)
+            run = functools.partial(self.kernel.run, x[index].numpy(), out=out[index].numpy(), gate=factors)
             height, width = x.shape[1:3]
             step = max(1, _JOB_PIXELS // width)
             self._jobs.run(functools.partial(run, y, min(y + step, height)) for y in range(0, height, step))
@@ -81,10 +81,11 @@ class NativeLinear(NativeLayer):
     def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool) -> None:
         super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, jobs=jobs)
 
-    def activation(self, take: Callable[..., NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
         outputs = self.shape[0]
-        zeros, ones = np.zeros(outputs, np.float32), np.ones(outputs, np.float32)
-        return {"shift_in": zeros, "slope": ones, "shift_out": take("bias", outputs)}
+        yield np.zeros(outputs, np.float32)
+        yield np.ones(outputs, np.float32)
+        yield take("bias", outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.compute(x)
@@ -109,8 +110,8 @@ class NativeConv2d(NativeLayer):
         has_gate = channel_kernel is not None and outputs == n_feats
         self.channel = ChannelwiseRescaling(channel_kernel, gate_factor=1.0) if has_gate and channel_kernel else None
 
-    def activation(self, take: Callable[..., NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        return {key: take(key, self.shape[0]) for key in ("shift_in", "slope", "shift_out")}
+    def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        return (take(key, self.shape[0]) for key in ("shift_in", "slope", "shift_out"))
 
     def forward(self, x: Tensor) -> Tensor:
         gate = None if self.channel is None else self.channel(x)[:, :, 0, 0]
@@ -125,12 +126,13 @@ class NativeAttention:
         self._jobs = jobs
 
     def __call__(self, bias: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        native = native_module().WindowAttention(bias.contiguous().numpy(), *self._windows)
+        attention = native.WindowAttention(bias.contiguous().numpy(), *self._windows)
         out = torch.empty_like(query)
-        rows = native.window_rows(query.shape[1])
+        rows = attention.window_rows(query.shape[1])
         for pictures in zip(query, key, value, out, strict=True):
-            *tokens, target = (item.numpy() for item in pictures)
-            self._jobs.run(functools.partial(native.run, *tokens, row, row + 1, target) for row in range(rows))
+            tokens = dict(zip(("query", "key", "value", "out"), (item.numpy() for item in pictures), strict=True))
+            run = functools.partial(attention.run, **tokens)
+            self._jobs.run(functools.partial(run, begin=row, end=row + 1) for row in range(rows))
         return out
 
 

@@ -1,0 +1,25 @@
+// The weights of a binary convolution, repacked for the kernels.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/bconv2d.h"
+
+namespace scales {
+
+// Owns what `BConv2DParams` points to.
+class BConv2DFilter {
+ public:
+  // bits: [out][kTaps][words], pad bits beyond in_channels are ignored.
+  BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels);
+
+  BConv2DParams params() const;
+
+ private:
+  int in_channels_, out_channels_, words_;
+  AlignedBuffer<std::uint64_t> taps_, adders_;
+  AlignedBuffer<std::int32_t> base_;
+  AlignedBuffer<float> half_base_;
+};
+
+}  // namespace scales

@@ -1,0 +1,90 @@
+// A packed network ready to run, and the channel gates of one picture.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "executors/bconv2d_filter.h"
+#include "kernel_table.h"
+
+namespace scales {
+
+struct NetworkShape {
+  int scale, colors, channels, layers;
+};
+
+// The tensors of a packed file (scales_cli/weights/packed_srresnet.py), shapes as there.
+struct NetworkTensors {
+  NetworkShape shape;
+  int gate_taps;
+  const float *head_weight, *head_bias;
+  const std::uint64_t* bits;
+  const float *threshold, *weight_scale, *spatial, *spatial_bias, *channel, *shift_in, *slope, *shift_out;
+  const float *tail_weight, *tail_bias;
+};
+
+// Where a job writes the network's output: rows of planes [colors][row][column].
+struct OutputPlanes {
+  float* values;  // at the job's first column
+  std::size_t plane_size, row_size;
+  int first_row;  // the LR row that `values` points at
+};
+
+class Network {
+ public:
+  // Copies and repacks the tensors; throws std::invalid_argument on dimensions that no network has.
+  Network(const NetworkTensors& tensors, const KernelTable& kernels);
+
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  int scale() const { return scale_; }
+  int colors() const { return colors_; }
+  int channels() const { return channels_; }
+  int layers() const { return layers_; }
+  const KernelTable& kernels() const { return *kernels_; }
+
+  HeadParams head() const;
+  TailParams tail() const;
+  BConv2DParams bconv2d(int layer) const { return filters_[layer].params(); }
+
+  // Input of `layer`: thresholds and spatial weights. Layer `layers()` stands for the tail, which needs
+  // neither.
+  NextLayer next_layer(int layer) const;
+
+  // Output transforms of one layer with gate = sigmoid(conv1d(mean)) folded into the scale.
+  void fold_gates(int layer, const float* mean, OutputTransform* transforms) const;
+
+  // out[color][dy][s x + dx] = tail[color s^2 + s dy + dx][x] for x < columns: the s output rows of LR row y
+  // in each plane. The tail's outputs lie `stride` values apart.
+  void pixel_shuffle_row(const float* tail, std::size_t stride, int columns, int y,
+                         const OutputPlanes& out) const;
+
+ private:
+  int scale_, colors_, channels_, layers_, gate_taps_;
+  const KernelTable* kernels_;
+  std::vector<float> head_weight_, head_bias_, tail_weight_, tail_bias_;
+  std::vector<BConv2DFilter> filters_;
+  std::vector<Binarization> binarizations_;  // [layers + 1][channels]
+  std::vector<float> spatial_bias_;          // [layers + 1]
+  std::vector<float> gate_weight_;           // [layers][gate_taps]
+  std::vector<OutputTransform> transforms_;  // [layers][channels], ungated
+};
+
+// Output transforms of every layer for one picture. With them the network is a plain sliding stencil.
+struct FixedGates {
+  explicit FixedGates(const Network& network)
+      : channels(network.channels()),
+        transforms(static_cast<std::size_t>(network.layers()) * network.channels()) {}
+
+  OutputTransform* layer(int index) { return transforms.data() + static_cast<std::size_t>(index) * channels; }
+  const OutputTransform* layer(int index) const {
+    return transforms.data() + static_cast<std::size_t>(index) * channels;
+  }
+
+  int channels;
+  std::vector<OutputTransform> transforms;
+};
+
+}  // namespace scales

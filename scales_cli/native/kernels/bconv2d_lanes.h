@@ -1,0 +1,141 @@
+// The binary convolution over 16 pixel lanes, with `OutputTransform`. In an unnamed namespace, see vector_kernels.h.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/bconv2d.h"
+#include "kernels/next_layer_lanes.h"
+
+namespace scales {
+namespace {
+
+// The integer sum's constant part, 2^23 + base / 2, for the pixels of one block.
+template <class Isa, bool kEdge>
+struct BaseLanes {
+  using F32x16 = typename Isa::F32x16;
+
+  BaseLanes(const BConv2DParams& conv, const BConv2DRow& row, int block)
+      : inside(conv.half_base + border_index(conv, row.border, kInside)),
+        first(conv.half_base + border_index(conv, row.border, row.width == 1 ? kOnly : kFirst)),
+        last(conv.half_base + border_index(conv, row.border, row.width == 1 ? kOnly : kLast)),
+        first_lane(Isa::mask(block == 0 ? 1U << lane_of(0) : 0U)),
+        last_lane(
+            Isa::mask(block == (row.width - 1) / kLanes ? 1U << lane_of((row.width - 1) % kLanes) : 0U)) {}
+
+  F32x16 at(int channel) const {
+    F32x16 value = Isa::set1(inside[channel]);
+    if (kEdge) {
+      value = Isa::select(first_lane, Isa::set1(first[channel]), value);
+      value = Isa::select(last_lane, Isa::set1(last[channel]), value);
+    }
+    return value;
+  }
+
+  const float *inside, *first, *last;
+  typename Isa::Mask first_lane, last_lane;
+};
+
+// Counts of all words but the last, for channels that do not fit in one.
+template <class Isa>
+void count_leading_words(const BConv2DParams& conv, const BConv2DRow& row, int block,
+                         const RowScratch& scratch) {
+  for (int word = 0; word + 1 < conv.words; ++word) {
+    const typename Isa::Taps taps(row, word, block);
+    const std::uint64_t* adders =
+        conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
+    for (int o = 0; o < conv.out_channels; ++o) {
+      Isa::store_counts(scratch.partial + kLanes * o, taps.differing(adders + kAdderWords * o), word > 0);
+    }
+  }
+}
+
+static inline const std::uint64_t* last_word_adders(const BConv2DParams& conv) {
+  return conv.adders + static_cast<std::size_t>(conv.words - 1) * conv.out_channels * kAdderWords;
+}
+
+template <class Isa, bool kEdge, bool kPool, bool kOneWord>
+void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                   int block, const NextLayer& next, const RowScratch& scratch) {
+  using F32x16 = typename Isa::F32x16;
+  if (!kOneWord) count_leading_words<Isa>(conv, row, block, scratch);
+  const typename Isa::Taps taps(row, conv.words - 1, block);
+  const std::uint64_t* adders = last_word_adders(conv);
+  const BaseLanes<Isa, kEdge> base(conv, row, block);
+  BlockWriter<Isa, kEdge, kPool> writer(row.residual, conv.out_channels, block, row.width, next, scratch);
+  const F32x16 spatial = Isa::load(row.spatial + kLanes * block);
+  const F32x16 zero = Isa::set1(0.0F);
+  const std::int32_t* partial = scratch.partial;
+  const int out_channels = conv.out_channels;
+  const auto count = [&](int o) {
+    const typename Isa::Counts counts = taps.differing(adders + kAdderWords * o);
+    return kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+  };
+  const auto transform_channel = [&](int o, F32x16 n) {
+    const F32x16 sum = Isa::sub(n, base.at(o));
+    const OutputTransform& t = transform[o];
+    const F32x16 z = Isa::fms(Isa::mul(sum, spatial), Isa::set1(t.scale), Isa::set1(t.shift_in));
+    const F32x16 activation = Isa::select(Isa::ge(z, zero), z, Isa::mul(z, Isa::set1(t.slope)));
+    const F32x16 x = Isa::load(writer.residual + kLanes * o);
+    // A block fills a page, where hardware prefetchers stop; of an edge block the next one may be outside the
+    // buffer.
+    if (!kEdge) Isa::prefetch(writer.residual + kLanes * (out_channels + o));
+    writer.write(o, Isa::add(Isa::add(x, activation), Isa::set1(t.shift_out)));
+  };
+  // A channel is transformed while the next one is counted: its long chain of float operations runs beside
+  // independent integer ones.
+  F32x16 n = count(0);
+  for (int o = 1; o < out_channels; ++o) {
+    const F32x16 following = count(o);
+    transform_channel(o - 1, n);
+    n = following;
+  }
+  transform_channel(out_channels - 1, n);
+  writer.finish(out_channels, block, row.width);
+}
+
+template <class Isa, bool kPool, bool kOneWord>
+void bconv2d_blocks(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                    const NextLayer& next, const RowScratch& scratch) {
+  const int blocks = block_count(row.width);
+  begin_row<kPool>(conv.out_channels, scratch);
+  bconv2d_block<Isa, true, kPool, kOneWord>(conv, transform, row, 0, next, scratch);
+  for (int block = 1; block < blocks - 1; ++block) {
+    bconv2d_block<Isa, false, kPool, kOneWord>(conv, transform, row, block, next, scratch);
+  }
+  if (blocks > 1) bconv2d_block<Isa, true, kPool, kOneWord>(conv, transform, row, blocks - 1, next, scratch);
+  finish_row<kPool>(conv.out_channels, row.width, next, scratch);
+}
+
+template <class Isa>
+void bconv2d_row(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
+                 const NextLayer& next, const RowScratch& scratch) {
+  const bool pool = next.row_sums != nullptr;
+  if (conv.words == 1) {
+    pool ? bconv2d_blocks<Isa, true, true>(conv, transform, row, next, scratch)
+         : bconv2d_blocks<Isa, false, true>(conv, transform, row, next, scratch);
+  } else {
+    pool ? bconv2d_blocks<Isa, true, false>(conv, transform, row, next, scratch)
+         : bconv2d_blocks<Isa, false, false>(conv, transform, row, next, scratch);
+  }
+}
+
+template <class Isa>
+void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch& scratch,
+                      std::int32_t* sums) {
+  const std::uint64_t* adders = last_word_adders(conv);
+  for (int block = 0; block < block_count(row.width); ++block) {
+    count_leading_words<Isa>(conv, row, block, scratch);
+    const typename Isa::Taps taps(row, conv.words - 1, block);
+    for (int o = 0; o < conv.out_channels; ++o) {
+      std::int32_t* counts = scratch.partial + kLanes * o;
+      Isa::store_counts(counts, taps.differing(adders + kAdderWords * o), conv.words > 1);
+      for (int x = kLanes * block; x < row.width && x < kLanes * (block + 1); ++x) {
+        const std::int32_t base = conv.base[border_index(conv, row.border, border_of(x, row.width)) + o];
+        sums[static_cast<std::size_t>(o) * row.width + x] = base - 2 * counts[lane_of(x % kLanes)];
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace scales
