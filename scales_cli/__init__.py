@@ -6,19 +6,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scales_cli.engine.load import load_engine
+    from scales_cli.errors import (
+        DivergedError,
+        InputError,
+        MemoryLimitError,
+        OutputError,
+        OutputExistsError,
+        ScalesError,
+        UsageError,
+        WeightsError,
+    )
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.evaluation.scores import evaluate
-    from scales_cli.pipeline.upscaler import Upscaler, upscale
+    from scales_cli.pipeline.library import upscale, upscale_file
+    from scales_cli.pipeline.upscaler import Upscaler, load
 
-__all__ = ["Upscaler", "__version__", "evaluate", "find_benchmark", "load_engine", "upscale"]
+__all__ = [
+    "DivergedError",
+    "InputError",
+    "MemoryLimitError",
+    "OutputError",
+    "OutputExistsError",
+    "ScalesError",
+    "Upscaler",
+    "UsageError",
+    "WeightsError",
+    "__version__",
+    "evaluate",
+    "find_benchmark",
+    "load",
+    "load_engine",
+    "upscale",
+    "upscale_file",
+]
 
 _MODULES = {
     "Upscaler": "scales_cli.pipeline.upscaler",
     "evaluate": "scales_cli.evaluation.scores",
     "find_benchmark": "scales_cli.evaluation.datasets",
+    "load": "scales_cli.pipeline.upscaler",
     "load_engine": "scales_cli.engine.load",
-    "upscale": "scales_cli.pipeline.upscaler",
-}
+    "upscale": "scales_cli.pipeline.library",
+    "upscale_file": "scales_cli.pipeline.library",
+} | {name: "scales_cli.errors" for name in __all__ if name.endswith("Error")}
 
 
 def __getattr__(name: str) -> Any:

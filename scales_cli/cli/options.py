@@ -55,14 +55,13 @@ def parse_format(text: str) -> str:
 
 def parse_color(text: str) -> str:
     """A name or notation of CSS, as #rrggbb."""
-    from PIL import ImageColor
+    from scales_cli.errors import UsageError
+    from scales_cli.imaging.options import parse_color as parse
 
     try:
-        red, green, blue, *alpha = ImageColor.getrgb(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a colour such as white or #ffeedd") from error
-    if alpha and alpha[0] != 255:
-        raise typer.BadParameter(f"{text!r} is transparent itself")
+        red, green, blue = parse(text)
+    except UsageError as error:
+        raise typer.BadParameter(error.message) from error
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
@@ -284,34 +283,15 @@ def sizing_options(
     factor: float | None, width: int | None, height: int | None, longest: int | None, scales: tuple[int, ...]
 ) -> Sizing:
     """What these options say together; `scales` are those of the model."""
-    from scales_cli.errors import UsageError
     from scales_cli.pipeline.sizing import Sizing
 
-    if factor is None:
-        return Sizing(width=width, height=height, longest=longest, scales=scales)
-    if (width, height, longest) != (None, None, None):
-        raise UsageError("a scale and a size exclude each other", "leave out -s")
-    return Sizing(factor, scales=scales)
+    return Sizing.of(factor, width, height, longest, scales=scales)
 
 
 def output_options(
     image_format: str | None, quality: int | None, lossless: bool, background: str | None, metadata: str, frames: str
 ) -> OutputOptions:
     """What these six options say together."""
-    from pathlib import PurePath
+    from scales_cli.imaging.options import OutputOptions
 
-    from scales_cli.imaging.formats import format_for
-    from scales_cli.imaging.options import Metadata, OutputOptions
-
-    colour = None
-    if background is not None:
-        red, green, blue = bytes.fromhex(background[1:])
-        colour = (red, green, blue)
-    return OutputOptions(
-        format=None if image_format is None else format_for(PurePath(f"result.{image_format}")),
-        quality=quality,
-        lossless=lossless,
-        background=colour,
-        metadata=Metadata(metadata),
-        all_frames=frames == "all",
-    )
+    return OutputOptions.of(image_format, quality, lossless, background, metadata, frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from scales_cli.errors import UsageError
 from scales_cli.imaging.formats import ImageFormat
@@ -39,11 +40,55 @@ class OutputOptions:
         if self.quality is not None and self.lossless:
             raise UsageError("a quality and --lossless exclude each other", "give one of them")
 
+    @classmethod
+    def of(
+        cls,
+        format: str | None,
+        quality: int | None,
+        lossless: bool,
+        background: str | None,
+        metadata: str,
+        frames: str,
+    ) -> Self:
+        """By the names of the command line: `png`, `white` or `#ffeedd`, `safe`, `first`. Raises `UsageError`."""
+        if metadata not in list(Metadata):
+            raise UsageError(f"metadata {metadata!r} is unknown", f"use {', '.join(Metadata)}")
+        if frames not in ("first", "all"):
+            raise UsageError(f"frames {frames!r} is unknown", "use first or all")
+        return cls(
+            None if format is None else _format_named(format),
+            quality,
+            lossless,
+            None if background is None else parse_color(background),
+            Metadata(metadata),
+            all_frames=frames == "all",
+        )
+
     def applied(self, layout: Layout) -> Layout:
         """The layout as it is to be written."""
         return dataclasses.replace(
             layout, lossless=layout.lossless or self.lossless, quality=self.quality, background=self.background
         )
+
+
+def parse_color(text: str) -> tuple[int, int, int]:
+    """Red, green and blue (0..255) of a name or notation of CSS. Raises `UsageError`."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a colour such as white or #ffeedd", "name another") from error
+    if alpha and alpha[0] != 255:
+        raise UsageError(f"{text!r} is transparent itself", "name another")
+    return red, green, blue
+
+
+def _format_named(extension: str) -> ImageFormat:
+    known = {suffix[1:]: item for item in ImageFormat if item.writable for suffix in item.extensions}
+    if extension.lower() not in known:
+        raise UsageError(f"{extension!r} is no format that is written", f"use one of {', '.join(known)}")
+    return known[extension.lower()]
 
 
 DEFAULTS = OutputOptions()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,8 +73,18 @@ def plan_jobs(
     jobs, failures = [], []
     for name in inputs:
         try:
-            job = plan_job(name, output, sizing, max_pixels=max_pixels, options=options, several=len(inputs) > 1)
-            jobs.append(dataclasses.replace(job, overwrite=overwrite))
+            several = len(inputs) > 1
+            jobs.append(
+                plan_job(
+                    name,
+                    output,
+                    sizing,
+                    max_pixels=max_pixels,
+                    options=options,
+                    several=several,
+                    overwrite=overwrite,
+                )
+            )
         except InputError as error:
             failures.append(Failed(name, error))
     targets = [(job.name, job.target) for job in jobs if job.target is not None]
@@ -93,23 +102,27 @@ def plan_job(
     max_pixels: int = MAX_OUTPUT_PIXELS,
     options: OutputOptions = DEFAULTS,
     several: bool = False,
+    overwrite: bool = False,
+    source: BinaryIO | None = None,
 ) -> Job:
     """The job of one input, whose header is read. If there are `several`, `output` is a folder, whatever its name.
 
+    `source` is the input's open, seekable file, if it is none that is opened by its `name`.
+
     Raises `InputError` if the input cannot be read or enlarged, `OutputError` if the result cannot be held there.
     """
-    source, header = _open_source(name, max_pixels)
+    opened, header = _open_source(name, max_pixels) if source is None else _probe(name, source, max_pixels)
     _check_result(name, header, sizing, max_pixels)
     size = sizing.result(header.width, header.height)
     frames = header.frames if options.all_frames else 1
     target, image_format = None, automatic_format(header, size, options)
     if output != STREAM and not (output is None and name == STREAM and not several):
-        path = source if isinstance(source, Path) else Path("stdin")
+        path = opened if isinstance(opened, Path) else Path("stdin")
         target, image_format = name_target(path, header, output, size, sizing.label, options, several=several)
     scale = sizing.network_scale(header.width, header.height)
     if frames > 1 and not image_format.animation:
         raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")
-    return Job(name, source, header, scale, size, target, image_format, frames, options=options)
+    return Job(name, opened, header, scale, size, target, image_format, frames, overwrite, options)
 
 
 def _check_arguments(inputs: Sequence[str], output: str | None) -> None:
@@ -134,7 +147,11 @@ def _open_source(name: str, max_pixels: int) -> tuple[Path | BinaryIO, Header]:
     with naming("standard input"):
         if sys.stdin is None:
             raise InputError("it is closed", "pipe a picture into it")
-        source = spool(sys.stdin.buffer)
+        return _probe("standard input", spool(sys.stdin.buffer), max_pixels)
+
+
+def _probe(name: str, source: BinaryIO, max_pixels: int) -> tuple[BinaryIO, Header]:
+    with naming(name):
         return source, probe_image(source, max_pixels=max_pixels)
 
 

@@ -72,10 +72,12 @@ def run_jobs(upscalers: Mapping[int, Upscaler], plan: Plan, progress: Watch) -> 
         yield outcome
 
 
-def attempt(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> Done | Failed:
+def attempt(
+    upscaler: Upscaler, job: Job, progress: Progress | None = None, sink: BinaryIO | None = None
+) -> Done | Failed:
     """`run_job`, with its errors as an outcome that names the input."""
     try:
-        return run_job(upscaler, job, progress)
+        return run_job(upscaler, job, progress, sink)
     except ScalesError as error:
         named = error.message.startswith("standard input:")
         return Failed(job.name, error if named else error.about(job.name))
@@ -83,8 +85,11 @@ def attempt(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> D
         return Failed(job.name, MemoryLimitError(f"{job.name}: not enough memory", "use a smaller picture"))
 
 
-def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> Done:
-    """Reads, enlarges and writes one picture; nothing is left behind where one of them fails."""
+def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink: BinaryIO | None = None) -> Done:
+    """Reads, enlarges and writes one picture; nothing is left behind where one of them fails.
+
+    A job without a target goes to `sink`, by default to standard output.
+    """
     started = time.perf_counter()
     if job.target is not None:
         check_target(job.target, job.overwrite)  # again: others may write there, too
@@ -92,7 +97,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None) -> D
     report = progress or (lambda fraction: None)
     layout = job.options.applied(picture.layout.resized(*job.size))
     write = _write_animation if job.frames > 1 else _write_picture
-    with _destination(job) as stream:
+    with _destination(job, sink) as stream:
         written = write(upscaler, job, picture, layout, stream, report)
     report(1.0)
     factor = job.size[0] / picture.width
@@ -148,7 +153,7 @@ def _read(job: Job) -> Picture:
     """The picture that was planned for."""
     planned = job.header.layout
     try:
-        with nullcontext() if isinstance(job.source, Path) else naming("standard input"):  # a path names itself
+        with nullcontext() if isinstance(job.source, Path) else naming(_name(job)):  # a path names itself
             picture = read_image(job.source, max_pixels=planned.width * planned.height, metadata=job.options.metadata)
     except InputError as error:
         if _has_grown(job):
@@ -163,6 +168,10 @@ def _read(job: Job) -> Picture:
     return picture
 
 
+def _name(job: Job) -> str:
+    return "standard input" if job.name == STREAM else job.name
+
+
 def _has_grown(job: Job) -> bool:
     with suppress(InputError):
         header = probe_image(job.source)
@@ -175,29 +184,36 @@ def _changed(job: Job) -> InputError:
 
 
 @contextmanager
-def _destination(job: Job) -> Iterator[BinaryIO]:
-    """A seekable stream whose content reaches the job's target once it is complete."""
+def _destination(job: Job, sink: BinaryIO | None) -> Iterator[BinaryIO]:
+    """A seekable stream whose content reaches the job's target, or the sink, once it is complete."""
     if job.target is not None:
         with _folder_for(job.target), replacing(job.target, overwrite=job.overwrite) as stream:
             yield stream
         return
-    if sys.stdout is None:
+    if sink is None and sys.stdout is None:
         raise OutputError("standard output is closed", "give a file to -o")
     with temporary_file() as stream:
         yield stream
         stream.seek(0)
-        _copy_to_stdout(stream)
+        if sink is None:
+            _copy_to_stdout(stream)
+        else:
+            _copy(stream, sink)
 
 
 def _copy_to_stdout(stream: BinaryIO) -> None:
     try:
-        while chunk := stream.read(_CHUNK_BYTES):
-            _write_all(sys.stdout.buffer, memoryview(chunk))
+        _copy(stream, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
+
+
+def _copy(stream: BinaryIO, sink: BinaryIO) -> None:
+    while chunk := stream.read(_CHUNK_BYTES):
+        _write_all(sink, memoryview(chunk))
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:

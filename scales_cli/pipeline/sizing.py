@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 from scales_cli.backbones.spec import SCALES
 from scales_cli.errors import InputError, UsageError
@@ -26,6 +27,24 @@ class Sizing:
     def __post_init__(self) -> None:
         if not 1 < self.factor <= max(SCALES):
             raise UsageError(f"a scale of {self.factor:g} is not supported", f"use more than 1, at most {max(SCALES)}")
+
+    @classmethod
+    def of(
+        cls,
+        factor: float | None,
+        width: int | None,
+        height: int | None,
+        longest: int | None,
+        *,
+        scales: tuple[int, ...] = SCALES,
+        default: float = 4,
+    ) -> Self:
+        """What is asked for, of which most is None; raises `UsageError` for a factor and a bound at once."""
+        if factor is None:
+            return cls(default, width, height, longest, scales)
+        if (width, height, longest) != (None, None, None):
+            raise UsageError("a scale and a size exclude each other", "leave out -s")
+        return cls(factor, scales=scales)
 
     @property
     def is_bounded(self) -> bool:

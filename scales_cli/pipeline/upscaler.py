@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from scales_cli.backbones.spec import SCALES
 from scales_cli.engine.base import Engine, Planes
@@ -18,10 +19,9 @@ from scales_cli.engine.resources import usable_cores
 from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.imaging.files import read_image
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline import alpha as transparency
+from scales_cli.pipeline.pillow import to_image, to_pixels
 from scales_cli.weights.family import ModelFamily, resolve
 
 Progress = Callable[[float], None]
@@ -52,11 +52,24 @@ class Upscaler:
         self.name = name  # of the model
         self.jobs = JobPool(threads or usable_cores())
 
-    def __call__(self, image: Pixels) -> Pixels:
+    @overload
+    def __call__(self, image: Pixels) -> Pixels: ...
+    @overload
+    def __call__(self, image: Image.Image) -> Image.Image: ...
+    def __call__(self, image: Pixels | Image.Image) -> Pixels | Image.Image:
         return self.upscale(image)
 
-    def upscale(self, image: Pixels, *, progress: Progress | None = None) -> Pixels:
-        """[H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA -> the same of scale times the size."""
+    @overload
+    def upscale(self, image: Pixels, *, progress: Progress | None = None) -> Pixels: ...
+    @overload
+    def upscale(self, image: Image.Image, *, progress: Progress | None = None) -> Image.Image: ...
+    def upscale(self, image: Pixels | Image.Image, *, progress: Progress | None = None) -> Pixels | Image.Image:
+        """The same of scale times the size: an array, or an image of Pillow, which keeps its profile.
+
+        Arrays are [H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA.
+        """
+        if isinstance(image, Image.Image):
+            return to_image(self.upscale(to_pixels(image), progress=progress), image)
         pixels = _checked(image)
         height, width, channels = pixels.shape
         result = np.empty((height * self.scale, width * self.scale, channels), pixels.dtype)
@@ -134,20 +147,6 @@ def load(model: str | os.PathLike[str] | None = None, scale: int = 4, *, threads
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
     return Upscalers(resolve(model), threads)[scale]
-
-
-def upscale(
-    image: Pixels | str | os.PathLike[str],
-    scale: int = 4,
-    model: str | os.PathLike[str] | None = None,
-    threads: int | None = None,
-) -> Pixels:
-    """Enlarges an array or a picture file; gives an array, [H, W] for grey files."""
-    upscaler = load(model, scale, threads=threads)
-    if not isinstance(image, (str, os.PathLike)):
-        return upscaler.upscale(image)
-    pixels = read_image(image, max_pixels=MAX_OUTPUT_PIXELS // scale**2).pixels
-    return upscaler.upscale(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels:

@@ -1,0 +1,124 @@
+"""What programs in Python call: a picture of any kind, enlarged by one call."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from typing import BinaryIO, overload
+
+from PIL import Image
+
+from scales_cli.errors import UsageError, WeightsError
+from scales_cli.imaging.files import read_image, spool
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
+from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.picture import Pixels
+from scales_cli.pipeline.memory import default_limit, fit_job
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.plan import STREAM, plan_job
+from scales_cli.pipeline.run import attempt
+from scales_cli.pipeline.sizing import Sizing
+from scales_cli.pipeline.targets import check_clashes, check_target
+from scales_cli.pipeline.upscaler import Progress, Upscaler, Upscalers, load
+from scales_cli.weights.family import resolve
+
+StrPath = str | os.PathLike[str]
+
+
+@overload
+def upscale(picture: Pixels, scale: int = 4, model: StrPath | None = None, threads: int | None = None) -> Pixels: ...
+@overload
+def upscale(
+    picture: Image.Image, scale: int = 4, model: StrPath | None = None, threads: int | None = None
+) -> Image.Image: ...
+@overload
+def upscale(picture: bytes, scale: int = 4, model: StrPath | None = None, threads: int | None = None) -> bytes: ...
+@overload
+def upscale(picture: StrPath, scale: int = 4, model: StrPath | None = None, threads: int | None = None) -> Pixels: ...
+def upscale(
+    picture: Pixels | Image.Image | bytes | StrPath,
+    scale: int = 4,
+    model: StrPath | None = None,
+    threads: int | None = None,
+) -> Pixels | Image.Image | bytes:
+    """Enlarges a picture, and gives one of the same kind: an array, an image of Pillow, or the bytes of a file.
+
+    Of a file that is named by its path it gives the pixels, [H, W] if it is grey, else [H, W, C].
+    """
+    upscaler = load(model, scale, threads=threads)
+    if isinstance(picture, bytes):
+        target = io.BytesIO()
+        upscale_file(picture, target, model=upscaler)
+        return target.getvalue()
+    if not isinstance(picture, (str, os.PathLike)):
+        return upscaler.upscale(picture)
+    pixels = read_image(picture, max_pixels=MAX_OUTPUT_PIXELS // scale**2).pixels
+    return upscaler.upscale(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def upscale_file(
+    source: StrPath | bytes | BinaryIO,
+    target: StrPath | BinaryIO | None = None,
+    *,
+    scale: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    max_size: int | None = None,
+    model: StrPath | Upscaler | None = None,
+    format: str | None = None,
+    quality: int | None = None,
+    lossless: bool = False,
+    background: str | None = None,
+    metadata: str = "safe",
+    frames: str = "first",
+    overwrite: bool = False,
+    max_pixels: int = MAX_OUTPUT_PIXELS,
+    max_memory: int | None = None,
+    tile: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Done:
+    """Enlarges a file as `scales upscale` does, to the same bytes; options have the names and values they have there.
+
+    `source` is a path, a file's bytes or an open binary file; `target` a path, a folder or a binary file that is open
+    for writing, by default a name of its own beside the source. A `model` that was loaded before is used as it is.
+    The result tells what was written, and in `notes` what could not be kept. Raises `ScalesError`.
+    """
+    upscalers: Mapping[int, Upscaler]
+    if isinstance(model, Upscaler):
+        upscalers = {model.scale: model}
+        sizing = Sizing.of(scale, width, height, max_size, scales=(model.scale,), default=model.scale)
+    else:
+        family = resolve(model)
+        upscalers = Upscalers(family, threads)
+        sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
+    options = OutputOptions.of(format, quality, lossless, background, metadata, frames)
+    if isinstance(model, Upscaler) and sizing.network_scales[0] != model.scale:
+        raise WeightsError(f"this upscaler enlarges by {model.scale}, not by {scale}", "load one of another scale")
+    upscalers[sizing.network_scales[0]]  # a model that cannot be opened is named before the picture is read
+    name, opened = _opened(source)
+    if target is None and opened is not None:
+        raise UsageError("there is no target", "give a path or an open file")
+    sink = None if target is None or isinstance(target, (str, os.PathLike)) else target
+    output = STREAM if sink is not None else None if target is None else os.fspath(target)  # type: ignore[arg-type]
+    job = plan_job(name, output, sizing, max_pixels=max_pixels, options=options, overwrite=overwrite, source=opened)
+    if job.target is not None:
+        check_clashes([(name, job.target)], [] if opened is not None else [name])
+        check_target(job.target, overwrite)
+    upscaler = upscalers[job.scale]
+    job = fit_job(job, upscaler, default_limit() if max_memory is None else max_memory, tile)
+    outcome = attempt(upscaler, job, progress, sink)
+    if isinstance(outcome, Failed):
+        raise outcome.error
+    return outcome
+
+
+def _opened(source: StrPath | bytes | BinaryIO) -> tuple[str, BinaryIO | None]:
+    """A source's name in messages; a seekable stream, if it is none that is opened by its name."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source), None
+    if isinstance(source, bytes):
+        return "<bytes>", io.BytesIO(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "<file>", source if source.seekable() else spool(source)

@@ -1,0 +1,30 @@
+"""Pillow's images as pixels, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from scales_cli.errors import UsageError
+from scales_cli.imaging.picture import Pixels
+
+_REFUSED = {"I": "32-bit integers", "F": "floating-point numbers"}  # whose range nobody knows
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """[H, W, C] of 8 bits, or [H, W, 1] of 16. Palettes and other color spaces become RGB, transparency is kept."""
+    if image.mode in _REFUSED:
+        raise UsageError(f"an image of {_REFUSED[image.mode]} is not a picture", "convert it to 8 bits a channel")
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., None]
+    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    mode += "A" if image.has_transparency_data else ""
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def to_image(pixels: Pixels, like: Image.Image) -> Image.Image:
+    """An image of pixels [H, W, C], with what `like` says beside its own: profile, resolution, EXIF."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.info = {key: value for key, value in like.info.items() if key != "transparency"}
+    return image

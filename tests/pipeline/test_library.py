@@ -1,0 +1,172 @@
+"""What Python programs call: every kind of picture, and files as the command line enlarges them."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+import scales_cli
+from scales_cli.cli.app import main
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def photo(folder, rng):
+    """A JPEG with a profile and a resolution."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("photo.jpg", icc_profile=profile, dpi=(300, 300))
+    return folder / "photo.jpg"
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return scales_cli.load("tiny", scale=2, threads=1)
+
+
+def test_load_opens_a_model_by_its_name(tiny, weights_file):
+    assert (tiny.name, tiny.scale) == ("scales-tiny-x2", 2)
+    assert scales_cli.load(weights_file(3), 3).scale == 3
+    with pytest.raises(scales_cli.WeightsError, match="no model"):
+        scales_cli.load("unheard-of")
+    with pytest.raises(scales_cli.UsageError):
+        scales_cli.load("tiny", scale=5)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_images_become_images(tiny, rng, mode):
+    pixels = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    image = Image.new(mode, (7, 5), 40_000) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
+    large = tiny(image)
+    expected = {"1": "L", "P": "RGB", "CMYK": "RGB"}.get(mode, mode)
+    assert (large.mode, large.size) == (expected, (14, 10))
+    same = image if image.mode == expected else image.convert(expected)
+    assert np.array_equal(np.asarray(large), tiny(np.asarray(same)))
+
+
+def test_images_keep_their_profile_and_transparency(tiny, photo, folder):
+    image = Image.open(photo)
+    large = tiny(image)
+    assert large.info["icc_profile"] == image.info["icc_profile"]
+    assert large.info["dpi"] == image.info["dpi"]
+    palette = Image.new("P", (4, 4), 1)
+    palette.info["transparency"] = 1
+    clear = tiny(palette)
+    assert (clear.mode, clear.getextrema()[3], "transparency" in clear.info) == ("RGBA", (0, 0), False)
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_images_of_unknown_range_are_refused(tiny, mode):
+    with pytest.raises(scales_cli.UsageError, match="is not a picture"):
+        tiny(Image.new(mode, (4, 4)))
+
+
+def test_bytes_become_bytes_of_the_same_format(photo):
+    main(["upscale", "photo.jpg", "-s", "2", "-m", "tiny", "-q"])
+    assert scales_cli.upscale(photo.read_bytes(), 2, "tiny") == Path("photo_x2.jpg").read_bytes()
+
+
+OPTIONS = [
+    {},
+    {"scale": 1.5},
+    {"width": 20, "format": "png"},
+    {"max_size": 30, "format": "webp", "quality": 40},
+    {"height": 11, "background": "red", "metadata": "none"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_upscale_file_writes_the_bytes_of_the_command(photo, options):
+    arguments = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
+    assert main(["upscale", "photo.jpg", "-m", "tiny", "-q", "-o", "command/", *arguments]) == 0
+    (expected,) = Path("command").iterdir()
+    result = scales_cli.upscale_file("photo.jpg", "python/", model="tiny", **options)
+    assert result.output == f"python/{expected.name}"
+    assert Path(result.output).read_bytes() == expected.read_bytes()
+    with Image.open(expected) as image:
+        assert (result.width, result.height) == image.size
+
+
+@pytest.mark.parametrize("source", ["path", "text", "bytes", "file", "unseekable"])
+@pytest.mark.parametrize("target", ["path", "file"])
+def test_upscale_file_takes_paths_bytes_and_files(source, target, photo, tiny):
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+    content = photo.read_bytes()
+    sources = {
+        "path": photo,
+        "text": str(photo),
+        "bytes": content,
+        "file": io.BytesIO(content),
+        "unseekable": Pipe(content),
+    }
+    sink = io.BytesIO() if target == "file" else Path("large.jpg")
+    result = scales_cli.upscale_file(sources[source], sink, model=tiny)
+    written = sink.getvalue() if target == "file" else sink.read_bytes()
+    assert written == scales_cli.upscale(content, 2, "tiny")
+    assert (result.width, result.height, result.scale, result.model) == (24, 18, 2, "scales-tiny-x2")
+
+
+def test_upscale_file_without_a_target_names_it(photo, tiny):
+    assert scales_cli.upscale_file(photo, model=tiny).output == str(photo.with_name("photo_x2.jpg"))
+    with pytest.raises(scales_cli.OutputExistsError):
+        scales_cli.upscale_file(photo, model=tiny)
+    scales_cli.upscale_file(photo, model=tiny, overwrite=True)
+    with pytest.raises(scales_cli.UsageError, match="no target"):
+        scales_cli.upscale_file(photo.read_bytes(), model=tiny)
+
+
+def test_upscale_file_says_what_was_lost(folder, tiny):
+    Image.new("RGBA", (4, 4), (1, 2, 3, 128)).save("a.png")
+    (note,) = scales_cli.upscale_file("a.png", "a.jpg", model=tiny).notes
+    assert "transparency" in note
+
+
+def test_upscale_file_raises_errors_that_name_the_file(photo, tiny):
+    Path("text.png").write_text("text")
+    for source, name in (("text.png", "text.png"), (b"text", "<bytes>"), (io.BytesIO(b"text"), "<file>")):
+        with pytest.raises(scales_cli.InputError) as caught:
+            scales_cli.upscale_file(source, "large.png", model=tiny)
+        assert str(caught.value).startswith(f"{name}: ")
+        assert str(caught.value).count(name) == 1
+    with pytest.raises(scales_cli.OutputError, match="is the input"):
+        scales_cli.upscale_file(photo, photo, model=tiny, overwrite=True)
+    with pytest.raises(scales_cli.WeightsError, match="enlarges by 2, not by 4"):
+        scales_cli.upscale_file(photo, "large.png", model=tiny, scale=4)
+    with pytest.raises(scales_cli.MemoryLimitError):
+        scales_cli.upscale_file(photo, "large.png", model=tiny, max_memory=2**20)
+    for wrong in ({"format": "xyz"}, {"background": "no colour"}, {"metadata": "all"}, {"frames": "last"}):
+        with pytest.raises(scales_cli.UsageError):
+            scales_cli.upscale_file(photo, "large.png", model=tiny, **wrong)
+    assert not Path("large.png").exists()
+
+
+def test_every_public_name_is_there():
+    for name in scales_cli.__all__:
+        assert getattr(scales_cli, name) is not None
+
+
+def test_the_readme_examples_run(folder, capsys):
+    Image.linear_gradient("L").resize((200, 150)).convert("RGB").save("photo.jpg")
+    section = re.search(r"\n## Python\n(.*?)\n## ", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == [
+        "640 480",
+        "missing.jpg: cannot be read: No such file or directory (check the path)",
+    ]
+    assert sorted(path.name for path in folder.rglob("*.jpg")) == ["photo.jpg", "photo_large.jpg", "photo_x2.jpg"]
