@@ -71,7 +71,7 @@ def _versions() -> Finding:
 def _processor() -> Finding:
     from scales_cli.bench.machine import chosen_isa, cpu_name
     from scales_cli.engine import _native
-    from scales_cli.engine.resources import usable_cores
+    from scales_cli.system.resources import usable_cores
 
     isas, cores, all_cores = _native.available_isas(), usable_cores(), os.cpu_count() or 1
     chosen = chosen_isa(isas)
@@ -101,8 +101,8 @@ def _engine() -> Finding:
 
 
 def _memory() -> Finding:
-    from scales_cli.engine.resources import available_bytes
     from scales_cli.pipeline.memory import default_limit
+    from scales_cli.system.resources import available_bytes
 
     available, limit = available_bytes(), default_limit()
     detail = f"{_mib(available)} available here, by the system and cgroups; --max-memory is {_mib(limit)} by default"

@@ -16,15 +16,15 @@ from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item, select
 from scales_cli.batch.worker import BatchWorker
 from scales_cli.engine.load import check_engine
-from scales_cli.engine.resources import anonymous_bytes, usable_cores
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, OutputExistsError
-from scales_cli.imaging.files import remove_abandoned_files, remove_temporary_files
 from scales_cli.pipeline.memory import default_limit
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
 from scales_cli.pipeline.targets import check_clashes
-from scales_cli.pipeline.worker import WorkerError
-from scales_cli.pipeline.worker_pool import WorkerPool
+from scales_cli.system.files import remove_abandoned_files, remove_temporary_files
+from scales_cli.system.process_pool import WorkerPool
+from scales_cli.system.processes import WorkerError
+from scales_cli.system.resources import anonymous_bytes, usable_cores
 
 _WORKER_BYTES = 256 * 2**20  # for a program with its modules, and a picture of some megapixels
 

@@ -27,7 +27,7 @@ from scales_cli.errors import ScalesError
 from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
-from scales_cli.pipeline.worker import Worker, WorkerError
+from scales_cli.system.processes import Worker, WorkerError
 from scales_cli.weights.family import resolve
 from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.store import Store

@@ -15,7 +15,7 @@ from typing import Self
 
 from scales_cli.bench.contenders.base import Runner, Sample, Task
 from scales_cli.bench.contenders.registry import Contender
-from scales_cli.pipeline.worker import Worker, WorkerError
+from scales_cli.system.processes import Worker, WorkerError
 
 
 @dataclass(frozen=True)

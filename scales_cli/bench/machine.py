@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.resources import usable_cores
+from scales_cli.system.resources import usable_cores
 
 _LIMITS = ("SCALES_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # environment that narrows instruction sets
 _PACKAGES = ("scales-cli", "torch", "openvino", "nncf", "onnxruntime", "opencv-python-headless")

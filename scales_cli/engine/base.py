@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.tiling import Tiling
+from scales_cli.system.progress import Progress
 
 Planes = NDArray[np.float32]
-Progress = Callable[[float], None]
 
 
 class PlaneSource(Protocol):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.threads import JobPool
 from scales_cli.errors import InputError
+from scales_cli.system.threads import ThreadPool
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 
@@ -29,7 +29,7 @@ def luma(image: NDArray[Sample]) -> NDArray[np.float32]:
 
 
 def upscale_bicubic(
-    image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, jobs: JobPool | None = None
+    image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, jobs: ThreadPool | None = None
 ) -> NDArray[Sample]:
     """`compose` without a residual."""
     return compose(image, None, scale, rows=rows, jobs=jobs)
@@ -41,7 +41,7 @@ def compose(
     scale: int,
     *,
     rows: tuple[int, int] | None = None,
-    jobs: JobPool | None = None,
+    jobs: ThreadPool | None = None,
 ) -> NDArray[Sample]:
     """round_half_up(bicubic + residual * max), clamped, for output rows [y0, y1) (default: all of them).
 
@@ -64,7 +64,7 @@ def compose(
             added = np.ascontiguousarray(residual[:, first - begin : last - begin])
         native.compose(image, added, scale, first - scale * top, last - scale * top, out[first - begin : last - begin])
 
-    (jobs or JobPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
+    (jobs or ThreadPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
     return out
 
 

@@ -14,12 +14,13 @@ from functools import partial
 import numpy as np
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Progress
+from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
-from scales_cli.engine.resources import thread_count
-from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
 from scales_cli.errors import UsageError
+from scales_cli.system.progress import Progress
+from scales_cli.system.resources import thread_count
+from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 WHOLE_IMAGE_PIXELS = 2**18
@@ -45,7 +46,7 @@ class NativeEngine:
         self.spec = weights.spec
         self.threads = thread_count(threads)
         self.whole_image_pixels = whole_image_pixels
-        self._jobs = JobPool(self.threads)
+        self._jobs = ThreadPool(self.threads)
         try:
             self._network = native.Network.from_tensors(
                 weights.spec.scale,

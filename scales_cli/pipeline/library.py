@@ -20,7 +20,8 @@ from scales_cli.pipeline.plan import STREAM, plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.targets import check_clashes, check_target
-from scales_cli.pipeline.upscaler import Progress, Upscaler, Upscalers, load
+from scales_cli.pipeline.upscaler import Upscaler, Upscalers, load
+from scales_cli.system.progress import Progress
 from scales_cli.weights.family import resolve
 
 StrPath = str | os.PathLike[str]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from scales_cli.engine.resources import anonymous_bytes, available_bytes
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import MemoryLimitError
 from scales_cli.imaging.animation import animation_bytes
@@ -19,6 +18,7 @@ from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.plan import Job, Plan
 from scales_cli.pipeline.resampling import resampling_bytes
 from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.system.resources import anonymous_bytes, available_bytes
 
 _DEFAULT_SHARE, _DEFAULT_MOST = 0.5, 2 * 2**30
 _RESERVE = 24 * 2**20  # modules still to be loaded, allocators' slack, threads' stacks

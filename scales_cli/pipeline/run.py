@@ -18,7 +18,7 @@ from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesE
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.decoding import FIRST_ONLY
 from scales_cli.imaging.encoding import open_writer
-from scales_cli.imaging.files import naming, probe_image, read_frames, read_image, replacing, temporary_file
+from scales_cli.imaging.files import naming, probe_image, read_frames, read_image
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import fit_memory
@@ -26,7 +26,9 @@ from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import STREAM, Job, Plan, plan_jobs
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.targets import check_target
-from scales_cli.pipeline.upscaler import Progress, Upscaler, Upscalers
+from scales_cli.pipeline.upscaler import Upscaler, Upscalers
+from scales_cli.system.files import replacing, temporary_file
+from scales_cli.system.progress import Progress
 
 _NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
 _CHUNK_BYTES = 2**20

@@ -15,16 +15,16 @@ from scales_cli.backbones.spec import SCALES
 from scales_cli.engine.base import Engine, Planes
 from scales_cli.engine.composition import compose, luma, upscale_bicubic
 from scales_cli.engine.load import load_engine
-from scales_cli.engine.resources import usable_cores
-from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline import alpha as transparency
 from scales_cli.pipeline.pillow import to_image, to_pixels
+from scales_cli.system.progress import Progress
+from scales_cli.system.resources import usable_cores
+from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.family import ModelFamily, resolve
 
-Progress = Callable[[float], None]
 Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
 
 
@@ -50,7 +50,7 @@ class Upscaler:
         self.engine = engine
         self.scale = engine.spec.scale
         self.name = name  # of the model
-        self.jobs = JobPool(threads or usable_cores())
+        self.jobs = ThreadPool(threads or usable_cores())
 
     @overload
     def __call__(self, image: Pixels) -> Pixels: ...

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scales_cli.errors import WeightsError
+from scales_cli.system.progress import Progress
 from scales_cli.weights.cache import CachedModel
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.preferences import default_model
 from scales_cli.weights.registry import WeightEntry
-from scales_cli.weights.store import Progress, Store, is_path
+from scales_cli.weights.store import Store, is_path
 
 # Makes the report of a download's progress, by the name of what is downloaded; entered for as long as that takes.
 Downloading = Callable[[str], AbstractContextManager[Progress | None]]

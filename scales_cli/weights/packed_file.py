@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import WeightsError
-from scales_cli.imaging.files import replacing
+from scales_cli.system.files import replacing
 
 VERSION = "1"
 MAX_FILE_BYTES = 64 * 2**20

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from scales_cli.errors import UsageError
-from scales_cli.imaging.files import replacing
+from scales_cli.system.files import replacing
 
 VARIABLE = "SCALES_CONFIG"
 DEFAULT_MODEL = "base"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scales_cli.errors import OutputError
-from scales_cli.imaging.files import replacing
+from scales_cli.system.files import replacing
 from scales_cli.weights.registry import WeightEntry, entry_for
 from scales_cli.weights.store import Store
 

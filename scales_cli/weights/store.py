@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from scales_cli.errors import UsageError, WeightsError
+from scales_cli.system.progress import Progress
 from scales_cli.weights import registry
 from scales_cli.weights.address import HubAddress, WebAddress
 from scales_cli.weights.cache import NAME, Cache, CachedModel
@@ -25,8 +26,6 @@ from scales_cli.weights.transfer import fetch
 
 OFFLINE = "SCALES_OFFLINE"
 MIRROR = "SCALES_MIRROR"
-
-Progress = Callable[[float], None]
 
 
 def is_offline() -> bool:

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from scales_cli.errors import WeightsError
+from scales_cli.system.progress import Progress
 from scales_cli.weights.cache import Cache
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import MAX_FILE_BYTES
@@ -35,8 +36,6 @@ GRACE_SECONDS = 30.0  # after which a server that is slower than MIN_RATE on ave
 MIN_RATE = 4096.0  # bytes per second
 _CHUNK_BYTES = 2**16
 _RETRIED = (429, 500, 502, 503, 504)
-
-Progress = Callable[[float], None]
 
 
 def fetch(

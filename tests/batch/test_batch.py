@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from scales_cli.batch import BatchRequest, Planned, Skipped, batch, preview, run
-from scales_cli.engine.resources import anonymous_bytes
 from scales_cli.errors import InputError, MemoryLimitError
 from scales_cli.imaging.options import OutputOptions
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.sizing import Sizing
-from scales_cli.pipeline.worker_pool import WorkerPool
+from scales_cli.system.process_pool import WorkerPool
+from scales_cli.system.resources import anonymous_bytes
 from scales_cli.weights.family import resolve
 
 
@@ -115,7 +115,7 @@ def test_a_picture_too_large_for_its_share_is_done_alone(request_for, rng, tmp_p
 def test_memory_stays_flat(request_for, rng, tmp_path, monkeypatch):
     for index in range(1000):
         save(tmp_path / f"in/{index:04}.png", rng)
-    monkeypatch.setattr("scales_cli.pipeline.worker_pool._TASKS_OF_A_WORKER", 10**6)  # without that remedy
+    monkeypatch.setattr("scales_cli.system.process_pool._TASKS_OF_A_WORKER", 10**6)  # without that remedy
     memory = []
     with batch._Batch(request_for(jobs=1, max_memory=2**30), lambda status: None) as work:
         work.plan()

@@ -6,7 +6,7 @@ import pytest
 
 from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging import files
-from scales_cli.imaging.files import probe_image, read_image, replacing, spool, write_image
+from scales_cli.imaging.files import probe_image, read_image, spool, write_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
 
@@ -57,22 +57,6 @@ def test_write_image_heeds_the_umask(picture, tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
-
-
-@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
-def test_replacing_leaves_nothing_behind(tmp_path, error):
-    target = tmp_path / "a.png"
-    target.write_bytes(b"old")
-
-    def write():
-        with replacing(target) as stream:
-            stream.write(b"half")
-            raise error
-
-    with pytest.raises((error, OutputError)):
-        write()
-    assert target.read_bytes() == b"old"
-    assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_write_image_names_a_missing_folder(picture, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from scales_cli.engine.composition import compose, luma, upscale_bicubic
-from scales_cli.engine.threads import JobPool
 from scales_cli.errors import InputError
+from scales_cli.system.threads import ThreadPool
 
 native = pytest.importorskip("scales_cli.engine._native")
 
@@ -81,7 +81,7 @@ def test_compose_keeps_grey_exactly_grey(rng: np.random.Generator) -> None:
 def test_compose_rows_equal_the_whole(rng: np.random.Generator) -> None:
     image = rng.integers(0, 65536, (7, 6, 2)).astype(np.uint16)
     residual = rng.normal(0, 0.1, (2, 28, 24)).astype(np.float32)
-    whole = compose(image, residual, 4, jobs=JobPool(2))
+    whole = compose(image, residual, 4, jobs=ThreadPool(2))
     for begin, end in [(0, 28), (0, 1), (5, 18), (27, 28), (9, 9)]:
         part = compose(image, residual[:, begin:end], 4, rows=(begin, end))
         np.testing.assert_array_equal(part, whole[begin:end])

@@ -19,7 +19,7 @@ from scales_cli.engine import native_module as native
 from scales_cli.engine.composition import upscale_bicubic
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.engine.threads import JobPool
+from scales_cli.system.threads import ThreadPool
 
 
 class NativeNetwork(Runner):
@@ -98,7 +98,7 @@ class Bicubic(Runner):
     """The enlargement that the residual is added to (a = -1/2, exact), of 8-bit luma."""
 
     def __init__(self, task: Task) -> None:
-        self._scale, self._jobs = task.spec.scale, JobPool(task.threads)
+        self._scale, self._jobs = task.spec.scale, ThreadPool(task.threads)
         self._pixels = (255 * task.planes()[0, :, :, None]).astype(np.uint8)
 
     def run(self) -> Any:

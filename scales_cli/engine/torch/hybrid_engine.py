@@ -14,14 +14,15 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from scales_cli.engine.base import Planes, PlaneSource, Progress
+from scales_cli.engine.base import Planes, PlaneSource
 from scales_cli.engine.context import context_of, spans
 from scales_cli.engine.gate_windows import gate_windows
-from scales_cli.engine.resources import thread_count
-from scales_cli.engine.threads import JobPool
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.torch.gates import fixed_gates, gates_of, measure_gates
 from scales_cli.engine.torch.native_layers import open_network
+from scales_cli.system.progress import Progress
+from scales_cli.system.resources import thread_count
+from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.packed_layers import PackedLayers
 
 WHOLE_IMAGE_PIXELS = 2**16
@@ -36,7 +37,7 @@ class HybridEngine:
         self.spec = weights.spec
         self.threads = thread_count(threads)
         torch.set_num_threads(self.threads)
-        self.network = open_network(weights, JobPool(self.threads))
+        self.network = open_network(weights, ThreadPool(self.threads))
         self._context, self._window = context_of(self.spec), self.spec.window
 
     def plan(

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine import native_module as native
-from scales_cli.engine.threads import JobPool
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.families import Layers
 from scales_cli.layers.rescaling import ChannelwiseRescaling
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
+from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.packed_layers import PackedLayers
 
 _JOB_PIXELS = 2**12
@@ -29,7 +29,7 @@ class NativeLayer(nn.Module):
 
     kernel: native.ChannelsLastLayer
 
-    def __init__(self, in_feats: int, out_feats: int, kernel_size: int, *, skip: bool, jobs: JobPool) -> None:
+    def __init__(self, in_feats: int, out_feats: int, kernel_size: int, *, skip: bool, jobs: ThreadPool) -> None:
         super().__init__()
         self.shape = (out_feats, kernel_size**2, in_feats)
         self.has_skip = skip
@@ -78,7 +78,9 @@ class NativeLayer(nn.Module):
 class NativeLinear(NativeLayer):
     """`ScalesLinear` on tokens [B, H, W, Ci]."""
 
-    def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: JobPool) -> None:
+    def __init__(
+        self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: ThreadPool
+    ) -> None:
         super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, jobs=jobs)
 
     def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -103,7 +105,7 @@ class NativeConv2d(NativeLayer):
         kernel_size: int = 3,
         *,
         channel_kernel: int | None,
-        jobs: JobPool,
+        jobs: ThreadPool,
     ) -> None:
         outputs = out_feats or n_feats
         super().__init__(n_feats, outputs, kernel_size, skip=outputs == n_feats, jobs=jobs)
@@ -121,7 +123,7 @@ class NativeConv2d(NativeLayer):
 class NativeAttention:
     """`networks.windows.attend_in_windows` by the native kernels, without copies of the tokens in windows' order."""
 
-    def __init__(self, window: int, shift: int, *, jobs: JobPool) -> None:
+    def __init__(self, window: int, shift: int, *, jobs: ThreadPool) -> None:
         self._windows = (window, shift)
         self._jobs = jobs
 
@@ -136,7 +138,7 @@ class NativeAttention:
         return out
 
 
-def native_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
+def native_layers(spec: NetworkSpec, jobs: ThreadPool) -> Layers:
     """The family of layers that a packed file of `spec` fills."""
     has_gate = spec.conv_options.get("channel", True)
     kernel = int(spec.conv_options.get("channel_kernel", 5)) if has_gate else None
@@ -145,7 +147,7 @@ def native_layers(spec: NetworkSpec, jobs: JobPool) -> Layers:
     return Layers(conv, linear, conv, functools.partial(NativeAttention, jobs=jobs))
 
 
-def open_network(weights: PackedLayers, jobs: JobPool) -> Network:
+def open_network(weights: PackedLayers, jobs: ThreadPool) -> Network:
     """A network of packed layers; raises `WeightsError` where the file's tensors are not those that its spec asks for.
 
     It is built without memory first: a spec from a file may ask for anything.

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.engine.base import Planes, PlaneSource, Progress
+from scales_cli.engine.base import Planes, PlaneSource
 from scales_cli.engine.tiling import Tiling
 from scales_cli.networks.base import Network
+from scales_cli.system.progress import Progress
 
 
 class ReferenceEngine:

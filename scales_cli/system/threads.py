@@ -1,4 +1,4 @@
-"""The pool that shares jobs out among threads."""
+"""A pool that shares jobs out among threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class JobPool:
+class ThreadPool:
     """Runs short jobs on up to `threads` threads. One thread means the caller's own.
 
     A job must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.

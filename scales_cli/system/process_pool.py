@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from scales_cli.pipeline.worker import Worker, WorkerError
+from scales_cli.system.processes import Worker, WorkerError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

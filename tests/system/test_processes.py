@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scales_cli.pipeline.worker import Worker, WorkerError
+from scales_cli.system.processes import Worker, WorkerError
 
 
 def alive(pid):
@@ -128,7 +128,7 @@ def test_kill_ends_what_a_worker_started(start):
 def test_workers_end_with_a_parent_that_is_killed():
     script = f"""if __name__ == "__main__":
         import subprocess, sys, time
-        from scales_cli.pipeline.worker import Worker
+        from scales_cli.system.processes import Worker
         worker = Worker(subprocess.Popen, {SLEEP!r})
         worker.wait()
         worker.ask("wait")
@@ -147,7 +147,7 @@ def test_workers_clean_up_after_a_parent_that_is_killed(tmp_path):
     path = tmp_path / "held"
     script = f"""if __name__ == "__main__":
         import time
-        from scales_cli.pipeline.worker import Worker
+        from scales_cli.system.processes import Worker
         worker = Worker(exec, {HOLD.format(path=str(path))!r})
         time.sleep(60)"""
     with subprocess.Popen([sys.executable, "-c", script]) as parent:

@@ -1,4 +1,4 @@
-"""The job pool."""
+"""The pool of threads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from scales_cli.engine.threads import JobPool
+from scales_cli.system.threads import ThreadPool
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_job_pool_raises_the_first_error_and_drops_the_rest(count: int) -> None:
+def test_thread_pool_raises_the_first_error_and_drops_the_rest(count: int) -> None:
     ran: list[int] = []
 
     def job(index: int) -> None:
@@ -21,10 +21,10 @@ def test_job_pool_raises_the_first_error_and_drops_the_rest(count: int) -> None:
         ran.append(index)
 
     with pytest.raises(ValueError, match="job 2"):
-        JobPool(count).run(partial(job, index) for index in range(500))
+        ThreadPool(count).run(partial(job, index) for index in range(500))
     assert len(ran) < 499
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_job_pool_maps_in_order(count: int) -> None:
-    assert list(JobPool(count).map(lambda item: item**2, range(20))) == [item**2 for item in range(20)]
+def test_thread_pool_maps_in_order(count: int) -> None:
+    assert list(ThreadPool(count).map(lambda item: item**2, range(20))) == [item**2 for item in range(20)]

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from scales_cli.pipeline.worker import WorkerError
-from scales_cli.pipeline.worker_pool import WorkerPool
+from scales_cli.system.process_pool import WorkerPool
+from scales_cli.system.processes import WorkerError
 
 OBJECTS = """
 import os, signal, time
@@ -63,7 +63,7 @@ def test_pool_shows_the_progress(objects):
 
 
 def test_pool_keeps_and_recycles_workers(objects, monkeypatch):
-    monkeypatch.setattr("scales_cli.pipeline.worker_pool._TASKS_OF_A_WORKER", 2)
+    monkeypatch.setattr("scales_cli.system.process_pool._TASKS_OF_A_WORKER", 2)
     with WorkerPool(1, objects.Calculator, 0) as pool:
         pids = [answer for _, answer, _ in pool.run(range(4), objects.Calculator.pid, one)]
     assert pids[0] == pids[1] != pids[2] == pids[3]

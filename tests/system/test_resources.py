@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scales_cli.engine import resources
-from scales_cli.engine.resources import anonymous_bytes, available_bytes, usable_cores
+from scales_cli.system import resources
+from scales_cli.system.resources import anonymous_bytes, available_bytes, usable_cores
 
 
 @pytest.mark.parametrize(("content", "quota"), [("max 100000", math.inf), ("150000 100000", 1.5), ("", math.inf)])

@@ -1,0 +1,1 @@
+"""What stands between this program and the system: files, memory, cores, threads and processes."""
