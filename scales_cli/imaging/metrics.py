@@ -29,6 +29,15 @@ def psnr(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     return 10 * math.log10(255**2 / error) if error else math.inf
 
 
+def chroma_psnr(first: NDArray[np.uint8], second: NDArray[np.uint8], border: int) -> float:
+    """PSNR in dB of the blue and red differences of full-range BT.601, of RGB pictures [H, W, 3], borders cropped."""
+    difference = first.astype(np.float64) - second.astype(np.float64)
+    chroma = difference @ np.array([[-0.168736, 0.5], [-0.331264, -0.418688], [0.5, -0.081312]])
+    blue, red = (crop_border(plane, border) for plane in np.moveaxis(chroma, 2, 0))
+    error = float(np.mean(blue**2) + np.mean(red**2)) / 2
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
 def ssim(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Mean structural similarity (Wang et al., 2004): 11x11 Gaussian of sigma 1.5, K = 0.01 and 0.03, L = 255.
 
