@@ -13,7 +13,7 @@ from scales_cli.errors import UsageError
 def known_fields(cls: type, values: Any) -> dict[str, Any]:
     """`values`, all of which are of fields of `cls`; raises `UsageError` for what is no table of those."""
     if not isinstance(values, Mapping):
-        raise UsageError(f"{cls.__name__} must be a table of names and values", "see the README's training section")
+        raise UsageError(f"{cls.__name__} must be a table of names and values", "see scales_cli/training/README.md")
     names = {item.name for item in dataclasses.fields(cls)}
     if unknown := sorted(set(values) - names):
         raise UsageError(f"unknown settings: {', '.join(unknown)}", f"known are {', '.join(sorted(names))}")

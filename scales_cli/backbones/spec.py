@@ -52,7 +52,7 @@ class NetworkSpec:
         if self.planes not in PLANES:
             raise UsageError(f"unknown kind of planes {self.planes!r}", f"known are {', '.join(PLANES)}")
         if not (8 <= self.n_feats <= 1024 and 1 <= self.n_blocks <= 256):
-            raise UsageError("n_feats must be 8..1024 and n_blocks 1..256", "see the README's training section")
+            raise UsageError("n_feats must be 8..1024 and n_blocks 1..256", "see scales_cli/training/README.md")
         if self.backbone not in BACKBONES:
             raise UsageError(f"unknown backbone {self.backbone!r}", f"known are {', '.join(BACKBONES)}")
         if self.runs_natively and self.n_feats % 64:

@@ -176,7 +176,7 @@ def read_config(
     try:
         settings = TrainConfig.from_dict(tomllib.loads((path or shipped_recipe(size)).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a readable TOML file ({error})", "see the README's training section") from error
+        raise UsageError(f"{path}: not a readable TOML file ({error})", "see scales_cli/training/README.md") from error
     spec = settings.network
     if scale is not None:
         spec = dataclasses.replace(spec, scale=scale)

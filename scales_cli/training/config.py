@@ -63,9 +63,9 @@ class Degradation:
                     raise UsageError(f"{item.name} is {value!r}", "give two numbers, the smaller one first")
                 object.__setattr__(self, item.name, (float(value[0]), float(value[1])))
         if not 1 <= self.variants <= 64 or not 0 <= self.drawn < 1:
-            raise UsageError("variants must be 1..64 and drawn in [0, 1)", "see the README of training")
+            raise UsageError("variants must be 1..64 and drawn in [0, 1)", "see scales_cli/training/README.md")
         if not (isinstance(self.kernels, Mapping) and self.kernels and _are_numbers(self.kernels.values())):
-            raise UsageError("kernels is not a table of names and shares", "see the README of training")
+            raise UsageError("kernels is not a table of names and shares", "see scales_cli/training/README.md")
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"kernels": dict(self.kernels)}
@@ -100,15 +100,16 @@ class TrainConfig:
         check_types(self)
         if min(self.steps, self.batch_size, self.patch_size) < 1 or self.warmup_steps < 0:
             raise UsageError(
-                "steps, batch_size and patch_size must be at least 1, warmup_steps 0", "see the training section"
+                "steps, batch_size and patch_size must be at least 1, warmup_steps 0",
+                "see scales_cli/training/README.md",
             )
         weights = (self.distillation, self.distillation_until, self.chroma_weight, self.gradient_weight)
         if min(self.final_learning_rate, self.weight_scale_rate, *weights) < 0:
-            raise UsageError("rates and weights cannot be negative", "see the training section of the README")
+            raise UsageError("rates and weights cannot be negative", "see scales_cli/training/README.md")
         if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
             raise UsageError(
                 "learning_rate and clip_norm must be positive, ema_decay in [0, 1)",
-                "see the training section of the README",
+                "see scales_cli/training/README.md",
             )
 
     def to_dict(self) -> dict[str, Any]:

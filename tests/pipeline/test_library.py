@@ -1,7 +1,6 @@
 """What Python programs call: every kind of picture, and files as the command line enlarges them."""
 
 import io
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ from PIL import Image, ImageCms
 
 import scales_cli
 from scales_cli.cli.app import main
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -156,17 +153,3 @@ def test_upscale_file_raises_errors_that_name_the_file(photo, tiny):
 def test_every_public_name_is_there():
     for name in scales_cli.__all__:
         assert getattr(scales_cli, name) is not None
-
-
-def test_the_readme_examples_run(folder, capsys):
-    Image.linear_gradient("L").resize((200, 150)).convert("RGB").save("photo.jpg")
-    section = re.search(r"\n## Python\n(.*?)\n## ", README.read_text(encoding="utf-8"), re.DOTALL)[1]
-    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
-    assert capsys.readouterr().out.splitlines() == [
-        "640 480",
-        "missing.jpg: cannot be read: No such file or directory (check the path)",
-    ]
-    assert sorted(path.name for path in folder.rglob("*.jpg")) == ["photo.jpg", "photo_large.jpg", "photo_x2.jpg"]
