@@ -1,7 +1,7 @@
 """Folders of pictures, enlarged by several processes."""
 
 from scales_cli.batch.batch import Status, preview, run
-from scales_cli.batch.outcome import Outcome, Planned, Skipped
+from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
 from scales_cli.batch.request import BatchRequest
 
-__all__ = ["BatchRequest", "Outcome", "Planned", "Skipped", "Status", "preview", "run"]
+__all__ = ["BatchRequest", "LeftOut", "Outcome", "Planned", "Skipped", "Status", "preview", "run"]

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Self
 
 from scales_cli.batch.history import History
-from scales_cli.batch.outcome import Outcome, Planned, Skipped
+from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item, select
 from scales_cli.batch.worker import BatchWorker
@@ -53,13 +53,14 @@ def run(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[O
     """
     with _Batch(request, watch) as batch:
         batch.plan()
+        yield from batch.left_out
         for outcome in batch.run():
             yield outcome
             if request.fail_fast and isinstance(outcome, Failed):
                 return
 
 
-def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[Planned | Failed | Skipped]:
+def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[Planned | Outcome]:
     """What `run` would do: every output it would write, then the inputs it would not enlarge. Nothing is written."""
     with _Batch(request, watch) as batch:
         batch.plan()
@@ -67,6 +68,7 @@ def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Iterat
             yield Planned(job.name, os.fspath(_target(job)))
         yield from batch.unreadable
         yield from (outcome for _, outcome in batch.settled)
+        yield from batch.left_out
 
 
 class _Batch:
@@ -81,8 +83,13 @@ class _Batch:
         self.request, self._watch = request, watch
         fingerprint = request.enlargement.fingerprint()
         selection = select(request.inputs, request.chosen, request.output, recursive=request.recursive)
+        self.left_out = [LeftOut(os.fspath(item.source), item.source.suffix.lower()) for item in selection.unread]
         if not (selection.items or selection.failures):
-            raise InputError("there are no pictures among the inputs", "check the folders and patterns")
+            kinds = ", ".join(sorted({item.kind for item in self.left_out}))
+            raise InputError(
+                "there are no pictures among the inputs" + (f", but files that are not read: {kinds}" if kinds else ""),
+                "convert them first" if kinds else "check the folders and patterns",
+            )
         self._items = selection.shard(*request.shard) if request.shard else selection.items
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
         self._limit = default_limit() if request.max_memory is None else request.max_memory

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from scales_cli.batch.manifest import DONE, FAILED, Manifest, Record
-from scales_cli.batch.outcome import Outcome, Skipped
+from scales_cli.batch.outcome import LeftOut, Outcome, Skipped
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import InputError
@@ -56,7 +56,7 @@ class History:
     def record(self, item: Item, outcome: Outcome) -> None:
         """A line in the manifest, of what was tried. Raises `OutputError` if it cannot be written."""
         status = self._stats.get(item)
-        if status is None or isinstance(outcome, Skipped):  # there was no file, or nothing was done
+        if status is None or isinstance(outcome, Skipped | LeftOut):  # there was no file, or nothing was done
             return
         record = Record(
             input=item.place.as_posix(),

@@ -24,4 +24,12 @@ class Planned:
     output: str
 
 
-Outcome = Done | Failed | Skipped
+@dataclass(frozen=True)
+class LeftOut:
+    """A file in a folder that is a picture by its name, of a kind that is not read: `.heic`."""
+
+    input: str
+    kind: str
+
+
+Outcome = Done | Failed | Skipped | LeftOut

@@ -11,7 +11,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from scales_cli.errors import InputError, ScalesError, UsageError
-from scales_cli.imaging.formats import is_picture_name
+from scales_cli.imaging.formats import UNREAD_EXTENSIONS, is_picture_name
+
+# Folders that a system fills by itself, with thumbnails, deleted files or earlier versions; in lower case.
+_SYSTEM_FOLDERS = frozenset(
+    {
+        *("@eadir", "@__thumb", "__macosx", "#recycle", "@recycle", "$recycle.bin", "#snapshot"),
+        *("@recently-snapshot", "lost+found", "system volume information"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,10 @@ class Filter:
 
 @dataclass
 class Selection:
-    """What was found, in a fixed order, and which folders could not be read."""
+    """What was found, in a fixed order; pictures of kinds that are not read; folders that could not be read."""
 
     items: list[Item] = field(default_factory=list)
+    unread: list[Item] = field(default_factory=list)
     failures: list[tuple[Path, ScalesError]] = field(default_factory=list)
 
     def shard(self, index: int, count: int) -> list[Item]:
@@ -52,8 +61,8 @@ class Selection:
 def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bool = True) -> Selection:
     """Files, those that match a pattern, and in folders whatever has a picture's extension.
 
-    In folders, hidden files, links to folders, pipes and devices are left out, and so is what `output` holds. Raises
-    `UsageError` or `InputError` where an argument names nothing.
+    In folders, hidden files, links to folders, pipes and devices are left out, what `output` holds, and folders that
+    a system fills by itself. Raises `UsageError` or `InputError` if an argument names nothing.
     """
     selection = Selection()
     found: set[tuple[str, PurePath]] = set()
@@ -62,7 +71,8 @@ def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bo
             key = (os.path.realpath(item.source), item.place)
             if key not in found and chosen.accepts(item.place):
                 found.add(key)
-                selection.items.append(item)
+                unread = item.source.suffix.lower() in UNREAD_EXTENSIONS and item.source != Path(name)
+                (selection.unread if unread else selection.items).append(item)
     return selection
 
 
@@ -92,7 +102,7 @@ def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> 
             Item(match, place)
             for match, place in places.items()
             if _is_picture(match)
-            and not any(part.startswith(".") for part in place.parts)
+            and not any(_is_left_out(part) for part in place.parts)
             and all(_identity(folder) != left_out for folder in match.parents)
         )
         if not matches:
@@ -114,7 +124,7 @@ def _walk(
         return
     for entry in inside:
         path = folder / entry.name
-        if entry.name.startswith("."):
+        if _is_left_out(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             if recursive and _identity(path) != left_out:
@@ -123,9 +133,14 @@ def _walk(
             yield Item(path, place / entry.name)
 
 
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
 def _is_picture(path: Path) -> bool:
-    """By its name. A link to nothing counts, so that it is reported."""
-    return is_picture_name(path) and (path.is_file() or (path.is_symlink() and not path.exists()))
+    """By its name, also one of a kind that is not read. A link to nothing counts, so that it is reported."""
+    named = is_picture_name(path) or path.suffix.lower() in UNREAD_EXTENSIONS
+    return named and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def _split_pattern(path: Path) -> tuple[Path, str]:

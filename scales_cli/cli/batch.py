@@ -161,12 +161,9 @@ def batch(
         threads=threads,
         max_memory=max_memory,
     )
-    with BatchReport(quiet=quiet, as_json=as_json) as report:
+    with BatchReport(quiet=quiet, as_json=as_json, preview=dry_run) as report:
         for outcome in (preview if dry_run else run)(request, report.watch):
             report.add(outcome)
-    report.name_failures()
-    if dry_run:
-        return
     report.summarise()
     if report.failures:
         raise ScalesError(f"{len(report.failures)} of {report.total} pictures failed", "the lines above name them")

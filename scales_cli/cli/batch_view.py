@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from scales_cli.batch.batch import Status
-from scales_cli.batch.outcome import Outcome, Planned, Skipped
+from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
 from scales_cli.cli.console import (
     describe_seconds,
     print_failure,
@@ -30,16 +30,21 @@ _LINE_SECONDS = 30.0  # between lines off a terminal
 class BatchReport:
     """Counts outcomes and shows them. Below bars, paths go to standard output only where that is no terminal."""
 
-    def __init__(self, *, quiet: bool, as_json: bool) -> None:
+    def __init__(self, *, quiet: bool, as_json: bool, preview: bool = False) -> None:
+        """`preview` is of a batch that is only planned."""
         self.total = 0  # of the inputs, known with the first status
         self.failures: list[ScalesError] = []
-        self._done = self._skipped = 0
+        self._done = self._skipped = self._planned = 0
         self._reasons: dict[str, int] = {}
-        self._quiet, self._as_json = quiet, as_json
+        self._left_out: dict[str, int] = {}  # by extension
+        self._skips: list[Skipped] = []  # of a preview, which names them
+        self._quiet, self._as_json, self._preview = quiet, as_json, preview
         self._started = self._last_line = time.monotonic()
         self._pixels = 0
+        self._shares_terminal = sys.stdout is not None and sys.stdout.isatty()
         terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._bars = None if quiet or not terminal else _Bars()
+        mixed = as_json and self._shares_terminal  # lines and bars would run into each other
+        self._bars = None if quiet or mixed or not terminal else _Bars()
 
     def __enter__(self) -> BatchReport:
         if self._bars:
@@ -68,11 +73,13 @@ class BatchReport:
             say(f"scales: {line}")
 
     def add(self, outcome: Outcome | Planned) -> None:
+        if self._preview and self._bars:  # there is nothing to wait for any more
+            self._bars.progress.stop()
         match outcome:
             case Done():
                 self._done += 1
                 self._pixels += outcome.width * outcome.height
-                silent = self._quiet or (self._bars is not None and sys.stdout is not None and sys.stdout.isatty())
+                silent = self._quiet or (self._bars is not None and self._shares_terminal)
                 print_result(outcome.to_dict(), quiet=silent, as_json=self._as_json)
             case Failed():
                 self.failures.append(outcome.error)
@@ -80,25 +87,42 @@ class BatchReport:
                     print_failure(outcome.input, outcome.error)
             case Skipped():
                 self._skipped += 1
+                if self._preview:
+                    self._skips.append(outcome)
                 self._reasons[outcome.reason] = self._reasons.get(outcome.reason, 0) + 1
                 if self._as_json:
                     print_json({"input": outcome.input, "output": outcome.output, "skipped": outcome.reason})
-            case Planned() if self._as_json:
-                print_json({"input": outcome.input, "output": outcome.output})
+            case LeftOut():
+                self._left_out[outcome.kind] = self._left_out.get(outcome.kind, 0) + 1
+                if self._as_json:
+                    print_json({"input": outcome.input, "left_out": outcome.kind})
             case Planned():
-                print_path(outcome.output)
-
-    def name_failures(self) -> None:
-        for error in self.failures:
-            say_error(error)
+                self._planned += 1
+                if self._as_json:
+                    print_json({"input": outcome.input, "output": outcome.output})
+                else:
+                    print_path(outcome.output)
 
     def summarise(self) -> None:
-        """One line."""
+        """Failures by name, then a line or two."""
+        for error in self.failures:
+            say_error(error)
         if self._quiet:
             return
-        skipped = ", ".join(f"{count} {reason}" for reason, count in self._reasons.items())
-        parts = [f"{self._done} done", f"{self._skipped} skipped" + (f" ({skipped})" if skipped else "")]
-        say(f"scales: {', '.join(parts)}, {len(self.failures)} failed, {self._figures()}")
+        for item in self._skips:
+            say(f"scales: skipped: {item.input}: {item.output}: {item.reason}")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self._reasons.items())
+        skipped = f"{self._skipped} skipped" + (f" ({reasons})" if reasons else "")
+        failed = f"{len(self.failures)} failed"
+        if self._preview:
+            say(f"scales: {self._planned} to do, {skipped}, {failed}")
+        else:
+            say(f"scales: {self._done} done, {skipped}, {failed}, {self._figures()}")
+        if self._left_out:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self._left_out.items()))
+            count = sum(self._left_out.values())
+            files = "1 file of a kind that is" if count == 1 else f"{count} files of kinds that are"
+            say(f"scales: warning: {files} not read {'was' if count == 1 else 'were'} left out: {kinds}")
         if "exists" in self._reasons:
             say("scales: warning: what exists and this batch did not write was left alone (--overwrite replaces it)")
 

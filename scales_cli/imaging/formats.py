@@ -100,6 +100,17 @@ def format_named(name: str | None) -> ImageFormat | None:
     return _ALIASES.get(name or "") or ImageFormat.__members__.get(name or "")
 
 
+# Pictures of kinds that are not read: modern codecs, cameras' raw files, layered, drawn and high-dynamic-range ones.
+UNREAD_EXTENSIONS = frozenset(
+    {
+        *(".heic", ".heif", ".hif", ".jxl", ".jxr", ".wdp", ".hdp"),
+        *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".orf", ".rw2", ".raf", ".pef"),
+        *(".srw", ".x3f", ".3fr", ".iiq", ".rwl", ".mrw", ".erf", ".kdc", ".dcr"),
+        *(".psd", ".psb", ".xcf", ".kra", ".svg", ".svgz", ".exr", ".hdr", ".dds", ".pcx", ".djvu"),
+    }
+)
+
+
 def is_picture_name(path: PurePath) -> bool:
     """Whether a file in a folder is taken for a picture: by its extension, unless it is hidden."""
     suffix = path.suffix.lower()

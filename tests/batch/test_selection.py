@@ -60,6 +60,24 @@ def test_select_knows_the_names_of_all_it_reads(tree):
     assert places("in/sub") == ["a.pbm", "b.MPO", "c.apng", "d.avifs", "deep/d.tif"]
 
 
+def test_select_tells_pictures_of_kinds_that_are_not_read(tree):
+    for name in ("a.heic", "b.CR2", "sub/c.jxl", "d.pdf", ".e.heic"):
+        Path("in", name).touch()
+    for inputs in (["in"], ["in/**/*"]):
+        selection = select(inputs, Filter(), Path("out"))
+        assert [item.place.as_posix() for item in selection.unread] == ["a.heic", "b.CR2", "sub/c.jxl"]
+        assert all(item.source.suffix in (".png", ".JPG", ".tif") for item in selection.items)
+    assert places("in/a.heic") == ["a.heic"]  # which is tried, as it was named
+
+
+@pytest.mark.parametrize("folder", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", ".thumbnails"])
+def test_select_leaves_out_what_systems_put_into_folders(tree, folder):
+    Path("in/sub", folder).mkdir()
+    Path("in/sub", folder, "a.png").touch()
+    assert places("in") == ["B.JPG", "a.png", "sub/deep/d.tif"]
+    assert places("in/**/*.png") == ["a.png"]
+
+
 @pytest.mark.parametrize(("name", "reason"), [("in/s*", "only folders match it"), ("x" * 5000, "File name too long")])
 def test_select_says_why_it_finds_nothing(tree, name, reason):
     with pytest.raises(InputError, match=reason):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scales_cli.cli import batch_view
 from scales_cli.cli.app import main
 
 
@@ -166,11 +167,53 @@ def test_batch_dry_run_writes_nothing(batch):
 def test_batch_dry_run_names_what_cannot_be_done(batch, pictures):
     (pictures / "a.png").write_text("hello")
     code, out, err = batch("--dry-run")
-    assert code == 0
+    assert code == 1
     assert out.splitlines() == [os.fsencode(f"out/{name}") for name in OUTPUTS[1:]]
-    assert err.count("\n") == 1
-    assert "in/a.png: not a picture" in err
+    failure, summary, end = err.splitlines()
+    assert failure.startswith("scales: error: in/a.png: not a picture")
+    assert summary == "scales: 4 to do, 0 skipped, 1 failed"
+    assert end.startswith("scales: error: 1 of 5 pictures failed")
     assert not Path("out").exists()
+
+
+def test_batch_dry_run_names_what_is_skipped(batch):
+    assert batch("--include", "b.jpg")[0] == 0
+    Path("out/a_x2.png").touch()
+    code, out, err = batch("--dry-run")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert sorted(err.splitlines()) == [
+        "scales: 3 to do, 2 skipped (1 done before, 1 exists), 0 failed",
+        "scales: skipped: in/a.png: out/a_x2.png: exists",
+        "scales: skipped: in/b.jpg: out/b_x2.jpg: done before",
+        "scales: warning: what exists and this batch did not write was left alone (--overwrite replaces it)",
+    ]
+    assert len([line for line in batch("--dry-run", "--json")[1].splitlines() if b"skipped" in line]) == 2
+
+
+def test_batch_says_that_it_looks_at_pictures(batch, monkeypatch):
+    monkeypatch.setattr(batch_view, "_LINE_SECONDS", 0.0)
+    first, *others = batch()[2].splitlines()
+    assert first == "scales: looking at 0 of 5 pictures"
+    assert any(re.match(r"scales: \d of 5 pictures, \d", line) for line in others)
+
+
+def test_batch_counts_the_pictures_it_does_not_read(batch, pictures):
+    for name in ("a.heic", "b.HEIC", "sub/c.cr2", "notes.txt", "@eaDir/d.heic", "@eaDir/e.png"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).touch()
+    code, out, err = batch()
+    assert (code, len(out.splitlines())) == (0, 5)
+    assert "scales: warning: 3 files of kinds that are not read were left out: .cr2 1, .heic 2\n" in err
+    lines = [json.loads(line) for line in batch("--json")[1].splitlines()]
+    left_out = {line["input"]: line["left_out"] for line in lines if "left_out" in line}
+    assert left_out == {"in/a.heic": ".heic", "in/b.HEIC": ".heic", "in/sub/c.cr2": ".cr2"}
+    assert "left out" not in batch("--exclude", "*.heic", "--exclude", "*.HEIC", "--exclude", "*.cr2")[2]
+    code, _, err = batch(inputs=["in/a.heic"])
+    assert code == 1
+    assert "in/a.heic: " in err
+    code, _, err = batch(inputs=["in/*.heic"])
+    assert code == 3
+    assert "no pictures among the inputs, but files that are not read: .heic" in err
 
 
 def test_batch_takes_no_empty_name_for_its_output(batch):
