@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,20 +16,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=Group, help="List, download, check and add models.", no_args_is_help=True)
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME", autocompletion=opt.suggest_models, help="A model (scales-tiny-x4) or a size (tiny)."
-    ),
-]
-Names = Annotated[
-    list[str],
-    typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, help="Models (scales-tiny-x4) or sizes (tiny)."),
-]
-AnyNames = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, show_default=False, help="Default: all."),
-]
+
+def named(help: str) -> Any:
+    """An argument that takes models' names."""
+    return typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, show_default=False, help=help)
+
+
+Name = Annotated[str, named("A model (scales-tiny-x4) or a size (tiny).")]
 OneScale = Annotated[
     int | None,
     typer.Option(
@@ -140,10 +133,7 @@ def pull(
 
 @app.command(cls=Command)
 def path(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", autocompletion=opt.suggest_models, help="A model, or none for the cache."),
-    ] = None,
+    name: Annotated[str | None, named("A model, or none for the cache.")] = None,
     scale: OneScale = None,
 ) -> None:
     """Print where a model's file is, or the folder of the cache.
@@ -168,7 +158,7 @@ def path(
 
 @app.command(cls=Command)
 def verify(
-    names: AnyNames = None,
+    names: Annotated[list[str] | None, named("Models or sizes. Default: all.")] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -201,7 +191,7 @@ def verify(
 
 
 @app.command(cls=Command)
-def remove(names: Names) -> None:
+def remove(names: Annotated[list[str], named("Models (scales-tiny-x4) or sizes (tiny).")]) -> None:
     """Remove models from the cache.
 
     $ scales models remove mine
@@ -232,14 +222,7 @@ def prune(quiet: opt.Quiet = False) -> None:
 
 
 @app.command(cls=Command)
-def default(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME", autocompletion=opt.suggest_models, show_default=False, help="A model or a size to set."
-        ),
-    ] = None,
-) -> None:
+def default(name: Annotated[str | None, named("A model or a size to set.")] = None) -> None:
     """Print the model that is used if none is named, or set it.
 
     $ scales models default       # prints it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
 import os
 import re
@@ -22,7 +21,8 @@ import scales_cli.cli.options as opt
 from scales_cli.backbones.table import SIZES
 from scales_cli.cli.console import print_json, say, saying_warnings
 from scales_cli.cli.train_view import Display, describe
-from scales_cli.errors import ScalesError, UsageError
+from scales_cli.errors import UsageError
+from scales_cli.system.extras import require
 from scales_cli.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -223,5 +223,4 @@ def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
 
 
 def check_torch() -> None:
-    if importlib.util.find_spec("torch") is None:
-        raise ScalesError("training needs torch", 'install it with: pip install "scales-cli[train]"')
+    require("torch", "train", "training needs torch")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 from typing import Literal
 
 from scales_cli.engine.base import Engine
-from scales_cli.errors import ScalesError, UsageError
+from scales_cli.errors import UsageError
+from scales_cli.system.extras import require
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import PackedWeights
 from scales_cli.weights.packed_layers import PackedLayers
@@ -19,10 +19,8 @@ Backend = Literal["native", "torch"]
 
 def check_engine(weights: PackedWeights, backend: Backend = "native") -> None:
     """Raises `ScalesError` if these weights need torch and it is not installed."""
-    if (backend != "native" or not weights.spec.runs_natively) and not importlib.util.find_spec("torch"):
-        raise ScalesError(
-            f"{weights.spec.backbone} models need torch", 'install it with: pip install "scales-cli[train]"'
-        )
+    if backend != "native" or not weights.spec.runs_natively:
+        require("torch", "torch", f"{weights.spec.backbone} models need torch")
 
 
 def load_engine(

@@ -70,5 +70,5 @@ def test_without_torch_the_message_says_what_to_install(backbone, folder, monkey
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
     assert main(["upscale", "a.png", "-m", backbone, "-s", "2"]) == 1
-    assert 'models need torch (install it with: pip install "scales-cli[train]")' in capfd.readouterr().err
+    assert 'models need torch (install it with: pip install "scales-cli[torch]")' in capfd.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == ["a.png"]

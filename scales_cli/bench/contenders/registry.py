@@ -18,8 +18,9 @@ from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary, OpenVin
 from scales_cli.bench.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
 from scales_cli.bench.contenders.torch_runtime import NetworkName, TorchNetwork
 from scales_cli.errors import UsageError
+from scales_cli.system.extras import install_hint
 
-INSTALL = 'pip install "scales-cli[bench]"'
+INSTALL = install_hint("bench")
 EXPORT = ("torch", "onnx")
 
 
