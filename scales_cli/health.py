@@ -28,7 +28,6 @@ _PACKAGES = (
     "pillow",
     "opencv-python-headless",
     "safetensors",
-    "pooch",
     "typer",
     "rich",
     "torch",

@@ -21,7 +21,7 @@ from scales_cli.pipeline.memory import default_limit
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
 from scales_cli.pipeline.targets import check_clashes
-from scales_cli.system.files import remove_abandoned_files, remove_temporary_files
+from scales_cli.system.files import make_folder, remove_abandoned_files, remove_temporary_files
 from scales_cli.system.process_pool import WorkerPool
 from scales_cli.system.processes import WorkerError
 from scales_cli.system.resources import anonymous_bytes, usable_cores
@@ -221,10 +221,7 @@ def _failed(item: Item, answer: Failed | WorkerError) -> Failed:
 
 
 def _make_output(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}", "choose another -o") from error
+    make_folder(folder, "choose another -o")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: cannot be written to", "choose another -o, or change its permissions")
 

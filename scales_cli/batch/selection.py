@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from scales_cli.errors import InputError, ScalesError, UsageError
 from scales_cli.imaging.formats import UNREAD_EXTENSIONS, is_picture_name
+from scales_cli.system.files import file_identity
 
 # Folders that a system fills by itself, with thumbnails, deleted files or earlier versions; in lower case.
 _SYSTEM_FOLDERS = frozenset(
@@ -84,11 +85,11 @@ def _found(name: str, selection: Selection, output: Path, *, recursive: bool) ->
 
 
 def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> Iterator[Item]:
-    path, left_out = Path(name), _identity(output)
+    path, left_out = Path(name), file_identity(output)
     if name in ("", "-"):
         raise UsageError("a batch reads no standard input", "give folders, patterns or files")
     if path.is_dir():
-        if _identity(path) == left_out:
+        if file_identity(path) == left_out:
             raise UsageError(f"{name} is the output folder, too", "choose another with -o")
         yield from _walk(path, PurePath(), selection, left_out, recursive=recursive)
     elif os.path.lexists(path):
@@ -103,7 +104,7 @@ def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> 
             for match, place in places.items()
             if _is_picture(match)
             and not any(_is_left_out(part) for part in place.parts)
-            and all(_identity(folder) != left_out for folder in match.parents)
+            and all(file_identity(folder) != left_out for folder in match.parents)
         )
         if not matches:
             what = "only folders match" if found else "nothing matches"
@@ -127,7 +128,7 @@ def _walk(
         if _is_left_out(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if recursive and _identity(path) != left_out:
+            if recursive and file_identity(path) != left_out:
                 yield from _walk(path, place / entry.name, selection, left_out, recursive=recursive)
         elif _is_picture(path):
             yield Item(path, place / entry.name)
@@ -156,11 +157,3 @@ def _matches(place: PurePath, patterns: Sequence[str]) -> bool:
         else any(fnmatchcase(part, pattern) for part in place.parts)
         for pattern in patterns
     )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -27,7 +27,7 @@ from scales_cli.pipeline.plan import STREAM, Job, Plan, plan_jobs
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscaler import Upscaler, Upscalers
-from scales_cli.system.files import replacing, temporary_file
+from scales_cli.system.files import make_folder, replacing, temporary_file
 from scales_cli.system.progress import Progress
 
 _NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
@@ -232,10 +232,7 @@ def _folder_for(target: Path) -> Iterator[None]:
     """Makes the folders a file needs, and removes them again where it is not written."""
     missing = [folder for folder in target.parents if not folder.exists()]
     try:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{target.parent}: cannot be made: {error.strerror}", "choose another folder") from error
+        make_folder(target.parent, "choose another folder")
         yield
     except BaseException:
         for folder in missing:  # the innermost first

@@ -13,6 +13,7 @@ from scales_cli.errors import OutputError, OutputExistsError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.formats import ImageFormat, format_for
 from scales_cli.imaging.options import OutputOptions
+from scales_cli.system.files import file_identity
 
 
 def name_target(
@@ -79,7 +80,7 @@ def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Pa
     """
     real = functools.cache(os.path.realpath)
     planned: dict[str, str] = {}
-    files = {_identity(path): path for path in inputs}
+    files = {file_identity(path): path for path in inputs}
     for name, target in targets:
         key = os.path.normcase(Path(real(target.parent), target.name))
         if sys.platform == "darwin":
@@ -90,18 +91,9 @@ def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Pa
                 "give one of them in a run of its own, with another -o",
             )
         planned[key] = name
-        identity = _identity(target)
+        identity = file_identity(target)
         if identity is not None and identity in files:
             raise OutputError(f"{name}: its output {target} is the input {files[identity]}", "choose another name")
-
-
-def _identity(path: str | Path) -> tuple[int, int] | None:
-    """The same for all names of one file, through links and whatever case the file system ignores."""
-    try:
-        status = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 def check_target(target: Path, overwrite: bool) -> None:

@@ -17,26 +17,33 @@ ABANDONED_SECONDS = 24 * 3600  # nothing is longer in the writing
 
 
 @contextmanager
-def replacing(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def whole_file(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """A stream to a temporary file beside `target` that takes its place at the end, or vanishes on any exception.
 
-    Without `overwrite` a file that came to be there meanwhile is left as it is, which is an `OutputError`.
+    Without `overwrite` a file that came to be there meanwhile is left as it is. Raises `OSError` or
+    `OutputExistsError`.
     """
     temporary = target.parent / f".scales-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            _publish(temporary, target, overwrite)
-        except OSError as error:
-            raise OutputError(f"{target}: cannot be written: {error.strerror or error}", "check the folder") from error
+        with temporary.open("x+b") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        _publish(temporary, target, overwrite)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+@contextmanager
+def replacing(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """A `whole_file` whose errors are `OutputError`s."""
+    try:
+        with whole_file(target, overwrite=overwrite) as stream:
+            yield stream
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}", "check the folder") from error
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
@@ -62,12 +69,32 @@ def remove_temporary_files(folder: Path, pid: int) -> None:
             path.unlink()
 
 
+def abandoned_files(folder: Path) -> list[Path]:
+    """The temporary files of runs that were killed with all their processes: not written to for a day."""
+    return [path for path in folder.glob(".scales-*-*.tmp") if time.time() - _modified(path) > ABANDONED_SECONDS]
+
+
 def remove_abandoned_files(folder: Path) -> None:
-    """What runs that were killed with all their processes have left there: not written to for a day."""
-    for path in folder.glob(".scales-*-*.tmp"):
+    for path in abandoned_files(folder):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()
+            path.unlink()
+
+
+def make_folder(folder: Path, hint: str) -> None:
+    """Makes a folder and those above it, if they are missing. Raises `OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}", hint) from error
+
+
+def file_identity(path: str | Path) -> tuple[int, int] | None:
+    """What all names of one file share, through links and whatever case the file system ignores; None without one."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
@@ -89,3 +116,10 @@ def using_temporary_folder() -> Iterator[None]:
             f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}",
             "set TMPDIR to a folder with space",
         ) from error
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # removed by another process
+        return time.time()

@@ -22,6 +22,7 @@ from scales_cli.evaluation.datasets import Benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.networks.build import build_network
 from scales_cli.networks.cost import count_everything
+from scales_cli.system.files import replacing
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.config import TrainConfig
@@ -160,9 +161,8 @@ def run_row(
         psnr={item.name: item.mean.psnr for item in report.benchmarks},
         config=config.to_dict(),
     )
-    temporary = folder / "result.tmp"
-    temporary.write_text(json.dumps(asdict(result), indent=1), encoding="utf-8")
-    temporary.replace(folder / "result.json")
+    with replacing(folder / "result.json", overwrite=True) as stream:
+        stream.write(json.dumps(asdict(result), indent=1).encode())
     return result
 
 

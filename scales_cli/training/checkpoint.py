@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from scales_cli.engine.torch.packing import unpack
@@ -24,6 +24,7 @@ from scales_cli.errors import OutputError, UsageError, WeightsError
 from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
+from scales_cli.system.files import whole_file
 from scales_cli.training.config import TrainConfig
 from scales_cli.weights.packed import load_packed
 
@@ -187,6 +188,6 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    temporary = path.with_suffix(".tmp")
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, temporary, metadata)
-    temporary.replace(path)
+    values = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with whole_file(path, overwrite=True) as stream:
+        stream.write(serialised(values, metadata))

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scales_cli.errors import WeightsError
+from scales_cli.system.files import abandoned_files
 from scales_cli.weights.registry import SUFFIX
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 VARIABLE = "SCALES_CACHE"
 _FILE = re.compile(rf"(?P<name>{NAME.pattern})\.(?P<sha256>[0-9a-f]{{64}}){re.escape(SUFFIX)}")
-_TEMPORARY = re.compile(r"tmp\w{8}")  # what pooch writes before it moves
-_ABANDONED_SECONDS = 3600  # downloads end sooner, so that a temporary file of this age belongs to nobody
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,7 @@ class Cache:
 
     def prune(self, superseded: Callable[[CachedModel], bool]) -> list[Path]:
         """Removes left-over temporary files, damaged models and those that `superseded` names; what was removed."""
-        useless = []
-        for path in self._files():
-            if _TEMPORARY.fullmatch(path.name) and time.time() - _modified(path) > _ABANDONED_SECONDS:
-                useless.append(path)
+        useless = abandoned_files(self.folder)
         for model in self.models():
             try:
                 model.check()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from scales_cli.errors import OutputError
-from scales_cli.system.files import replacing
+from scales_cli.system.files import make_folder, replacing
 from scales_cli.weights.registry import WeightEntry, entry_for
 from scales_cli.weights.store import Store
 
@@ -19,10 +18,7 @@ def publish(store: Store, folder: Path, files: Iterable[Path], data_licence: str
     """
     added = {entry.name: (entry, path) for path in files for entry in [entry_for(path, data_licence)]}
     registry = store.registry.with_entries(entry for entry, _ in added.values())
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}", "check the path") from error
+    make_folder(folder, "check the path")
     for entry in registry.entries:
         _, source = added.get(entry.name) or (entry, store.locate(entry) or store.pull(entry))
         with replacing(folder / entry.file, overwrite=True) as stream:

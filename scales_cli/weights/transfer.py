@@ -1,28 +1,27 @@
 """How a packed file gets from the web or another folder into the cache: whole, checked, or not at all.
 
-pooch makes the temporary file, compares the hash and moves the file; `Transfer` is the downloader it calls, and bounds
-what a server can do: its size, its slowness, and where it redirects to.
+What a server can do is bounded: the size it sends, its slowness, and where it redirects to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
-import logging
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from scales_cli.errors import WeightsError
+from scales_cli.system.files import whole_file
 from scales_cli.system.progress import Progress
-from scales_cli.weights.cache import Cache
+from scales_cli.weights.cache import Cache, CachedModel
 from scales_cli.weights.packed import load_packed
 from scales_cli.weights.packed_file import MAX_FILE_BYTES
 
@@ -51,53 +50,43 @@ def fetch(
 
     Raises `WeightsError`, and leaves nothing behind, where they are not, or where it cannot be had.
     """
-    import pooch
-
-    pooch.get_logger().setLevel(logging.WARNING)
     target = cache.path(name, sha256)
-    transfer = Transfer(sha256, size, progress or (lambda fraction: None))
+    with suppress(WeightsError):  # of a file that is missing, or not what it should be
+        CachedModel(name, sha256, target).check()
+        return target
     with cache.writing():
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pooch.retrieve(
-                os.fspath(source), f"sha256:{sha256}", target.name, os.fspath(target.parent), downloader=transfer
-            )
-        except ValueError as error:  # pooch has read the file again: it is another one than was transferred
-            raise WeightsError(f"{source}: {error}", "try again") from error
+        with whole_file(target, overwrite=True) as stream:
+            _transfer(os.fspath(source), stream, sha256, size, progress or (lambda fraction: None))
+            stream.flush()
+            _check_content(stream.name, os.fspath(source))
     return target
 
 
-class Transfer:
-    """A downloader for `pooch.retrieve`; `size` is what the file must have, where that is known."""
+def _transfer(source: str, stream: BinaryIO, sha256: str, size: int | None, progress: Progress) -> None:
+    """Copies a source of a hash, and of a size if that is known."""
+    digest = hashlib.sha256()
+    received = 0
+    with open_source(source) as (chunks, announced):
+        expected = announced if size is None else size
+        for chunk in chunks:
+            received += len(chunk)
+            if received > (MAX_FILE_BYTES if size is None else size):
+                raise WeightsError(f"{source}: larger than it should be", "check the address")
+            digest.update(chunk)
+            stream.write(chunk)
+            progress(min(received / expected, 1.0) if expected else 0.0)
+    if expected is not None and received < expected:
+        raise WeightsError(f"{source}: ended after {received} of {expected} bytes", "try again")
+    if digest.hexdigest() != sha256:
+        raise WeightsError(f"{source}: its SHA-256 is {digest.hexdigest()}, expected {sha256}", "check the address")
 
-    def __init__(self, sha256: str, size: int | None, progress: Progress) -> None:
-        self._sha256, self._size, self._progress = sha256, size, progress
 
-    def __call__(self, source: str, target: str, pooch: object = None) -> None:
-        digest = hashlib.sha256()
-        received = 0
-        Path(target).unlink()  # pooch's temporary files are for their owner only, but a cache may be shared
-        with Path(target).open("xb") as stream, open_source(source) as (chunks, announced):
-            expected = self._size if self._size is not None else announced
-            for chunk in chunks:
-                received += len(chunk)
-                if received > (MAX_FILE_BYTES if self._size is None else self._size):
-                    raise WeightsError(f"{source}: larger than it should be", "check the address")
-                digest.update(chunk)
-                stream.write(chunk)
-                self._progress(min(received / expected, 1.0) if expected else 0.0)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if expected is not None and received < expected:
-            raise WeightsError(f"{source}: ended after {received} of {expected} bytes", "try again")
-        if digest.hexdigest() != self._sha256:
-            raise WeightsError(
-                f"{source}: its SHA-256 is {digest.hexdigest()}, expected {self._sha256}", "check the address"
-            )
-        try:
-            load_packed(Path(target))
-        except WeightsError as error:
-            raise WeightsError(error.message.replace(target, source), error.hint) from error
+def _check_content(path: str, source: str) -> None:
+    try:
+        load_packed(Path(path))
+    except WeightsError as error:
+        raise WeightsError(error.message.replace(path, source), error.hint) from error
 
 
 @contextmanager
@@ -170,6 +159,8 @@ def _open_url(url: str) -> Iterator[tuple[Iterator[bytes], int | None]]:
         raise WeightsError(
             f"{url}: cannot be fetched: {_innermost(error)}", "check the connection, try again"
         ) from error
+    except ValueError as error:  # of a redirection to what is no address
+        raise WeightsError(f"{url}: {error}", "try again") from error
     except OSError as error:
         if error.errno is not None:  # of the file that is written
             raise

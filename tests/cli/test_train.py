@@ -30,7 +30,7 @@ BARE = """
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("cv2", "platformdirs", "pooch", "skimage") or name == "scales_cli.engine._native":
+        if name.split(".")[0] in ("cv2", "platformdirs", "skimage") or name == "scales_cli.engine._native":
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
 sys.argv[0] = "scales"

@@ -1,7 +1,16 @@
+import os
+
 import pytest
 
 from scales_cli.errors import OutputError
-from scales_cli.system.files import replacing
+from scales_cli.system.files import (
+    abandoned_files,
+    file_identity,
+    make_folder,
+    remove_abandoned_files,
+    replacing,
+    whole_file,
+)
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
@@ -18,3 +27,35 @@ def test_replacing_leaves_nothing_behind(tmp_path, error):
         write()
     assert target.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_whole_file_raises_the_errors_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "missing" / "a"):
+        pass
+
+
+def test_abandoned_files_are_a_day_old(tmp_path):
+    old, fresh, other = (tmp_path / name for name in (".scales-7-0a.tmp", ".scales-8-0b.tmp", "a.tmp"))
+    for path in (old, fresh, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    assert abandoned_files(tmp_path) == [old]
+    remove_abandoned_files(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [fresh, other]
+
+
+def test_make_folder_names_what_cannot_be_made(tmp_path):
+    make_folder(tmp_path / "a" / "b", "hint")
+    make_folder(tmp_path / "a" / "b", "hint")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/b: cannot be made: Not a directory"):
+        make_folder(tmp_path / "file" / "b", "hint")
+
+
+def test_file_identity_is_that_of_links(tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    os.link(tmp_path / "a", tmp_path / "c")
+    assert file_identity(tmp_path / "a") == file_identity(tmp_path / "b") == file_identity(str(tmp_path / "c"))
+    assert file_identity(tmp_path / "d") is file_identity("a\0b") is None

@@ -105,12 +105,14 @@ def test_prune_removes_what_is_of_no_use(entry, own_models, weights_file):
     (own_models / f"scales-random-x2.{'0' * 64}.safetensors").write_bytes(b"damaged")
     old = weights_file(2)
     old.rename(own_models / f"scales-random-x2.{entry_for(old, '').sha256}.safetensors")
-    (own_models / "tmpab12cd34").touch()
-    os.utime(own_models / "tmpab12cd34", (1, 1))
-    (own_models / "tmpin0use00").touch()
+    (own_models / ".scales-1-ab12cd34.tmp").touch()
+    os.utime(own_models / ".scales-1-ab12cd34.tmp", (1, 1))
+    (own_models / ".scales-1-0a0b0c0d.tmp").touch()
     (own_models / "notes.txt").touch()
     assert len(store.prune()) == 3
-    assert sorted(own_models.iterdir()) == sorted([*keep, own_models / "tmpin0use00", own_models / "notes.txt"])
+    assert sorted(own_models.iterdir()) == sorted(
+        [*keep, own_models / ".scales-1-0a0b0c0d.tmp", own_models / "notes.txt"]
+    )
 
 
 def test_verify_finds_damage_everywhere(own_models, weights_file):

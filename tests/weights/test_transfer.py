@@ -235,7 +235,7 @@ RACE = """
         store.obtain(store.find(sys.argv[1])).read_bytes()
 
     fork = multiprocessing.get_context("fork")
-    import pooch, requests, safetensors.numpy  # noqa: once for all
+    import requests, safetensors.numpy  # noqa: once for all
     barrier = fork.Barrier(16)
     processes = [fork.Process(target=pull, args=(barrier,)) for _ in range(16)]
     for process in processes:
