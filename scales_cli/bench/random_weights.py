@@ -11,7 +11,7 @@ from scales_cli.weights.packed_srresnet import PackedSRResNet
 
 
 def random_model(spec: NetworkSpec) -> PackedWeights:
-    """Of any backbone; torch makes those that only torch runs."""
+    """A model of any backbone; torch makes those that only torch runs."""
     if spec.runs_natively:
         return random_weights(spec)
     import torch
@@ -26,7 +26,7 @@ def random_model(spec: NetworkSpec) -> PackedWeights:
 
 
 def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedSRResNet:
-    """Of trained magnitudes, so that features stay finite and every activation and gate does its work.
+    """Weights of trained magnitudes, so that features stay finite and every activation and gate does its work.
 
     Slopes are negative now and then. `gate_taps` is the length of the filter over the channels.
     """

@@ -51,7 +51,7 @@ class Contest:
 
     @property
     def pixels(self) -> int:
-        """Of the LR picture."""
+        """Pixels of the LR picture."""
         return self.width * self.height
 
 

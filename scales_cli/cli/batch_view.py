@@ -28,7 +28,7 @@ _LINE_SECONDS = 30.0  # between lines off a terminal
 
 
 class BatchReport:
-    """Counts outcomes and shows them. Below bars, paths go to standard output only where that is no terminal."""
+    """Counts outcomes and shows them. Below bars, paths go to standard output only if that is no terminal."""
 
     def __init__(self, *, quiet: bool, as_json: bool, preview: bool = False) -> None:
         """`preview` is of a batch that is only planned."""

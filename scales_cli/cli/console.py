@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """One line on standard error. Where that cannot be written, as on a full disk, nothing else depends on it."""
+    """One line on standard error. If that cannot be written, as on a full disk, nothing else depends on it."""
     if sys.stderr is None:
         return
     try:
@@ -80,7 +80,7 @@ def print_json(result: Mapping[str, Any]) -> None:
 
 @contextmanager
 def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float], None] | None]:
-    """A bar that takes fractions of 1 and vanishes at the end; None where standard error is no terminal."""
+    """A bar that takes fractions of 1 and vanishes at the end; None if standard error is no terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return

@@ -282,7 +282,7 @@ Json = Annotated[bool, flag("--json", panel=OTHER, help="Print results as lines 
 def sizing_options(
     factor: float | None, width: int | None, height: int | None, longest: int | None, scales: tuple[int, ...]
 ) -> Sizing:
-    """What these options say together; `scales` are those of the model."""
+    """What these options say together; `scales` are the model's."""
     from scales_cli.pipeline.sizing import Sizing
 
     return Sizing.of(factor, width, height, longest, scales=scales)

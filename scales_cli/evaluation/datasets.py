@@ -24,7 +24,7 @@ _PICTURES = {
 
 @dataclass(frozen=True)
 class ImagePair:
-    """A test picture: its HR file and, where the set brings one, its LR file."""
+    """A test picture: its HR file and, if the set brings one, its LR file."""
 
     name: str
     hr: Path

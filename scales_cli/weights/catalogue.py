@@ -46,7 +46,7 @@ class CatalogueItem:
         return None if self.spec is None else count(self.spec.parts()).operations
 
     def card(self) -> dict[str, Any]:
-        """The model card in the file; empty where there is no readable file. Raises nothing."""
+        """The model card in the file; empty if there is no readable file. Raises nothing."""
         try:
             return {} if self.path is None else dict(load_packed(self.path).card)
         except WeightsError:
@@ -78,7 +78,7 @@ def catalogue(store: Store) -> list[CatalogueItem]:
 
 
 def describe(store: Store, name: str, scale: int | None = None) -> list[CatalogueItem]:
-    """The model of a name, or all of a size. Raises `WeightsError` where there is none."""
+    """The model of a name, or all of a size. Raises `WeightsError` if there is none."""
     if entries := store.published(name, scale):
         return [describe_published(store, entry) for entry in entries]
     found = store.find(name, scale)

@@ -77,6 +77,6 @@ def peak_resident_set() -> int | None:
 
 
 def _cpu_seconds() -> float:
-    """Of this process, to the microsecond, and of its children that ended."""
+    """Processor time of this process, to the microsecond, and of its children that ended."""
     times = os.times()
     return time.process_time() + times.children_user + times.children_system

@@ -22,4 +22,5 @@ def espcn(scale: int) -> Any:
 
 
 def espcn_parts(scale: int) -> list[Part]:
+    """Parts to be counted."""
     return [ConvCost(1, 64, 5), ConvCost(64, 32, 3), ConvCost(32, scale**2, 3)]

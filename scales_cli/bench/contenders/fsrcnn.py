@@ -18,6 +18,6 @@ def fsrcnn(scale: int, d: int = 56, s: int = 12, m: int = 4) -> Any:
 
 
 def fsrcnn_parts(d: int = 56, s: int = 12, m: int = 4) -> list[Part]:
-    """Of every scale: the transposed convolution has one output channel."""
+    """Parts to be counted, the same at every scale: the transposed convolution has one output channel."""
     shrink, expand = ConvCost(d, s, 1), ConvCost(s, d, 1)
     return [ConvCost(1, d, 5), shrink, *[ConvCost(s, s, 3)] * m, expand, ConvCost(d, 1, 9)]

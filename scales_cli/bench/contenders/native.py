@@ -52,7 +52,7 @@ class Upscale(Runner):
         return self._target
 
     def peak_memory(self) -> int | None:
-        """Of the program, not of the process that waits for it."""
+        """The program's largest resident set, not the one of the process that waits for it."""
         try:
             import resource
         except ImportError:

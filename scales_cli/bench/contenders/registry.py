@@ -78,7 +78,7 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
 
 
 def quick_names() -> tuple[str, ...]:
-    """What is fast to set up and to run: torch only where no other runtime is installed."""
+    """What is fast to set up and to run: torch only if no other runtime is installed."""
     fast = ("openvino-fp32", "openvino-bf16", "onnxruntime")
     slow = () if find_spec("openvino") or find_spec("onnxruntime") else ("torch-fp32",)
     return (*fast, *slow, "fsrcnn", "bicubic")
