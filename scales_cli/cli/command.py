@@ -19,17 +19,19 @@ class Command(TyperCommand):
         return option
 
     def get_params(self, ctx: Any) -> Any:
-        return without_flag_types(super().get_params(ctx))
+        return without_python_types(super().get_params(ctx))
 
 
 class Group(TyperGroup):
     def get_params(self, ctx: Any) -> Any:
-        return without_flag_types(super().get_params(ctx))
+        return without_python_types(super().get_params(ctx))
 
 
-def without_flag_types(params: Any) -> Any:
-    """Options, of which flags show no `<bool>` beside their name."""
+def without_python_types(params: Any) -> Any:
+    """Arguments and options, with no `<list[str]>` or `<bool>` beside a name that says what it takes."""
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""
+        elif param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""
     return params
