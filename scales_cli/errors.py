@@ -15,7 +15,10 @@ Library code raises these; only `cli/app.py` prints them and exits.
 from __future__ import annotations
 
 import copy
+import errno
 from typing import Self
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems say of a file that has no room
 
 
 class ScalesError(Exception):

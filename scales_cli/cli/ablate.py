@@ -10,8 +10,9 @@ import typer
 
 import scales_cli.cli.options as opt
 from scales_cli.cli.console import print_json, say, saying_warnings
-from scales_cli.cli.train import PICTURES, TRAINING, Device, check_torch, stopping_on_signals
+from scales_cli.cli.train import PICTURES, TRAINING, Device, stopping_on_signals
 from scales_cli.cli.train_view import describe
+from scales_cli.system.extras import require
 
 if TYPE_CHECKING:
     from scales_cli.training.trainer import Status
@@ -56,7 +57,7 @@ def ablate(
     $ scales ablate Set5 --data train/ --valid valid/ -o out
     $ scales ablate Set5 --data train/ --valid valid/ -o out --recipe rcan
     """
-    check_torch()
+    require("torch", "train", "training needs torch")
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.training.ablation import Ablation, finished_result, run_row, table
     from scales_cli.training.run import load_data

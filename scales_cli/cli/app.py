@@ -18,14 +18,14 @@ from scales_cli.cli.ablate import ablate
 from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
 from scales_cli.cli.command import Command, Group
-from scales_cli.cli.console import abandon, say, say_error
+from scales_cli.cli.console import LeaveNow, abandon, say, say_error
 from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
 from scales_cli.cli.export import export
 from scales_cli.cli.models import app as models
 from scales_cli.cli.train import train
 from scales_cli.cli.upscale import upscale
-from scales_cli.errors import MemoryLimitError, OutputError, ScalesError, UsageError
+from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, UsageError
 
 app = typer.Typer(
     name="scales",
@@ -44,8 +44,7 @@ app.command("doctor", cls=Command)(doctor)
 app.add_typer(models, name="models")
 
 
-_OF_FULL_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OF_WRITING = (*_OF_FULL_DISKS, errno.EIO, errno.EBADF, errno.EAGAIN, errno.EINVAL, errno.ENXIO)
+_OF_WRITING = (*FULL_DISK, errno.EIO, errno.EBADF, errno.EAGAIN, errno.EINVAL, errno.ENXIO)
 
 
 class Terminated(BaseException):
@@ -87,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except Terminated as error:
         return error.exit_code
+    except LeaveNow:
+        os._exit(0)
     except KeyboardInterrupt:
         say("scales: interrupted")
         return 130
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _say_unexpected(error)
         if error.filename is None:
             abandon(sys.stdout)
-        hint = " (is the disk full?)" if error.errno in _OF_FULL_DISKS else ""
+        hint = " (is the disk full?)" if error.errno in FULL_DISK else ""
         say(f"scales: error: {error.filename or 'standard output'}: {error.strerror or error}{hint}")
         return OutputError.exit_code
     except MemoryError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import scales_cli.cli.options as opt
-from scales_cli.cli.train import check_torch
+from scales_cli.system.extras import require
 
 if TYPE_CHECKING:
     from scales_cli.pipeline.upscaler import Upscaler
@@ -59,7 +59,7 @@ def open_model(model: str | None, scale: int, threads: int | None, *, quiet: boo
         family = resolve(model)
         family.pull(scale, downloading(quiet))
         return Upscalers(family, threads)[scale]
-    check_torch()
+    require("torch", "train", "training needs torch")
     from scales_cli.training.run import load_run
 
     return load_run(Path(model), scale)

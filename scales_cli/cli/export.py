@@ -9,7 +9,7 @@ import typer
 
 import scales_cli.cli.options as opt
 from scales_cli.cli.console import print_json, progress_bar
-from scales_cli.cli.train import check_torch
+from scales_cli.system.extras import require
 
 
 def export(
@@ -35,7 +35,7 @@ def export(
     $ scales export run -o mine.safetensors
     $ scales export run -o mine.safetensors --benchmark Set5
     """
-    check_torch()
+    require("torch", "train", "training needs torch")
     from scales_cli.training.checkpoint import Checkpoint
     from scales_cli.training.export import export_packed, score_packed
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import re
 import signal
 import tomllib
@@ -19,7 +18,7 @@ import typer
 
 import scales_cli.cli.options as opt
 from scales_cli.backbones.table import SIZES
-from scales_cli.cli.console import print_json, say, saying_warnings
+from scales_cli.cli.console import LeaveNow, print_json, say, saying_warnings
 from scales_cli.cli.train_view import Display, describe
 from scales_cli.errors import UsageError
 from scales_cli.system.extras import require
@@ -129,7 +128,7 @@ def train(
     """
     settings = read_config(recipe, scale=scale, size=size, steps=steps, seed=seed)
     seconds = parse_duration(max_time) if max_time else math.inf
-    check_torch()
+    require("torch", "train", "training needs torch")
     from scales_cli.training.distributed import joined
     from scales_cli.training.run import export_run, open_run
 
@@ -152,7 +151,7 @@ def train(
         ):
             trainer.run(display.show, max_seconds=seconds)
     if not processes.lead:
-        os._exit(0)  # one in ten is aborted by threads of gloo's if it takes its time to end (torch 2.13)
+        raise LeaveNow  # one in ten is aborted by threads of gloo's if it takes its time to end (torch 2.13)
     path, done = export_run(trainer), trainer.progress
     finished = done.step >= settings.steps
     if as_json:
@@ -220,7 +219,3 @@ def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def check_torch() -> None:
-    require("torch", "train", "training needs torch")

@@ -67,7 +67,7 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{os.fspath(name)}: {error.message}", error.hint) from error
+        raise error.about(os.fspath(name)) from error
 
 
 @contextmanager

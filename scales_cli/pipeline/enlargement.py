@@ -8,7 +8,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 
-from scales_cli.errors import WeightsError
+from scales_cli.errors import OutputError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
@@ -36,7 +36,7 @@ class Enlargement:
         """
         models = [self.family.digest(self.sizing.network_scales[0])]
         for scale in self.sizing.network_scales[1:]:
-            with suppress(WeightsError):  # who needs that one will say so
+            with suppress(WeightsError, OutputError):  # who needs that one will say so
                 models.append(self.family.digest(scale))
         format_name = self.output.format and self.output.format.name
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)

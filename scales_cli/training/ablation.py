@@ -74,7 +74,7 @@ class Ablation:
                 f"{name}: not the description of an ablation ({error})", "see scales_cli/training/ablations/"
             ) from error
         except UsageError as error:
-            raise UsageError(f"{name}: {error.message}", error.hint) from error
+            raise error.about(name) from error
         return ablation
 
     def _check(self) -> None:

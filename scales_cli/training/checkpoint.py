@@ -95,7 +95,7 @@ class Checkpoint:
         try:
             network = unpack(weights)
         except WeightsError as error:
-            raise WeightsError(f"{path}: {error.message}", error.hint) from error
+            raise error.about(path) from error
         with torch.no_grad():
             for module in network.modules():
                 if isinstance(module, BinaryLayer):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scales_cli.errors import WeightsError
+from scales_cli.errors import FULL_DISK, OutputError, WeightsError
 from scales_cli.system.files import abandoned_files
 from scales_cli.weights.registry import SUFFIX
 
@@ -93,11 +93,12 @@ class Cache:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Any error of the system as one that says how to choose another folder."""
+        """Any error of the system as one that says how to choose another folder: `OutputError` if the disk is full."""
         try:
             yield
         except OSError as error:
-            raise WeightsError(
+            kind = OutputError if error.errno in FULL_DISK else WeightsError
+            raise kind(
                 f"the cache {self.folder} cannot be written: {error.strerror or error}",
                 f"set {VARIABLE} to a folder that can",
             ) from error

@@ -48,13 +48,13 @@ def test_no_home(monkeypatch):
 def test_a_full_disk(weights_file, own_models):
     code = """
         import resource, sys
-        from scales_cli.errors import WeightsError
+        from scales_cli.errors import OutputError
         from scales_cli.weights.store import Store
         from pathlib import Path
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         try:
             Store().import_file(Path(sys.argv[1]), "mine")
-        except WeightsError as error:
+        except OutputError as error:
             print(error.message, error.hint)
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
