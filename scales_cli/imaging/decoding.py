@@ -1,6 +1,6 @@
 """From a file to a `Picture`.
 
-Pillow reads the header first, limits are checked, then the picture is decoded (see `rows`) and taken over in strips,
+Pillow reads the header first, limits are checked, then the picture is decoded (see `readers`) and taken over in strips,
 straight to where EXIF's orientation puts them: neither a conversion nor a turn holds it twice.
 """
 
@@ -20,7 +20,6 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
-from scales_cli.imaging.memory import decoding_bytes
 from scales_cli.imaging.metadata import (
     MAX_PROFILE_BYTES,
     lost_colours,
@@ -33,7 +32,9 @@ from scales_cli.imaging.metadata import (
 )
 from scales_cli.imaging.options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
-from scales_cli.imaging.rows import Rows, cmyk_rows, open_rows, read_samples, strips_of
+from scales_cli.imaging.readers import cmyk, netpbm, pillow, png16, tiff16
+from scales_cli.imaging.readers.footprint import decoding_bytes
+from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
 
 MAX_SIDE = 2**20
 FIRST_ONLY = "only the first picture of the file is used"
@@ -113,11 +114,11 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         xmp, xmp_note = read_xmp(image, metadata)
         notes += [note for note in (lost_colours(image), exif_note, xmp_note) if note is not None]
         if image.mode == "CMYK":
-            rows, note = cmyk_rows(image, profile)
+            rows, note = cmyk.open_rows(image, profile)
             profile = None
             notes.append(note)
         else:
-            rows = open_rows(stream, image, samples)
+            rows = _open_rows(stream, image, samples)
         del image  # `rows` holds what of it is needed
         pixels = _take_over(rows, height, orientation)
         if profile is not None and not profile_fits(profile, pixels.shape[2]):
@@ -214,6 +215,20 @@ def _with_late_chunks(stream: BinaryIO, image: Image.Image) -> Image.Image:
         return Image.open(io.BytesIO(b"".join(kept) + b"\0\0\0\0IDAT\x35\xaf\x06\x1e"), formats=["PNG"])
     except Exception:  # of a text that the decoder would meet only behind the pixels
         return image
+
+
+def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
+    """The rows of an image of any mode but CMYK; loaded if its samples say so. They hold no more of it than needed."""
+    check_mode(image)
+    match samples.decoder:
+        case Decoder.NETPBM:
+            return netpbm.open_rows(stream, image, samples)
+        case Decoder.TIFF16:
+            return tiff16.open_rows(stream, image)
+        case Decoder.PNG16:
+            return png16.open_rows(stream, image, samples)
+        case Decoder.PILLOW:
+            return pillow.open_rows(image, samples)
 
 
 def _take_over(rows: Rows, height: int, orientation: int) -> Pixels:

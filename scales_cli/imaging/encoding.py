@@ -23,9 +23,9 @@ from scales_cli.imaging.writers.bmp import BmpWriter
 from scales_cli.imaging.writers.jpeg import JpegWriter
 from scales_cli.imaging.writers.netpbm import NetpbmWriter
 from scales_cli.imaging.writers.png import PngWriter
-from scales_cli.imaging.writers.strips import StripWriter
+from scales_cli.imaging.writers.strips import StripWriter, rows_of_strip
 from scales_cli.imaging.writers.tiff import TiffWriter
-from scales_cli.imaging.writers.webp import WebpWriter
+from scales_cli.imaging.writers.webp import WebpWriter, is_lossless
 from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES
 
 _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
@@ -39,6 +39,7 @@ _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
 
 _FITTED_PIXELS = 2**16
 _WHITE = (255, 255, 255)
+_SMALL = 2**22  # libraries loaded on demand, and buffers that do not grow with the picture
 
 
 class Map(Protocol):
@@ -71,6 +72,20 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
 def open_writer(layout: Layout, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> RowWriter:
     """Begins a file on a seekable stream, which is the caller's to close."""
     return RowWriter(layout, image_format, stream, map)
+
+
+def encoding_bytes(layout: Layout, image_format: ImageFormat, slices: int = 1) -> int:
+    """What a `RowWriter` holds beside the rows it is given, while `slices` strips are encoded at once."""
+    fitted = fit_to_format(layout, image_format)
+    if image_format is ImageFormat.WEBP:
+        pixels = layout.width * layout.height
+        return pixels * _webp_bytes(fitted) + _SMALL
+    rows = JpegWriter.strip_rows if image_format is ImageFormat.JPEG else rows_of_strip(fitted)
+    rows = min(rows, layout.height)
+    slices = min(slices, -(-layout.height // rows))
+    factor = 3 if image_format is ImageFormat.JPEG else 12
+    factor += (fitted.channels, fitted.dtype) != (layout.channels, layout.dtype)
+    return rows * layout.row_bytes + slices * factor * rows * fitted.row_bytes + _SMALL
 
 
 def encode_image(picture: Picture, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> Layout:
@@ -179,3 +194,10 @@ def _flatten(pixels: Pixels, background: tuple[int, int, int]) -> NDArray[Any]:
     below = np.array(background, np.uint64) * (maximum // 255)
     blended = (colour * alpha + below * (maximum - alpha) + maximum // 2) // maximum
     return blended.astype(pixels.dtype)
+
+
+def _webp_bytes(layout: Layout) -> int:
+    """What a pixel takes: Pillow's image and the encoder, for the worst of pictures (noise)."""
+    if is_lossless(layout):
+        return 44
+    return 46 if layout.has_alpha else 36

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import MemoryLimitError
 from scales_cli.imaging.animation import animation_bytes
+from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.pipeline.alpha import visible_colours_bytes
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.plan import Job, Plan

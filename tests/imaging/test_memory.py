@@ -14,9 +14,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.files import probe_image
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.memory import encoding_bytes
 from scales_cli.imaging.picture import Layout
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

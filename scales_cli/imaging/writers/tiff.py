@@ -10,17 +10,15 @@ import zlib
 from typing import BinaryIO
 
 import numpy as np
+from PIL.ExifTags import Base as Tag
 
 from scales_cli.imaging.metadata import native_tags, profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.tiff_directory import ASCII, BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Tags, directory
 from scales_cli.imaging.writers.strips import rows_of_strip
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
-_TYPE_CODES = {BYTE: "B", ASCII: "B", SHORT: "H", LONG: "I", UNDEFINED: "B", LONG8: "Q"}
 _CLASSIC_BYTES = 2**32 - 2**26  # of samples; the rest is for what deflate may add, the directory and the profile
 _LEVEL = 1  # as large as level 4 but for 3 % on enlarged photographs, in 60 % of its time
-
-Tags = dict[int, tuple[int, tuple[int, ...] | bytes]]
 
 
 class TiffWriter:
@@ -59,47 +57,27 @@ class TiffWriter:
     def _tags(self) -> Tags:
         layout = self._layout
         tags: Tags = {
-            256: (LONG, (layout.width,)),
-            257: (LONG, (layout.height,)),
-            258: (SHORT, (8 * layout.dtype.itemsize,) * layout.channels),
-            259: (SHORT, (8,)),  # deflate
-            262: (SHORT, (2 if layout.channels >= 3 else 1,)),  # RGB, or black is zero
-            273: (LONG8 if self._big else LONG, tuple(self._offsets)),
-            277: (SHORT, (layout.channels,)),
-            278: (LONG, (self.strip_rows,)),
-            279: (LONG, tuple(self._lengths)),
-            317: (SHORT, (2,)),  # horizontal differences
+            Tag.ImageWidth: (LONG, (layout.width,)),
+            Tag.ImageLength: (LONG, (layout.height,)),
+            Tag.BitsPerSample: (SHORT, (8 * layout.dtype.itemsize,) * layout.channels),
+            Tag.Compression: (SHORT, (8,)),  # deflate
+            Tag.PhotometricInterpretation: (SHORT, (2 if layout.channels >= 3 else 1,)),  # RGB, or black is zero
+            Tag.StripOffsets: (LONG8 if self._big else LONG, tuple(self._offsets)),
+            Tag.SamplesPerPixel: (SHORT, (layout.channels,)),
+            Tag.RowsPerStrip: (LONG, (self.strip_rows,)),
+            Tag.StripByteCounts: (LONG, tuple(self._lengths)),
+            Tag.Predictor: (SHORT, (2,)),  # horizontal differences
         }
         if layout.dpi is not None:
-            for tag, value in zip((282, 283), layout.dpi, strict=True):
+            for tag, value in zip((Tag.XResolution, Tag.YResolution), layout.dpi, strict=True):
                 tags[tag] = (RATIONAL, (round(value * 1000), 1000))
-            tags[296] = (SHORT, (2,))  # per inch
+            tags[Tag.ResolutionUnit] = (SHORT, (2,))  # per inch
         if layout.has_alpha:
-            tags[338] = (SHORT, (2,))  # not premultiplied
+            tags[Tag.ExtraSamples] = (SHORT, (2,))  # not premultiplied
         if layout.exif is not None:
             tags |= {tag: (ASCII, text + b"\0") for tag, text in native_tags(layout.exif).items()}
         if layout.xmp is not None:
-            tags[700] = (BYTE, layout.xmp)
+            tags[Tag.XMLPacket] = (BYTE, layout.xmp)
         if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
-            tags[34675] = (UNDEFINED, layout.icc_profile)
+            tags[Tag.InterColorProfile] = (UNDEFINED, layout.icc_profile)
         return tags
-
-
-def directory(tags: Tags, position: int, big: bool = False) -> bytes:
-    """One image file directory; values that are longer than an offset follow it."""
-    count_code, offset_code = ("Q", "Q") if big else ("H", "I")
-    room = struct.calcsize(offset_code)
-    entries, values = b"", b""
-    after = position + struct.calcsize(count_code) + (4 + 2 * room) * len(tags) + room
-    for tag, (kind, value) in sorted(tags.items()):
-        if kind == RATIONAL:
-            count, packed = 1, struct.pack("<II", *value)
-        else:
-            count, packed = len(value), struct.pack(f"<{len(value)}{_TYPE_CODES[kind]}", *value)
-        entries += struct.pack(f"<HH{offset_code}", tag, kind, count)
-        if len(packed) <= room:
-            entries += packed.ljust(room, b"\0")
-        else:
-            entries += struct.pack(f"<{offset_code}", after + len(values))
-            values += packed + bytes(len(packed) % 2)
-    return struct.pack(f"<{count_code}", len(tags)) + entries + bytes(room) + values

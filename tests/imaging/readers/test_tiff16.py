@@ -7,12 +7,12 @@ import pytest
 import tifffile
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.deep_tiff import unpremultiplied
 from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import probe_image, read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
-from scales_cli.imaging.writers import tiff
+from scales_cli.imaging.readers.tiff16 import unpremultiplied
+from scales_cli.imaging.tiff_directory import LONG, directory
 
 UNSPECIFIED, PREMULTIPLIED, ALPHA = 0, 1, 2
 
@@ -131,8 +131,8 @@ def test_twelve_bits_of_grey_fill_the_range(rng):
     packed = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], 1)
     body = packed.astype(np.uint8).tobytes()
     values_of = {256: 8, 257: 6, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 6, 279: len(body)}
-    tags = {tag: (tiff.LONG, (value,)) for tag, value in values_of.items()}
-    data = b"II*\0" + struct.pack("<I", 8 + len(body)) + body + tiff.directory(tags, 8 + len(body))
+    tags = {tag: (LONG, (value,)) for tag, value in values_of.items()}
+    data = b"II*\0" + struct.pack("<I", 8 + len(body)) + body + directory(tags, 8 + len(body))
     assert np.array_equal(read_as_foretold(data)[..., 0], np.rint(values * (65535 / 4095)))
 
 

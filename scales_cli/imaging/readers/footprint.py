@@ -1,4 +1,4 @@
-"""The anonymous memory that decoding and encoding take at their peak, known beforehand.
+"""The anonymous memory that decoding takes at its peak, known beforehand.
 
 The formulas follow what the libraries allocate; the factors were measured, and tests measure them again.
 """
@@ -6,58 +6,40 @@ The formulas follow what the libraries allocate; the factors were measured, and 
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
-from scales_cli.imaging.deep_tiff import held_planes
-from scales_cli.imaging.encoding import fit_to_format
-from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout
-from scales_cli.imaging.rows import Decoder, Samples, strip_pixels
-from scales_cli.imaging.writers.jpeg import JpegWriter
-from scales_cli.imaging.writers.strips import rows_of_strip
-from scales_cli.imaging.writers.webp import is_lossless
+from scales_cli.imaging.readers.samples import Decoder, Samples, strip_pixels, tags_of
+from scales_cli.imaging.readers.tiff16 import held_planes
 
 _SMALL = 2**22  # libraries loaded on demand, and buffers that do not grow with the picture
 _CONVERTED_BYTES = 16  # of a pixel on its way from one array to another
 
 
 def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples: Samples) -> int:
-    """Up to the finished array, for an image that is opened but not loaded."""
+    """What decoding an image takes up to the finished array; the image is opened, but not loaded."""
     pixels = layout.width * layout.height
     array = layout.row_bytes * layout.height
     small = _SMALL + _CONVERTED_BYTES * strip_pixels(layout.width)
-    if samples.decoder is Decoder.NONE:
+    if samples.decoder is Decoder.NETPBM:
         return array + small
-    if samples.decoder is Decoder.DEEP_TIFF:
+    if samples.decoder is Decoder.TIFF16:
         planes, count = held_planes(image)
         held = 2 * planes * count * pixels
         small += _CONVERTED_BYTES * strip_pixels(layout.width)  # a strip is copied up to three times
         return held + max(array, stream.seek(0, os.SEEK_END) + _largest_tiff_strip(image) // planes) + small
     held = pixels * _pillow_bytes(image.mode)
-    if samples.decoder is Decoder.OPENCV:
+    if samples.decoder is Decoder.PNG16:
         decoded = pixels * 2 * (4 if layout.has_alpha else 3)
         return held + 2 * decoded + stream.seek(0, os.SEEK_END) + small  # OpenCV copies its picture once
     return held + max(array, _beside(stream, image, pixels, held)) + small
 
 
-def encoding_bytes(layout: Layout, image_format: ImageFormat, slices: int = 1) -> int:
-    """What a `RowWriter` holds beside the rows it is given, while `slices` strips are encoded at once."""
-    fitted = fit_to_format(layout, image_format)
-    if image_format is ImageFormat.WEBP:
-        pixels = layout.width * layout.height
-        return pixels * _webp_bytes(fitted) + _SMALL
-    rows = JpegWriter.strip_rows if image_format is ImageFormat.JPEG else rows_of_strip(fitted)
-    rows = min(rows, layout.height)
-    slices = min(slices, -(-layout.height // rows))
-    factor = 3 if image_format is ImageFormat.JPEG else 12
-    factor += (fitted.channels, fitted.dtype) != (layout.channels, layout.dtype)
-    return rows * layout.row_bytes + slices * factor * rows * fitted.row_bytes + _SMALL
-
-
 def _pillow_bytes(mode: str) -> int:
-    """Of a pixel in Pillow's memory."""
+    """What a pixel takes in Pillow's memory."""
     return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
 
 
@@ -70,7 +52,7 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
     if image.format == "JPEG2000":  # all components in 32 bits, twice
         return 8 * len(image.getbands()) * pixels
     if image.format == "TIFF":
-        turned = getattr(image, "tag_v2", {}).get(274, 1) != 1
+        turned = tags_of(image).get(Tag.Orientation, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))
     layers = getattr(image, "layer", None)
     if layers and (image.info.get("progressive") or _has_several_scans(stream, len(layers))):
@@ -81,12 +63,14 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
 
 
 def _largest_tiff_strip(image: Image.Image) -> int:
-    tags: Any = getattr(image, "tag_v2", {})
+    tags = tags_of(image)
     width, height = image.size
-    if tags.get(274, 1) >= 5:
+    if tags.get(Tag.Orientation, 1) >= 5:
         width, height = height, width
-    rows = tags.get(323) or min(tags.get(278) or height, height)  # tiles may be larger than the picture
-    return int(rows * (tags.get(322) or width) * tags.get(277, 1) * max(tags.get(258, (8,))) // 8)
+    rows = tags.get(Tag.TileLength) or min(tags.get(Tag.RowsPerStrip) or height, height)
+    columns = tags.get(Tag.TileWidth) or width  # tiles may be larger than the picture
+    bits = tags.get(Tag.SamplesPerPixel, 1) * max(tags.get(Tag.BitsPerSample, (8,)))
+    return int(rows * columns * bits // 8)
 
 
 def _has_several_scans(stream: BinaryIO, components: int) -> bool:
@@ -107,10 +91,3 @@ def _coefficient_bytes(size: tuple[int, int], layers: list[tuple[int, int, int, 
     across, down = max(layer[1] for layer in layers), max(layer[2] for layer in layers)
     mcus = -(-size[0] // (8 * across)) * -(-size[1] // (8 * down))
     return mcus * sum(layer[1] * layer[2] for layer in layers) * 64 * 2
-
-
-def _webp_bytes(layout: Layout) -> int:
-    """Of a pixel: Pillow's image and the encoder, for the worst of pictures (noise)."""
-    if is_lossless(layout):
-        return 44
-    return 46 if layout.has_alpha else 36

@@ -1,0 +1,159 @@
+"""A file's samples: how many, how deep, and which of the readers beside this gives them as rows.
+
+Pillow decodes all kinds. It gives 8 bits for colour of 16, which is therefore given to it as grey from TIFF files (see
+`tiff16`), and decoded a second time by OpenCV from PNG files (see `png16`). The samples of Netpbm files that Pillow
+would take one by one in Python are read as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ExifTags import Base as Tag
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.picture import Pixels
+
+_STRIP_PIXELS = 2**18
+
+Rows = Callable[[int, int], Pixels]  # the rows [top, bottom) as an array [n, W, C]
+
+_REFUSED_MODES = {"I": "32-bit integer", "F": "floating-point", "LAB": "CIE Lab", "HSV": "HSV"}
+
+
+class Decoder(Enum):
+    """The readers by their modules' names."""
+
+    PILLOW = "pillow"
+    PNG16 = "png16"
+    TIFF16 = "tiff16"
+    NETPBM = "netpbm"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is to be known of a file's samples before they are decoded.
+
+    They reach from 0 to `maximum`: 1, 3, 15 (PNG only), 255, 4095 (TIFF only) or 65535, anything below for Netpbm.
+    """
+
+    maximum: int
+    channels: int
+    decoder: Decoder
+
+    @property
+    def loads(self) -> bool:
+        """Whether Pillow's image is to be loaded, which turns that of a TIFF file."""
+        return self.decoder in (Decoder.PILLOW, Decoder.PNG16)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint16 if self.maximum > 255 else np.uint8)
+
+
+def read_samples(image: Image.Image) -> Samples:
+    """The samples of an image that is not loaded yet."""
+    rawmode, codec = _tile(image)
+    maximum = _maximum(image, rawmode)
+    grey = is_grey(image) or rawmode == "LA;16B"  # which Pillow makes colour of
+    has_alpha = image.has_transparency_data and image.mode != "CMYK"
+    if image.format == "PPM" and (codec == "ppm" or rawmode == "I;16B"):
+        decoder = Decoder.NETPBM
+    elif _is_tiff16(image):
+        decoder = Decoder.TIFF16
+    elif maximum > 255 and not holds_16_bits(image) and image.mode != "CMYK":
+        decoder = Decoder.PNG16
+    else:
+        decoder = Decoder.PILLOW
+    return Samples(maximum, (1 if grey else 3) + has_alpha, decoder)
+
+
+def check_mode(image: Image.Image) -> None:
+    """Raises `InputError` if an image's samples are of a kind that no picture here has."""
+    if image.mode in _REFUSED_MODES and not (image.mode == "I" and image.format == "PPM"):
+        raise InputError(
+            f"{_REFUSED_MODES[image.mode]} pictures are not supported", "convert it to 8 or 16 bits a channel"
+        )
+
+
+def strips_of(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that are taken over at a time."""
+    step = strip_pixels(width) // width
+    for top in range(0, height, step):
+        yield top, min(top + step, height)
+
+
+def strip_pixels(width: int) -> int:
+    return max(1, _STRIP_PIXELS // width) * width
+
+
+def crop(image: Image.Image, top: int, bottom: int) -> Image.Image:
+    """The rows [top, bottom)."""
+    return image.crop((0, top, image.width, bottom))
+
+
+def stretch(values: NDArray[Any], samples: Samples) -> Pixels:
+    """Values stretched to the full range of 8 or 16 bits, rounded."""
+    full = np.iinfo(samples.dtype).max
+    if samples.maximum == full:
+        return values.astype(samples.dtype)
+    stretched = values.astype(np.uint32)
+    stretched *= full
+    stretched += samples.maximum // 2
+    stretched //= samples.maximum
+    return np.minimum(stretched, full, out=stretched).astype(samples.dtype)
+
+
+def opaque_unless(pixels: NDArray[np.uint16], transparent: Any) -> NDArray[np.uint16]:
+    """An alpha channel [H, W, 1] that is zero where pixels have the colour `transparent`."""
+    return np.where((pixels == transparent).all(axis=2, keepdims=True), 0, 65535).astype(np.uint16)
+
+
+def tags_of(image: Image.Image) -> Any:
+    """The tags of a TIFF file by their numbers; none of another file."""
+    return getattr(image, "tag_v2", {})
+
+
+def is_grey(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+
+
+def holds_16_bits(image: Image.Image) -> bool:
+    """Whether Pillow itself holds 16 bits: it does so for grey."""
+    return image.mode.startswith("I")
+
+
+def _is_tiff16(image: Image.Image) -> bool:
+    """Whether an image is one of 16-bit colour, or grey with alpha, from a TIFF file."""
+    tags = tags_of(image)
+    is_deep = image.format == "TIFF" and set(tags.get(Tag.BitsPerSample, ())) == {16}
+    if not is_deep or tags.get(Tag.SampleFormat, (1,))[0] != 1:
+        return False
+    return image.mode in ("RGB", "RGBA", "L", "LA") or (tags.get(Tag.SamplesPerPixel, 1) > 1 and image.mode != "CMYK")
+
+
+def _tile(image: Image.Image) -> tuple[Any, str]:
+    """From which layout Pillow will decode, in its own words, and by what."""
+    tiles = getattr(image, "tile", None)
+    return (tiles[0].args, tiles[0].codec_name) if tiles else ("", "")
+
+
+def _maximum(image: Image.Image, rawmode: Any) -> int:
+    if image.mode == "CMYK":
+        return 255  # in which Pillow holds it
+    if image.format == "TIFF":
+        bits = max(tags_of(image).get(Tag.BitsPerSample, (8,)))
+        return 4095 if bits == 12 else 65535 if bits > 8 else 255
+    if image.format == "PPM":
+        if isinstance(rawmode, tuple) and isinstance(rawmode[-1], int) and rawmode[-1] > 0:
+            return int(rawmode[-1])
+        return 65535 if rawmode == "I;16B" else 255
+    if image.format == "PNG" and isinstance(rawmode, str) and ";" in rawmode:
+        return (1 << int(rawmode.split(";")[1].rstrip("B"))) - 1
+    return 65535 if image.mode == "I;16" else 255
