@@ -28,6 +28,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", metavar="REASON", help="store this run's results in tests/golden, and why")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests run if `-m` chooses them or a test::name of the command line is theirs."""
+    if config.option.markexpr:
+        return
+    named = tuple(argument.split("::", 1)[1] for argument in config.args if "::" in argument)
+    slow = [
+        item
+        for item in items
+        if item.get_closest_marker("slow") and not item.nodeid.split("::", 1)[1].startswith(named)
+    ]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`isa` runs a test on every kernel table this CPU can execute."""
     if "isa" in metafunc.fixturenames:

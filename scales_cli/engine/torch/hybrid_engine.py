@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from scales_cli.engine.base import Planes, PlaneSource
-from scales_cli.engine.context import context_of, spans
 from scales_cli.engine.gate_windows import gate_windows
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.torch.gates import fixed_gates, gates_of, measure_gates
 from scales_cli.engine.torch.native_layers import open_network
+from scales_cli.engine.torch.spans import context_of, spans
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import thread_count
 from scales_cli.system.threads import ThreadPool

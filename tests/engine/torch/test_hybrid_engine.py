@@ -10,13 +10,13 @@ from PIL import Image
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import ArrayPlanes
-from scales_cli.engine.context import context_of, spans
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.torch import hybrid_engine
 from scales_cli.engine.torch.gates import gates_of
 from scales_cli.engine.torch.hybrid_engine import HybridEngine
 from scales_cli.engine.torch.packing import pack, unpack
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
+from scales_cli.engine.torch.spans import context_of, spans
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.networks.build import build_network, calibrate
 from scales_cli.weights.family import resolve

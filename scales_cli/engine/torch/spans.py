@@ -1,4 +1,4 @@
-"""How far around a tile its output depends on the picture, and tiles with that context."""
+"""Tiles of a picture, with the context around them on which their output depends."""
 
 from __future__ import annotations
 
