@@ -1,4 +1,5 @@
 import re
+import shlex
 import subprocess
 import sys
 
@@ -92,3 +93,14 @@ def test_every_command_has_one_line_in_its_group(group, monkeypatch, capsys):
     lines = capsys.readouterr().out.partition("Commands")[2].splitlines()[1:-2]
     names = [words[-1] for words, _ in commands() if list(words[:-1]) == group] + ([] if group else ["models"])
     assert len(lines) == len(names)
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands()], ids=" ".join)
+def test_examples_in_help_have_options_that_exist(words):
+    (command,) = [command for names, command in commands() if names == words]
+    examples = [line for line in command.help.splitlines() if line.startswith("$ scales ")]
+    assert len(examples) == 2
+    for example in examples:
+        arguments = shlex.split(example, comments=True)[2:]
+        assert tuple(arguments[: len(words)]) == words
+        command.make_context(words[-1], arguments[len(words) :])
