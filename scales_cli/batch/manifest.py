@@ -73,7 +73,7 @@ class Manifest:
             pass
 
     def append(self, record: Record) -> None:
-        """Adds a line; raises `OutputError` where that is impossible."""
+        """Adds a line; raises `OutputError` if that is impossible."""
         line = json.dumps(dataclasses.asdict(record)).encode("ascii") + b"\n"
         with self._writing(), self.path.open("a+b", buffering=0) as file:
             if file.tell():

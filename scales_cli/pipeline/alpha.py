@@ -32,35 +32,35 @@ _BAND_PIXELS = 2**18
 WORK_BYTES = 64 * _BAND_PIXELS  # of the intermediate values of a band
 
 
-class VisibleColours:
+class VisibleColors:
     """The colours [H, W, C] of a picture whose pixels of (almost) no alpha [H, W, 1] are filled from around them."""
 
-    def __init__(self, colour: NDArray[Any], alpha: NDArray[Any]) -> None:
-        self._colour, self._alpha = colour, alpha
-        height, width, channels = colour.shape
+    def __init__(self, color: NDArray[Any], alpha: NDArray[Any]) -> None:
+        self._color, self._alpha = color, alpha
+        height, width, channels = color.shape
         coarse = np.empty(((height + 1) // 2, (width + 1) // 2, channels + 1), np.float32)
         for band in _bands(height, width, multiple=2):
             weight = _visible(alpha[band]).astype(np.float32)
-            weighted = np.concatenate([colour[band] * weight, weight], axis=2)
+            weighted = np.concatenate([color[band] * weight, weight], axis=2)
             coarse[band.start // 2 : (band.stop + 1) // 2] = _halve(weighted)
         self._coarse = _fill(coarse)
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[Any]:
         """Rows [top, bottom) and columns [left, right)."""
-        colour, alpha = self._colour[top:bottom, left:right], self._alpha[top:bottom, left:right]
+        color, alpha = self._color[top:bottom, left:right], self._alpha[top:bottom, left:right]
         coarse = self._coarse[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
         filled = _double(coarse)[top % 2 :, left % 2 :][: bottom - top, : right - left]
-        return np.asarray(np.where(_visible(alpha), colour, np.rint(filled).astype(colour.dtype)))
+        return np.asarray(np.where(_visible(alpha), color, np.rint(filled).astype(color.dtype)))
 
 
-def visible_colours_bytes(height: int, width: int, channels: int) -> int:
-    """What `VisibleColours` takes at most, of so many channels with alpha."""
+def visible_colors_bytes(height: int, width: int, channels: int) -> int:
+    """What `VisibleColors` takes at most, of so many channels with alpha."""
     coarse = -(-height // 2) * -(-width // 2)
     return 4 * coarse * (4 * channels + 2) * 4 // 3 + WORK_BYTES
 
 
 def enlarge(
-    colour: NDArray[Any],
+    color: NDArray[Any],
     alpha: NDArray[Any],
     residual: NDArray[np.float32],
     scale: int,
@@ -72,14 +72,14 @@ def enlarge(
     `residual` is that of the rows wanted, [1 or C, rows, sW], of a range of 1.
     """
     rows, width = residual.shape[1:]
-    pixels = np.empty((rows, width, colour.shape[2] + 1), colour.dtype)
+    pixels = np.empty((rows, width, color.shape[2] + 1), color.dtype)
     for band in _bands(rows, width):
         begin, end = top + band.start, top + band.stop
         # Two LR rows more on either side, which is as far as the bicubic kernel reaches.
         first, last = max(begin // scale - 2, 0), (end - 1) // scale + 3
-        planes = _premultiply(colour[first:last], alpha[first:last])
+        planes = _premultiply(color[first:last], alpha[first:last])
         large = bicubic(planes, (begin - scale * first, end - scale * first))
-        pixels[band] = _merge(large, residual[:, band], colour.dtype)
+        pixels[band] = _merge(large, residual[:, band], color.dtype)
     return pixels
 
 
@@ -93,11 +93,11 @@ def _visible(alpha: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(alpha > np.iinfo(alpha.dtype).max // 32)
 
 
-def _premultiply(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.uint16]:
+def _premultiply(color: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.uint16]:
     """Squeezed planes [H, W, C + 1] of colour * alpha and alpha."""
-    unit = 65535 // np.iinfo(colour.dtype).max
-    colour, alpha = colour.astype(np.float64) * unit, alpha.astype(np.float64) * unit
-    planes = np.concatenate([colour * (alpha / 65535), alpha], axis=2)
+    unit = 65535 // np.iinfo(color.dtype).max
+    color, alpha = color.astype(np.float64) * unit, alpha.astype(np.float64) * unit
+    planes = np.concatenate([color * (alpha / 65535), alpha], axis=2)
     return np.rint(planes * _SQUEEZE + _OFFSET).astype(np.uint16)
 
 
@@ -105,8 +105,8 @@ def _merge(planes: NDArray[np.uint16], residual: NDArray[np.float32], dtype: np.
     """Enlarged squeezed planes plus the residual, not premultiplied, rounded; invisible pixels become black."""
     large: NDArray[np.float32] = ((planes - _OFFSET) / _SQUEEZE).astype(np.float32)
     alpha = large[..., -1:]
-    colour: NDArray[Any] = large[..., :-1] / np.maximum(alpha, 1) * np.float32(65535)
-    sharpened = colour + np.moveaxis(residual, 0, 2) * 65535
+    color: NDArray[Any] = large[..., :-1] / np.maximum(alpha, 1) * np.float32(65535)
+    sharpened = color + np.moveaxis(residual, 0, 2) * 65535
     pixels: NDArray[Any] = np.rint(np.clip(np.concatenate([sharpened, alpha], axis=2), 0, 65535)).astype(np.uint16)
     if dtype == np.uint8:
         pixels = to_8_bit(pixels)

@@ -13,7 +13,7 @@ from scales_cli.errors import MemoryLimitError
 from scales_cli.imaging.animation import animation_bytes
 from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.pipeline.alpha import visible_colours_bytes
+from scales_cli.pipeline.alpha import visible_colors_bytes
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.plan import Job, Plan
 from scales_cli.pipeline.resampling import resampling_bytes
@@ -59,12 +59,12 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     layout = job.header.layout
     held = layout.row_bytes * layout.height
     written, network = job.options.applied(layout.resized(*job.size)), layout.enlarged(job.scale)
-    held += encoding_bytes(written, job.format, upscaler.jobs.threads)
+    held += encoding_bytes(written, job.format, upscaler.threads.threads)
     if job.size != (network.width, network.height):
         held += resampling_bytes(network, job.size)
     pixel_bytes = layout.channels * layout.dtype.itemsize
     if layout.has_alpha:
-        held += visible_colours_bytes(layout.height, layout.width, layout.channels)
+        held += visible_colors_bytes(layout.height, layout.width, layout.channels)
         pixel_bytes *= 2  # constant alpha is joined to the colours
     if job.frames > 1:
         rgba = dataclasses.replace(written, channels=4)

@@ -119,7 +119,7 @@ def _write_picture(
     upscaler: Upscaler, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
 ) -> Layout:
     share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
-    writer = open_writer(layout, job.format, stream, upscaler.jobs.map)
+    writer = open_writer(layout, job.format, stream, upscaler.threads.map)
     for rows in _enlarged_rows(upscaler, job, picture.pixels, lambda fraction: report(share * fraction)):
         writer.write(rows)
         del rows
@@ -219,7 +219,7 @@ def _copy(stream: BinaryIO, sink: BinaryIO) -> None:
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:
-    """Also where the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time."""
+    """All of it, also if the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time."""
     while data:
         written = stream.write(data)
         if written is None:  # what unbuffered streams that do not block return when they are full
@@ -229,7 +229,7 @@ def _write_all(stream: BinaryIO, data: memoryview) -> None:
 
 @contextmanager
 def _folder_for(target: Path) -> Iterator[None]:
-    """Makes the folders a file needs, and removes them again where it is not written."""
+    """Makes the folders a file needs, and removes them again if it is not written."""
     missing = [folder for folder in target.parents if not folder.exists()]
     try:
         make_folder(target.parent, "choose another folder")

@@ -12,10 +12,10 @@ from scales_cli.errors import InputError, UsageError
 
 @dataclass(frozen=True)
 class Sizing:
-    """A factor for both sides; or, where bounds in pixels are given, the largest size of the same shape within them.
+    """A factor for both sides, or bounds in pixels: then the largest size of the same shape within them.
 
-    A network enlarges by a whole number. A size between these is the output, shrunk, of the smallest one that reaches
-    it, among the `scales` that there is a network for.
+    Networks enlarge by the whole numbers `scales`. For a size in between, the smallest network that reaches it
+    enlarges, and its output is shrunk.
     """
 
     factor: float = 4
@@ -59,7 +59,7 @@ class Sizing:
 
     @property
     def network_scales(self) -> tuple[int, ...]:
-        """Of the networks that may be needed, the one to load first in front."""
+        """The scales of the networks that may be needed, the one to load first in front."""
         return self.scales[::-1] if self.is_bounded else (self._reaching(self.factor),)
 
     def result(self, width: int, height: int) -> tuple[int, int]:
@@ -75,13 +75,13 @@ class Sizing:
         return max(1, math.floor(width * factor + 0.5)), max(1, math.floor(height * factor + 0.5))
 
     def network_scale(self, width: int, height: int) -> int:
-        """Of the network that makes a picture's result."""
+        """The scale of the network that makes a picture's result."""
         if not self.is_bounded:
             return self._reaching(self.factor)
         larger, higher = self.result(width, height)
         return self._reaching(max(larger / width, higher / height))
 
     def _reaching(self, factor: float) -> int:
-        """Of the network for a factor, there or not."""
+        """The scale of the network for a factor, whether the model has it or not."""
         known = SCALES if factor in SCALES and not self.is_bounded else self.scales
         return min((scale for scale in known if scale >= factor), default=max(SCALES))

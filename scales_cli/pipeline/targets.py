@@ -47,7 +47,7 @@ def name_target(
 
 
 def automatic_format(header: Header, size: tuple[int, int], options: OutputOptions) -> ImageFormat:
-    """The format that is asked for, or the input's where it can hold the result, else PNG."""
+    """The format that is asked for, or the input's if it can hold the result, else PNG."""
     if options.format is not None:
         options.format.check_size(*size, header.layout.channels)
         return options.format
@@ -74,7 +74,7 @@ def names_picture(output: str) -> bool:
 
 
 def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Path]) -> None:
-    """Raises `OutputError` where two inputs share an output or an output is an input, through links too.
+    """Raises `OutputError` if two inputs share an output or an output is an input, through links too.
 
     `targets` are the inputs' names with their outputs.
     """

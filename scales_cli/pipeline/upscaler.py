@@ -50,7 +50,7 @@ class Upscaler:
         self.engine = engine
         self.scale = engine.spec.scale
         self.name = name  # of the model
-        self.jobs = ThreadPool(threads or usable_cores())
+        self.threads = ThreadPool(threads or usable_cores())
 
     @overload
     def __call__(self, image: Pixels) -> Pixels: ...
@@ -85,18 +85,18 @@ class Upscaler:
         """The rows of `upscale` from the top down, some at a time [rows, sW, C]; `tiling` as the engine's."""
         pixels = _checked(image)
         height, width, channels = pixels.shape
-        colour, alpha = (pixels, None) if channels in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
-        read: Read = partial(_crop, colour)
+        color, alpha = (pixels, None) if channels in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
+        read: Read = partial(_crop, color)
         finish = self._finish_opaque
         if alpha is not None and (alpha == alpha[0, 0]).all():
             finish = self._finish_constant_alpha
         elif alpha is not None:
-            read = transparency.VisibleColours(colour, alpha).read
+            read = transparency.VisibleColors(color, alpha).read
             finish = self._finish_transparent
         source = PicturePlanes(height, width, self.engine.spec.colors, read)
         row = 0
         for residual in self.engine.residual_rows(source, tiling=tiling, progress=progress):
-            if residual.shape[0] > colour.shape[2]:  # one plane for grey pictures, whatever the network sees
+            if residual.shape[0] > color.shape[2]:  # one plane for grey pictures, whatever the network sees
                 residual = residual.mean(axis=0, keepdims=True)
             if not np.isfinite(residual).all():
                 raise WeightsError(
@@ -110,7 +110,7 @@ class Upscaler:
 
     def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         """Output rows from `row` on, as many as the residual has."""
-        return compose(pixels, residual, self.scale, rows=(row, row + residual.shape[1]), jobs=self.jobs)
+        return compose(pixels, residual, self.scale, rows=(row, row + residual.shape[1]), jobs=self.threads)
 
     def _finish_constant_alpha(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         result = self._finish_opaque(pixels[..., :-1], residual, row)
@@ -122,7 +122,7 @@ class Upscaler:
         )
 
     def _enlarge_bicubically(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
-        return upscale_bicubic(planes, self.scale, rows=rows, jobs=self.jobs)
+        return upscale_bicubic(planes, self.scale, rows=rows, jobs=self.threads)
 
 
 class Upscalers(dict[int, Upscaler]):

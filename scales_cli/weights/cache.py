@@ -31,7 +31,7 @@ class CachedModel:
     path: Path
 
     def check(self) -> None:
-        """Raises `WeightsError` where the content is not what the name says."""
+        """Raises `WeightsError` if the content is not what the name says."""
         try:
             with self.path.open("rb") as stream:
                 intact = hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256

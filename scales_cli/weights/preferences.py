@@ -1,4 +1,4 @@
-"""What a user has set for good: the model that is taken where none is named."""
+"""What a user has set for good: the model that is taken if none is named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT_MODEL = "base"
 
 
 def default_model() -> str:
-    """Raises `UsageError` where there are settings that cannot be read."""
+    """Raises `UsageError` if there are settings that cannot be read."""
     try:
         path = _path()
         if not path.exists():
@@ -32,7 +32,7 @@ def default_model() -> str:
 
 
 def set_default_model(name: str) -> None:
-    """Raises `UsageError` or `OutputError` where the settings cannot be written."""
+    """Raises `UsageError` or `OutputError` if the settings cannot be written."""
     try:
         path = _path()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def _check_regular(path: Path) -> None:
 
 
 def _path() -> Path:
-    """`SCALES_CONFIG`, or a file in the system's folder for settings. Raises `RuntimeError` where there is no home."""
+    """`SCALES_CONFIG`, or a file in the system's folder for settings. Raises `RuntimeError` if there is no home."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
     import platformdirs

@@ -13,8 +13,8 @@ from scales_cli.weights.store import Store
 def publish(store: Store, folder: Path, files: Iterable[Path], data_licence: str) -> list[WeightEntry]:
     """Writes every published model and `files`, which are added or take their names' place, and a `registry.toml`.
 
-    That registry takes the place of the package's. Raises `WeightsError` where a file is no packed model, is not named
-    as published ones are, or where a published one cannot be had.
+    That registry takes the place of the package's. Raises `WeightsError` if a file is no packed model, is not named
+    as published ones are, or if a published one cannot be had.
     """
     added = {entry.name: (entry, path) for path in files for entry in [entry_for(path, data_licence)]}
     registry = store.registry.with_entries(entry for entry, _ in added.values())

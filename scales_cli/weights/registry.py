@@ -55,7 +55,7 @@ class WeightEntry:
         return cls(**{**values, "spec": NetworkSpec.from_dict(values["spec"])})
 
     def check(self, path: Path) -> None:
-        """Raises `WeightsError` where this is not the model's file."""
+        """Raises `WeightsError` if this is not the model's file."""
         data = path.read_bytes()
         if len(data) != self.size or hashlib.sha256(data).hexdigest() != self.sha256:
             raise WeightsError(f"{path} is damaged: its hash is not the pinned one", "install scales-cli again")
@@ -71,7 +71,7 @@ class Registry:
         return "\n".join([head, *(entry.to_toml() for entry in self.entries)])
 
     def with_entries(self, entries: Iterable[WeightEntry]) -> Registry:
-        """With these in the place of those of their names, or after all."""
+        """The registry with these entries added; one of a known name replaces what has it."""
         named = {entry.name: entry for entry in (*self.entries, *entries)}
         return Registry(self.base_url, tuple(named[name] for name in sorted(named)))
 
@@ -85,7 +85,7 @@ def load_registry() -> Registry:
 def entry_for(path: Path, data_licence: str) -> WeightEntry:
     """The entry that pins a packed file as it is, named after its file: `scales-tiny-x4.safetensors`.
 
-    Raises `WeightsError` where the name, which says a scale, or the file is none of a model.
+    Raises `WeightsError` if the name, which says a scale, or the file is none of a model.
     """
     matched, weights = _matched(path.stem), load_packed(path)
     if int(matched["scale"]) != weights.spec.scale:

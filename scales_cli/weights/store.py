@@ -46,7 +46,7 @@ class Store:
 
     @property
     def cache(self) -> Cache:
-        """Made when it is needed: what comes with the package works where there is no home folder."""
+        """Made when it is needed: what comes with the package needs no home folder."""
         self._cache = self._cache or Cache()
         return self._cache
 
@@ -77,7 +77,7 @@ class Store:
         ]
 
     def names(self, name: str) -> list[str]:
-        """The full name of a model, or those of a size. Raises `WeightsError` where nothing has the name."""
+        """The full name of a model, or those of a size. Raises `WeightsError` if nothing has the name."""
         return [entry.name for entry in self.published(name)] or [self.find(name).name]
 
     def imported(self) -> list[CachedModel]:
@@ -86,9 +86,9 @@ class Store:
         return [model for model in self.cache.models() if model.name not in published]
 
     def locate(self, entry: WeightEntry) -> Path | None:
-        """A published model's file on this machine, checked; None where it has to be downloaded.
+        """A published model's file on this machine, checked; None if it has to be downloaded.
 
-        Raises `WeightsError` where the package's file is damaged, or the cache's and nothing may be downloaded.
+        Raises `WeightsError` if the package's file is damaged, or the cache's and nothing may be downloaded.
         """
         path = bundled_path(entry)
         if path.is_file():
@@ -110,7 +110,7 @@ class Store:
         return self._fetch_first(entry, self._sources(entry) if source is None else [source], progress)
 
     def obtain(self, entry: WeightEntry, progress: Progress | None = None) -> Path:
-        """A published model's file in the cache; that in the package where there is nowhere to download it from."""
+        """A published model's file in the cache; the package's, if it can be downloaded from nowhere."""
         try:
             sources = self._sources(entry)
         except WeightsError:
@@ -170,7 +170,7 @@ class Store:
         return fetch(self.cache, entry.name, entry.sha256, sources[-1], size=entry.size, progress=progress)
 
     def _sources(self, entry: WeightEntry) -> list[str]:
-        """Where a model can be had from, the mirror first. Raises `WeightsError` where that is nowhere."""
+        """Where a model can be had from, the mirror first. Raises `WeightsError` if there is no such place."""
         places = [place for place in (os.environ.get(MIRROR, ""), self.registry.base_url) if place]
         by_hand = f"`scales models pull {entry.name} --from FILE` takes it from a file"
         if not places:

@@ -46,9 +46,9 @@ def fetch(
     size: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Puts the file of a URL or path into the cache, where its hash and content are right; its path there.
+    """Puts the file of a URL or path into the cache, if its hash and content are right; its path there.
 
-    Raises `WeightsError`, and leaves nothing behind, where they are not, or where it cannot be had.
+    Raises `WeightsError`, and leaves nothing behind, if they are not, or if it cannot be had.
     """
     target = cache.path(name, sha256)
     with suppress(WeightsError):  # of a file that is missing, or not what it should be
@@ -91,7 +91,7 @@ def _check_content(path: str, source: str) -> None:
 
 @contextmanager
 def open_source(source: str) -> Iterator[tuple[Iterator[bytes], int | None]]:
-    """Pieces of a file of the web or of this machine, and its size where that is announced."""
+    """Pieces of a file of the web or of this machine, and its size if it is announced."""
     if "://" in source:
         with _open_url(source) as opened:
             yield opened
@@ -189,7 +189,7 @@ def _answer(session: requests.Session, url: str) -> Iterator[requests.Response]:
 
 
 def _received(url: str, body: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """A body as it arrives; raises `WeightsError` where that takes too long."""
+    """A body as it arrives; raises `WeightsError` if that takes too long."""
     started, received = time.monotonic(), 0
     while chunk := body.read1(_CHUNK_BYTES, decode_content=False):
         received += len(chunk)
