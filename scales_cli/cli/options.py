@@ -13,7 +13,7 @@ import typer
 from scales_cli.cli.command import OTHER
 
 if TYPE_CHECKING:
-    from scales_cli.imaging.options import OutputOptions
+    from scales_cli.imaging.output_options import OutputOptions
     from scales_cli.pipeline.sizing import Sizing
 
 
@@ -56,7 +56,7 @@ def parse_format(text: str) -> str:
 def parse_color(text: str) -> str:
     """A name or notation of CSS, as #rrggbb."""
     from scales_cli.errors import UsageError
-    from scales_cli.imaging.options import parse_color as parse
+    from scales_cli.imaging.output_options import parse_color as parse
 
     try:
         red, green, blue = parse(text)
@@ -292,6 +292,6 @@ def output_options(
     image_format: str | None, quality: int | None, lossless: bool, background: str | None, metadata: str, frames: str
 ) -> OutputOptions:
     """What these six options say together."""
-    from scales_cli.imaging.options import OutputOptions
+    from scales_cli.imaging.output_options import OutputOptions
 
     return OutputOptions.of(image_format, quality, lossless, background, metadata, frames)

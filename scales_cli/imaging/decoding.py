@@ -22,7 +22,7 @@ from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
 from scales_cli.imaging.metadata import (
     MAX_PROFILE_BYTES,
-    lost_colours,
+    lost_colors,
     profile_fits,
     read_dpi,
     read_exif,
@@ -30,7 +30,7 @@ from scales_cli.imaging.metadata import (
     read_profile,
     read_xmp,
 )
-from scales_cli.imaging.options import Metadata
+from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.readers import cmyk, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
@@ -112,7 +112,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         profile, dpi = read_profile(image), read_dpi(image)
         exif, exif_note = read_exif(image, metadata)
         xmp, xmp_note = read_xmp(image, metadata)
-        notes += [note for note in (lost_colours(image), exif_note, xmp_note) if note is not None]
+        notes += [note for note in (lost_colors(image), exif_note, xmp_note) if note is not None]
         if image.mode == "CMYK":
             rows, note = cmyk.open_rows(image, profile)
             profile = None

@@ -190,9 +190,9 @@ def to_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def _flatten(pixels: Pixels, background: tuple[int, int, int]) -> NDArray[Any]:
     """RGB over a colour of 0..255, without the alpha channel."""
     maximum = np.iinfo(pixels.dtype).max
-    colour, alpha = pixels[..., :-1].astype(np.uint64), pixels[..., -1:].astype(np.uint64)
+    color, alpha = pixels[..., :-1].astype(np.uint64), pixels[..., -1:].astype(np.uint64)
     below = np.array(background, np.uint64) * (maximum // 255)
-    blended = (colour * alpha + below * (maximum - alpha) + maximum // 2) // maximum
+    blended = (color * alpha + below * (maximum - alpha) + maximum // 2) // maximum
     return blended.astype(pixels.dtype)
 
 

@@ -18,7 +18,7 @@ from scales_cli.imaging.animation import Frame
 from scales_cli.imaging.decoding import Header, decode_image, read_header
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
-from scales_cli.imaging.options import Metadata
+from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture
 from scales_cli.system.files import replacing, using_temporary_folder
 

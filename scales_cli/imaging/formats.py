@@ -74,8 +74,8 @@ class ImageFormat(Enum):
                 f"{self.name} holds at most {self.max_side} pixels a side, the result has {width} x {height}", hint
             )
         if self.max_bytes is not None:
-            colours = channels if self.alpha or channels % 2 else channels - 1
-            padded = -(-width * colours // 4) * 4  # as in BMP, the only such format
+            colors = channels if self.alpha or channels % 2 else channels - 1
+            padded = -(-width * colors // 4) * 4  # as in BMP, the only such format
             if padded * height > self.max_bytes:
                 raise OutputError(f"{self.name} holds less than 4 GiB, the result has {width} x {height} pixels", hint)
 

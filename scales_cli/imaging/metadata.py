@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from scales_cli.imaging.options import Metadata
+from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.xmp import still_true
 
 MAX_PROFILE_BYTES = 16 * 2**20
@@ -113,7 +113,7 @@ def read_profile(image: Image.Image) -> bytes | None:
     return profile if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES else None
 
 
-def lost_colours(image: Image.Image) -> str | None:
+def lost_colors(image: Image.Image) -> str | None:
     """What a PNG without a profile says of its colours, where that is not sRGB and therefore missed."""
     if "srgb" in image.info or "icc_profile" in image.info:
         return None

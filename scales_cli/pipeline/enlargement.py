@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from scales_cli.errors import OutputError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
-from scales_cli.imaging.options import DEFAULTS, OutputOptions
+from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.weights.family import ModelFamily
 

@@ -12,7 +12,7 @@ from PIL import Image
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
-from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline.memory import default_limit, fit_job
 from scales_cli.pipeline.outcome import Done, Failed

@@ -13,7 +13,7 @@ from scales_cli.errors import InputError, OutputError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat
-from scales_cli.imaging.options import DEFAULTS, OutputOptions
+from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.targets import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from scales_cli.errors import OutputError, OutputExistsError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.formats import ImageFormat, format_for
-from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.system.files import file_identity
 
 

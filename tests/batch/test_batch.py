@@ -9,7 +9,7 @@ from PIL import Image
 
 from scales_cli.batch import BatchRequest, Planned, Skipped, batch, preview, run
 from scales_cli.errors import InputError, MemoryLimitError
-from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.sizing import Sizing

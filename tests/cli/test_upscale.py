@@ -190,8 +190,8 @@ def test_upscale_reaches_sizes_between(folder, arguments, name, size, capfd):
 
 @pytest.fixture
 def animation(folder):
-    colours = ("red", "lime", "blue")
-    first, *others = (Image.new("RGB", (10, 8), colour) for colour in colours)
+    colors = ("red", "lime", "blue")
+    first, *others = (Image.new("RGB", (10, 8), color) for color in colors)
     first.save("b.gif", save_all=True, append_images=others, duration=[50, 70, 90], loop=0)
     return "b.gif"
 

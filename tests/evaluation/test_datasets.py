@@ -44,11 +44,11 @@ def test_find_benchmark_makes_the_same_lr(folder):
 
 
 def test_load_crops_hr_and_replicates_grey(folder):
-    grey, colour = find_benchmark(folder, 3).pairs
+    grey, color = find_benchmark(folder, 3).pairs
     hr, lr = grey.load(3)
     assert (hr.shape, lr.shape) == ((36, 45, 3), (12, 15, 3))
     assert np.array_equal(hr[..., 0], hr[..., 2])
-    assert colour.load(3)[0].shape == (39, 36, 3)
+    assert color.load(3)[0].shape == (39, 36, 3)
 
 
 def test_find_benchmark_refuses_folders_without_pictures(folder, tmp_path):

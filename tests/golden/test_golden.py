@@ -47,7 +47,7 @@ def save_palette(path: Path, *, transparent: int | None = None) -> None:
     image.save(path, **({} if transparent is None else {"transparency": transparent}))
 
 
-def save_deep_colour(path: Path) -> None:
+def save_deep_color(path: Path) -> None:
     """Netpbm, which is written in a line."""
     pixels = deep(crop())
     path.write_bytes(b"P6 %d %d 65535 " % pixels.shape[1::-1] + pixels.astype(">u2").tobytes())
@@ -80,7 +80,7 @@ PICTURES: dict[str, Callable[[Path], object]] = {
     "palette-transparent.png": lambda path: save_palette(path, transparent=9),
     "bit.png": lambda path: Image.fromarray(crop()[..., 0] > 90).save(path),
     "grey16.tif": lambda path: Image.fromarray(deep(crop()[..., 0])).save(path),
-    "rgb16.ppm": save_deep_colour,
+    "rgb16.ppm": save_deep_color,
     "rgba16.png": save_deep_alpha,
     "turned.png": save_turned,
     "pixel.png": lambda path: Image.new("RGB", (1, 1), (200, 30, 90)).save(path),

@@ -84,8 +84,8 @@ def make_chunk(name, data):
 def png_with():
     """A PNG of a header and chunks of one's own."""
 
-    def make(width, height, *, depth=8, colour=2, chunks=()):
-        header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    def make(width, height, *, depth=8, color=2, chunks=()):
+        header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
         parts = [make_chunk(b"IHDR", header), *(make_chunk(*chunk) for chunk in chunks), make_chunk(b"IEND", b"")]
         return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 

@@ -10,7 +10,7 @@ from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_frames
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.imaging.picture import Layout
 
 DURATIONS = [40, 100, 250, 60]

@@ -208,7 +208,7 @@ def test_read_image_expands_palettes_with_transparency(saved):
     assert picture.pixels.tolist() == [[[10, 20, 30, 128], [40, 50, 60, 255]]]
 
 
-def test_read_image_reads_transparent_colours(saved):
+def test_read_image_reads_transparent_colors(saved):
     image = Image.new("RGB", (2, 1), (1, 2, 3))
     image.putpixel((1, 0), (9, 9, 9))
     assert read_image(saved(image, transparency=(1, 2, 3))).pixels[0, :, 3].tolist() == [0, 255]
@@ -228,23 +228,23 @@ def test_read_image_reads_transparent_grey_of_few_bits(png_with, depth):
         2,
         1,
         depth=depth,
-        colour=0,
+        color=0,
         chunks=[(b"tRNS", struct.pack(">H", top)), (b"IDAT", zlib.compress(bytes([0, row])))],
     )
     assert read_image(data).pixels.tolist() == [[[255, 0], [0, 255]]]
 
 
-def test_read_image_reads_transparent_16_bit_colour(png_with):
+def test_read_image_reads_transparent_16_bit_color(png_with):
     row = struct.pack(">6H", 1, 2, 3, 1, 2, 4)
     chunks = [(b"tRNS", struct.pack(">HHH", 1, 2, 3)), (b"IDAT", zlib.compress(b"\0" + row))]
     assert read_image(png_with(2, 1, depth=16, chunks=chunks)).pixels.tolist() == [[[1, 2, 3, 0], [1, 2, 4, 65535]]]
     chunks = [(b"tRNS", struct.pack(">H", 3)), (b"IDAT", zlib.compress(b"\0" + row[2:6]))]
-    assert read_image(png_with(2, 1, depth=16, colour=0, chunks=chunks)).pixels.tolist() == [[[2, 65535], [3, 0]]]
+    assert read_image(png_with(2, 1, depth=16, color=0, chunks=chunks)).pixels.tolist() == [[[2, 65535], [3, 0]]]
 
 
 def test_read_image_keeps_16_bit_grey_with_alpha(png_with):
     row = struct.pack(">4H", 1000, 2000, 3000, 65535)
-    data = png_with(2, 1, depth=16, colour=4, chunks=[(b"IDAT", zlib.compress(b"\0" + row))])
+    data = png_with(2, 1, depth=16, color=4, chunks=[(b"IDAT", zlib.compress(b"\0" + row))])
     assert read_image(data).pixels.tolist() == [[[1000, 2000], [3000, 65535]]]
 
 
@@ -261,7 +261,7 @@ def test_read_image_takes_the_picture_that_stands_in_for_a_deep_animation(png_wi
 
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("extension", [".png", ".tiff"])
-def test_read_image_keeps_16_bit_colour(rng, channels, extension):
+def test_read_image_keeps_16_bit_color(rng, channels, extension):
     pixels = rng.integers(0, 65536, (9, 12, channels), dtype=np.uint16)
     order = [2, 1, 0, 3][:channels]
     picture = read_image(cv2.imencode(extension, pixels[..., order])[1].tobytes())

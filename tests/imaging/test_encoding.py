@@ -80,7 +80,7 @@ def test_encode_image_webp_has_loss_where_the_input_had(photo):
     assert not reread(Picture(photo, format=ImageFormat.WEBP, lossless=False), ImageFormat.WEBP).lossless
 
 
-def test_encode_image_keeps_hidden_colours_in_webp(rng):
+def test_encode_image_keeps_hidden_colors_in_webp(rng):
     pixels = rng.integers(0, 256, (8, 8, 4), dtype=np.uint8)
     pixels[..., 3] = 0
     assert np.array_equal(reread(Picture(pixels), ImageFormat.WEBP).pixels, pixels)

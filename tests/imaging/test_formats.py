@@ -8,7 +8,7 @@ import pytest
 
 from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.formats import ImageFormat, format_named, is_picture_name
-from scales_cli.imaging.options import OutputOptions
+from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.imaging.picture import Layout
 
 

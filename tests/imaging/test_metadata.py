@@ -22,7 +22,7 @@ def test_read_image_leaves_out_broken_profiles(saved, photo, profile):
     assert len(picture.notes) == (profile != b"")
 
 
-def test_read_image_leaves_out_profiles_of_other_colours(saved, photo):
+def test_read_image_leaves_out_profiles_of_other_colors(saved, photo):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = read_image(saved(photo[..., 0], icc_profile=profile))
     assert picture.icc_profile is None
@@ -40,9 +40,9 @@ def test_read_image_leaves_out_profiles_of_other_colours(saved, photo):
         ([(b"cHRM", [31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000])], True),  # of Display P3
     ],
 )
-def test_read_image_notes_colours_that_are_not_kept(png_with, chunks, noted):
+def test_read_image_notes_colors_that_are_not_kept(png_with, chunks, noted):
     stated = [(name, struct.pack(f">{len(values)}I", *values) or b"\0") for name, values in chunks]
-    picture = read_image(png_with(1, 1, colour=0, chunks=[*stated, (b"IDAT", zlib.compress(b"\0\7"))]))
+    picture = read_image(png_with(1, 1, color=0, chunks=[*stated, (b"IDAT", zlib.compress(b"\0\7"))]))
     assert len(picture.notes) == noted
 
 

@@ -204,7 +204,7 @@ def test_writers_take_exactly_the_rows_of_the_picture(image_format):
 @pytest.mark.parametrize(
     "image_format", [ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.JPEG, ImageFormat.WEBP], ids=lambda item: item.name
 )
-def test_writers_leave_out_profiles_of_other_colours(image_format):
+def test_writers_leave_out_profiles_of_other_colors(image_format):
     profile = bytes(16) + b"CMYK" + bytes(16) + b"acsp" + bytes(100)
     assert b"acsp" not in encoded(noise((4, 5), 3, np.uint8), image_format, icc_profile=profile)
 

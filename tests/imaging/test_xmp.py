@@ -10,7 +10,7 @@ from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.encoding import encode_image, fit_to_format
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.options import Metadata
+from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Picture
 from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES, MAX_XMP_BYTES, still_true
 

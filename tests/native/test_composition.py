@@ -115,7 +115,7 @@ def test_luma_of_grey_is_the_value(dtype: type) -> None:
     np.testing.assert_array_equal(luma(np.repeat(values[:, :, None], 3, axis=2)), expected)
 
 
-def test_luma_weighs_colours_and_ignores_alpha(rng: np.random.Generator) -> None:
+def test_luma_weighs_colors_and_ignores_alpha(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (5, 6, 4)).astype(np.uint8)
     expected = image[:, :, :3] @ np.array([19595, 38470, 7471]) / 65536 / 255
     np.testing.assert_allclose(luma(image), expected, rtol=1e-6)

@@ -68,7 +68,7 @@ def test_plan_checks_limits_before_work(folder):
         plan_jobs([save("wide.png", (8192, 1))], "out.webp", 2)
 
 
-def test_plan_refuses_colour_in_pgm(folder):
+def test_plan_refuses_color_in_pgm(folder):
     with pytest.raises(OutputError, match="PGM"):
         plan_jobs([save("a.png")], "out.pgm", 2)
 

@@ -37,7 +37,7 @@ def test_flat_pictures_stay_flat(value):
     assert (resampled(np.full((40, 50, 1), value, np.uint8), (33, 27)) == value).all()
 
 
-def test_hidden_colours_do_not_bleed():
+def test_hidden_colors_do_not_bleed():
     pixels = np.zeros((64, 64, 4), np.uint8)
     pixels[..., :3] = (255, 0, 255)  # under alpha 0
     pixels[16:48, 16:48] = (0, 100, 0, 255)

@@ -33,11 +33,11 @@ def test_upscale_without_residual_is_bicubic(upscaler, rng, scale):
 
 def test_upscale_keeps_grey(upscaler, rng):
     grey = rng.integers(0, 256, (9, 8, 1), dtype=np.uint8)
-    colour = upscaler(3, wave).upscale(np.repeat(grey, 3, axis=2))
-    assert np.array_equal(colour[..., 0], colour[..., 1])
-    assert np.array_equal(colour[..., 0], colour[..., 2])
-    assert np.array_equal(upscaler(3, wave).upscale(grey)[..., 0], colour[..., 0])
-    assert np.array_equal(upscaler(3, wave).upscale(grey[..., 0]), colour[..., 0])
+    color = upscaler(3, wave).upscale(np.repeat(grey, 3, axis=2))
+    assert np.array_equal(color[..., 0], color[..., 1])
+    assert np.array_equal(color[..., 0], color[..., 2])
+    assert np.array_equal(upscaler(3, wave).upscale(grey)[..., 0], color[..., 0])
+    assert np.array_equal(upscaler(3, wave).upscale(grey[..., 0]), color[..., 0])
 
 
 def test_upscale_adds_the_residual_to_every_channel(upscaler):
@@ -54,7 +54,7 @@ def test_upscale_shows_the_network_luma(fake_engine):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_upscale_takes_networks_of_three_colours(upscaler, rng, channels):
+def test_upscale_takes_networks_of_three_colors(upscaler, rng, channels):
     image = rng.integers(0, 256, (5, 6, channels), dtype=np.uint8)
     assert upscaler(2, wave, planes="rgb").upscale(image).shape == (10, 12, channels)
 
@@ -69,26 +69,26 @@ def test_upscale_keeps_constant_alpha(upscaler, rng, channels, value):
     assert np.array_equal(result[..., :-1], upscaler(4, wave).upscale(image[..., :-1]))
 
 
-def edge_of_alpha(dtype, colour, hidden):
+def edge_of_alpha(dtype, color, hidden):
     """One colour everywhere, fading out to the right; something else where it cannot be seen."""
     maximum = np.iinfo(dtype).max
     alpha = np.clip(np.linspace(1.5, -0.5, 24), 0, 1)
     image = np.empty((10, 24, 4), dtype)
     image[..., 3] = np.rint(alpha * maximum)
-    image[..., :3] = np.where(image[..., 3:] > 0, np.array(colour), np.array(hidden)) * (maximum // 255)
+    image[..., :3] = np.where(image[..., 3:] > 0, np.array(color), np.array(hidden)) * (maximum // 255)
     return image
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_upscale_does_not_bleed_hidden_colours(upscaler, scale, dtype):
-    colour = np.array((40, 160, 90))
-    result = upscaler(scale, wave).upscale(edge_of_alpha(dtype, colour, (255, 0, 255)))
+def test_upscale_does_not_bleed_hidden_colors(upscaler, scale, dtype):
+    color = np.array((40, 160, 90))
+    result = upscaler(scale, wave).upscale(edge_of_alpha(dtype, color, (255, 0, 255)))
     unit = np.iinfo(dtype).max // 255
     visible = result[..., 3] >= 8 * unit
     assert visible.any()
     assert not visible.all()
-    assert np.abs(result[visible][:, :3] / unit - colour).max() <= 2
+    assert np.abs(result[visible][:, :3] / unit - color).max() <= 2
 
 
 def test_upscale_does_not_bleed_at_hard_edges(upscaler):
@@ -119,9 +119,9 @@ def test_upscale_of_visible_parts_equals_the_opaque_picture(upscaler, rng):
 
 def test_upscale_keeps_grey_with_alpha_grey(upscaler, rng):
     pair = rng.integers(0, 256, (9, 8, 2), dtype=np.uint8)
-    colour = upscaler(2, wave).upscale(pair[..., [0, 0, 0, 1]])
-    assert np.array_equal(upscaler(2, wave).upscale(pair), colour[..., [0, 3]])
-    assert np.array_equal(colour[..., 0], colour[..., 2])
+    color = upscaler(2, wave).upscale(pair[..., [0, 0, 0, 1]])
+    assert np.array_equal(upscaler(2, wave).upscale(pair), color[..., [0, 3]])
+    assert np.array_equal(color[..., 0], color[..., 2])
 
 
 def test_upscale_leaves_its_input_alone(upscaler, rng):

@@ -137,9 +137,9 @@ def unpremultiplied(pixels: Pixels) -> NDArray[np.uint16]:
     result = np.array(pixels)
     flat = result.reshape(-1, result.shape[2])
     for start in range(0, len(flat), _FEW_PIXELS):
-        colour, alpha = np.split(flat[start : start + _FEW_PIXELS].astype(np.uint32), [-1], axis=1)
-        np.minimum(colour, alpha, out=colour)  # more than that has no meaning
-        flat[start : start + _FEW_PIXELS, :-1] = (colour * 65535 + alpha // 2) // np.maximum(alpha, 1)
+        color, alpha = np.split(flat[start : start + _FEW_PIXELS].astype(np.uint32), [-1], axis=1)
+        np.minimum(color, alpha, out=color)  # more than that has no meaning
+        flat[start : start + _FEW_PIXELS, :-1] = (color * 65535 + alpha // 2) // np.maximum(alpha, 1)
     return result
 
 

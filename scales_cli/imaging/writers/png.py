@@ -17,7 +17,7 @@ from scales_cli.imaging.metadata import profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
 
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PAETH = 4
 _ZLIB_HEADER = b"\x78\x01"
 _LAST_BLOCK = b"\x03\x00"  # of no bytes
@@ -38,7 +38,7 @@ class PngWriter:
         self._stream = stream
         self._adler = 1
         bits = 8 * layout.dtype.itemsize
-        header = struct.pack(">IIBBBBB", layout.width, layout.height, bits, _COLOUR_TYPES[layout.channels], 0, 0, 0)
+        header = struct.pack(">IIBBBBB", layout.width, layout.height, bits, _COLOR_TYPES[layout.channels], 0, 0, 0)
         stream.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
         if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
             stream.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(layout.icc_profile)))

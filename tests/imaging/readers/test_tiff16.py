@@ -65,7 +65,7 @@ def test_extra_samples_of_no_meaning_are_left_out(pixels, planar, channels, coun
 
 @pytest.mark.parametrize("planar", [False, True], ids=["contiguous", "planar"])
 @pytest.mark.parametrize("channels", [[0, 3], [0, 1, 2, 3]])
-def test_premultiplied_colours_are_divided(pixels, channels, planar):
+def test_premultiplied_colors_are_divided(pixels, channels, planar):
     pixels[0, :9, 3] = 0
     pixels[1, :9, 3] = 65535
     expected = pixels[..., channels].astype(np.float64)

@@ -8,7 +8,7 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.options import Metadata, OutputOptions
+from scales_cli.imaging.output_options import Metadata, OutputOptions
 from scales_cli.imaging.picture import Picture
 
 

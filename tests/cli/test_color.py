@@ -143,7 +143,7 @@ def centres(path, scale=1):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_colours_stay_those_that_a_viewer_shows(folder, rng, name, capfd):
+def test_colors_stay_those_that_a_viewer_shows(folder, rng, name, capfd):
     path, mode, profile, before, after, is_kept = CASES[name]
     options = {"quality": 100, "subsampling": 0} if path.endswith("jpg") else {}
     patches(mode, rng).save(path, icc_profile=profile, **options)
