@@ -17,7 +17,7 @@ import pytest
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.random_weights import random_weights as random_weights_for
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import PackedWeights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, and so us, with it ignored
 if hasattr(signal, "SIGHUP"):
@@ -72,7 +72,7 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def draw_weights() -> Callable[..., PackedSRResNet]:
+def draw_weights() -> Callable[..., PackedWeights]:
     """Makes random packed weights for a spec's dimensions."""
 
     def make(
@@ -83,7 +83,7 @@ def draw_weights() -> Callable[..., PackedSRResNet]:
         n_feats: int = 64,
         n_blocks: int = 1,
         gate_taps: int = 5,
-    ) -> PackedSRResNet:
+    ) -> PackedWeights:
         spec = NetworkSpec(scale=scale, planes=planes, n_feats=n_feats, n_blocks=n_blocks)
         return random_weights_for(spec, rng, gate_taps=gate_taps)
 
@@ -92,14 +92,14 @@ def draw_weights() -> Callable[..., PackedSRResNet]:
 
 @pytest.fixture
 def random_weights(
-    rng: np.random.Generator, draw_weights: Callable[..., PackedSRResNet]
-) -> Callable[..., PackedSRResNet]:
+    rng: np.random.Generator, draw_weights: Callable[..., PackedWeights]
+) -> Callable[..., PackedWeights]:
     return partial(draw_weights, rng)
 
 
 @pytest.fixture
 def weights_file(
-    random_weights: Callable[..., PackedSRResNet], tmp_path_factory: pytest.TempPathFactory
+    random_weights: Callable[..., PackedWeights], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Path]:
     """The path of a random model's packed file for a scale."""
 

@@ -27,8 +27,8 @@ _OPTIONS = ("conv_options", "linear_options", "backbone_options")
 class NetworkSpec:
     """A network's dimensions.
 
-    `n_blocks` counts the backbone's blocks or groups, whose inner sizes are `backbone_options`. `conv` names the family
-    of the body's layers (`layers.families`), `conv_options` and `linear_options` are arguments of its two classes.
+    `n_blocks` counts the backbone's blocks or groups, whose inner sizes are `backbone_options`. `layers` names the
+    family of the body's layers (`layers.families`), `conv_options` and `linear_options` are arguments of its classes.
     """
 
     scale: int = 4
@@ -37,7 +37,7 @@ class NetworkSpec:
     strength: bool = False
     n_feats: int = 64
     n_blocks: int = 4
-    conv: str = "scales"
+    layers: str = "scales"
     conv_options: Options = field(default_factory=dict)
     linear_options: Options = field(default_factory=dict)
     backbone_options: Options = field(default_factory=dict)
@@ -103,7 +103,7 @@ class NetworkSpec:
 
     @property
     def is_binary(self) -> bool:
-        return self.conv != "float"
+        return self.layers != "float"
 
     @property
     def is_transformer(self) -> bool:
@@ -145,14 +145,11 @@ class NetworkSpec:
 
     def full_precision(self) -> Self:
         """The twin of the same sizes without binary layers."""
-        return dataclasses.replace(self, conv="float", conv_options={}, linear_options={})
+        return dataclasses.replace(self, layers="float", conv_options={}, linear_options={})
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {name: dict(getattr(self, name)) for name in _OPTIONS}
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
-        if isinstance(values, Mapping) and values.get("colors") in (1, 3):  # of models packed before there were kinds
-            values = {**values, "planes": "luma" if values["colors"] == 1 else "rgb"}
-            del values["colors"]
         return cls(**known_fields(cls, values))

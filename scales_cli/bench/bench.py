@@ -29,7 +29,7 @@ from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.system.processes import Worker, WorkerError
 from scales_cli.weights.family import resolve
-from scales_cli.weights.packed_file import PackedWeights
+from scales_cli.weights.packed import PackedWeights
 from scales_cli.weights.store import Store
 
 LAYER_MACS = 9 * 64 * 64  # binary multiply-accumulates of a layer for each LR pixel

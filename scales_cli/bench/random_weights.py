@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.weights.packed_file import PackedWeights
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import GATE, PackedWeights
 
 
 def random_model(spec: NetworkSpec) -> PackedWeights:
@@ -25,7 +27,7 @@ def random_model(spec: NetworkSpec) -> PackedWeights:
     return pack(network, {})
 
 
-def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedSRResNet:
+def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, gate_taps: int = 5) -> PackedWeights:
     """Weights of trained magnitudes, so that features stay finite and every activation and gate does its work.
 
     Slopes are negative now and then. `gate_taps` is the length of the filter over the channels.
@@ -36,19 +38,22 @@ def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, ga
     def normal(*shape: int, std: float, mean: float = 0.0) -> NDArray[np.float32]:
         return rng.normal(mean, std, shape).astype(np.float32)
 
-    return PackedSRResNet(
-        spec=spec,
-        head_weight=normal(feats, spec.inputs, 3, 3, std=0.2),
-        head_bias=normal(feats, std=0.1),
-        bits=rng.integers(0, 2**64, (layers, feats, 3, 3, feats // 64), dtype=np.uint64),
-        threshold=normal(layers, feats, std=0.2),
-        scale=np.abs(normal(layers, feats, std=0.02)),
-        spatial=normal(layers, feats, std=0.2),
-        spatial_bias=normal(layers, std=0.5),
-        channel=normal(layers, gate_taps, std=0.5),
-        shift_in=normal(layers, feats, std=0.1),
-        slope=normal(layers, feats, std=0.4, mean=0.25),
-        shift_out=normal(layers, feats, std=0.1),
-        tail_weight=normal(outputs, feats, 3, 3, std=0.02),
-        tail_bias=normal(outputs, std=0.02),
-    )
+    head = {"head.weight": normal(feats, spec.inputs, 3, 3, std=0.2), "head.bias": normal(feats, std=0.1)}
+    stacked: Mapping[str, NDArray[Any]] = {
+        "bits": rng.integers(0, 2**64, (layers, feats, 3, 3, feats // 64), dtype=np.uint64),
+        "threshold": normal(layers, feats, std=0.2),
+        "scale": np.abs(normal(layers, feats, std=0.02)),
+        "spatial": normal(layers, feats, std=0.2),
+        "spatial_bias": normal(layers, std=0.5),
+        GATE: normal(layers, gate_taps, std=0.5),
+        "shift_in": normal(layers, feats, std=0.1),
+        "slope": normal(layers, feats, std=0.4, mean=0.25),
+        "shift_out": normal(layers, feats, std=0.1),
+    }
+    tail = {"tail.weight": normal(outputs, feats, 3, 3, std=0.02), "tail.bias": normal(outputs, std=0.02)}
+    body = {
+        f"{layer}.{part}": values[index]
+        for index, layer in enumerate(spec.native_layers)
+        for part, values in stacked.items()
+    }
+    return PackedWeights(spec, head | body | tail)

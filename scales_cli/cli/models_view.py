@@ -51,7 +51,7 @@ def facts(item: CatalogueItem) -> Iterator[tuple[str, str]]:
     """Names and values with their units, the card's last."""
     if (spec := item.spec) is not None:
         yield "scale", f"{spec.scale}"
-        yield "network", f"{spec.backbone}, {spec.n_blocks} blocks of {spec.n_feats} channels, {spec.conv} layers"
+        yield "network", f"{spec.backbone}, {spec.n_blocks} blocks of {spec.n_feats} channels, {spec.layers} layers"
     yield "size", f"{item.size / 1024:.1f} KiB"
     yield "file", f"{item.where}, {item.path or 'not on this machine'}"
     if item.parameters is not None and item.operations is not None:

@@ -9,10 +9,7 @@ from typing import Literal
 from scales_cli.engine.base import Engine
 from scales_cli.errors import UsageError
 from scales_cli.system.extras import require
-from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import PackedWeights
-from scales_cli.weights.packed_layers import PackedLayers
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import PackedWeights, load_packed
 
 Backend = Literal["native", "torch"]
 
@@ -29,12 +26,12 @@ def load_engine(
     """Opens packed weights or a file of them."""
     if not isinstance(weights, PackedWeights):
         weights = load_packed(Path(weights))
-    if backend == "native" and isinstance(weights, PackedSRResNet):
+    if backend == "native" and weights.spec.runs_natively:
         from scales_cli.engine.native_engine import NativeEngine
 
         return NativeEngine(weights, threads)
     check_engine(weights, backend)
-    if backend == "native" and isinstance(weights, PackedLayers):
+    if backend == "native":
         from scales_cli.engine.torch.hybrid_engine import HybridEngine
 
         return HybridEngine(weights, threads)

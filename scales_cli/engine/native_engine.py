@@ -16,12 +16,13 @@ import numpy as np
 from scales_cli.engine import native_module as native
 from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
+from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
 from scales_cli.errors import UsageError
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import thread_count
 from scales_cli.system.threads import ThreadPool
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import PackedWeights
 
 WHOLE_IMAGE_PIXELS = 2**18
 _JOB_PIXELS = (2**12, 2**16)  # of one layer: long enough to be worth a job (80 us on AVX-512), short enough for Ctrl-C
@@ -37,7 +38,7 @@ class NativeEngine:
 
     def __init__(
         self,
-        weights: PackedSRResNet,
+        weights: PackedWeights,
         threads: int | None = None,
         *,
         whole_image_pixels: int = WHOLE_IMAGE_PIXELS,
@@ -50,19 +51,11 @@ class NativeEngine:
         try:
             self._network = native.Network.from_tensors(
                 weights.spec.scale,
-                head_weight=np.ascontiguousarray(weights.head_weight),
-                head_bias=np.ascontiguousarray(weights.head_bias),
-                bits=np.ascontiguousarray(weights.bits),
-                threshold=np.ascontiguousarray(weights.threshold),
-                weight_scale=np.ascontiguousarray(weights.scale),
-                spatial=np.ascontiguousarray(weights.spatial),
-                spatial_bias=np.ascontiguousarray(weights.spatial_bias),
-                channel=np.ascontiguousarray(weights.channel),
-                shift_in=np.ascontiguousarray(weights.shift_in),
-                slope=np.ascontiguousarray(weights.slope),
-                shift_out=np.ascontiguousarray(weights.shift_out),
-                tail_weight=np.ascontiguousarray(weights.tail_weight),
-                tail_bias=np.ascontiguousarray(weights.tail_bias),
+                head_weight=np.ascontiguousarray(weights.tensors["head.weight"]),
+                head_bias=np.ascontiguousarray(weights.tensors["head.bias"]),
+                tail_weight=np.ascontiguousarray(weights.tensors["tail.weight"]),
+                tail_bias=np.ascontiguousarray(weights.tensors["tail.bias"]),
+                **stack_layers(weights),
                 isa=isa,
             )
         except ValueError as error:

@@ -58,13 +58,13 @@ FAMILIES: Mapping[str, Layers] = {
 
 
 def choose_layers(spec: NetworkSpec) -> Layers:
-    """The layers of `spec.conv` with its options.
+    """The family `spec.layers` with its options.
 
     Raises `UsageError` for an unknown name, `ValueError` for options that the layers do not have.
     """
-    if spec.conv not in FAMILIES:
-        raise UsageError(f"unknown convolution {spec.conv!r}", f"known are {', '.join(FAMILIES)}")
-    family = FAMILIES[spec.conv]
+    if spec.layers not in FAMILIES:
+        raise UsageError(f"unknown layers {spec.layers!r}", f"known are {', '.join(FAMILIES)}")
+    family = FAMILIES[spec.layers]
     conv, group_conv = (_with_options(build, spec.conv_options) for build in (family.conv, family.group_conv))
     linear = _with_options(family.linear, spec.linear_options) if family.linear else None
     return Layers(conv, linear, group_conv)

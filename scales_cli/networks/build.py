@@ -29,7 +29,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
 
 
 def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
-    """A network with random weights, of `spec.conv`'s layers if not of others.
+    """A network with random weights, of the family `spec.layers` if not of other layers.
 
     Raises `UsageError` for an unknown family of layers and for options that do not fit.
     """
@@ -37,7 +37,7 @@ def build_network(spec: NetworkSpec, layers: Layers | None = None) -> Network:
         return NETWORKS[spec.backbone](spec, layers or choose_layers(spec), **spec.dimensions)
     except ValueError as error:
         raise UsageError(
-            f"options do not fit a {spec.backbone} of {spec.conv!r} layers: {error}",
+            f"options do not fit a {spec.backbone} of {spec.layers!r} layers: {error}",
             "see their modules in networks/ and layers/",
         ) from error
 

@@ -41,7 +41,7 @@ class Row:
 
     name: str
     title: str
-    conv: str
+    layers: str
     conv_options: Options = field(default_factory=dict)
     linear_options: Options = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ class Ablation:
 
     def config(self, row: Row, learning_rate: float, steps: int) -> TrainConfig:
         spec = replace(
-            self.base.network, conv=row.conv, conv_options=row.conv_options, linear_options=row.linear_options
+            self.base.network, layers=row.layers, conv_options=row.conv_options, linear_options=row.linear_options
         )
         return replace(self.base, network=spec, learning_rate=learning_rate, steps=steps)
 

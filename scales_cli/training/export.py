@@ -12,7 +12,7 @@ from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training.checkpoint import Checkpoint
-from scales_cli.weights.packed_file import PackedWeights
+from scales_cli.weights.packed import PackedWeights
 
 
 def export_packed(source: Checkpoint, path: Path, psnr: Mapping[str, Any] | None = None) -> PackedWeights:

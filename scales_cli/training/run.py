@@ -113,7 +113,7 @@ def open_run(
 def export_run(trainer: Trainer) -> Path:
     """The run's packed model, or its checkpoint where the network is not a 1-bit one."""
     path = checkpoint.latest(trainer.out) or trainer.save()
-    if trainer.config.network.conv != "scales":
+    if trainer.config.network.layers != "scales":
         return path
     export_packed(Checkpoint.load(path), trainer.out / "model.safetensors")
     return trainer.out / "model.safetensors"

@@ -24,7 +24,7 @@ def open_teacher(source: Checkpoint, device: torch.device) -> Enlarge:
     pictures in eight ways by a teacher of 32 layers would take longer than many a training.
     """
     network, spec = source.network().requires_grad_(False).eval(), source.config.network
-    if device.type == "cpu" and spec.runs_natively and spec.conv == "scales":
+    if device.type == "cpu" and spec.runs_natively and spec.layers == "scales":
         with contextlib.suppress(ScalesError):
             engine = load_engine(pack(network, {}))
             return lambda lr: network.bicubic(lr) + torch.from_numpy(engine.residual(lr[0].contiguous().numpy()))

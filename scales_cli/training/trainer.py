@@ -118,7 +118,7 @@ class Trainer:
         if source.packed and gate_factors(spec) != gate_factors(self.config.network):
             raise UsageError("the layers of --init have other gate factors", "set gate_factor to 2")
         self.network.load_state_dict(own | fitting)
-        if spec.conv != self.config.network.conv:
+        if spec.layers != self.config.network.layers:
             calibrate(self.network, self.first_batch)
         elif source.packed:
             unfold_factors(self.network, self.first_batch)
@@ -262,7 +262,7 @@ def _describe(source: Checkpoint) -> str:
     """A line on a run, for the model card of one that builds on it."""
     spec, progress = source.config.network, source.progress
     size = f"{spec.n_convs}x{spec.n_feats}" if spec.runs_natively else spec.backbone
-    return f"{spec.conv} {size} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
+    return f"{spec.layers} {size} x{spec.scale}, {progress.step} steps, {progress.seconds:.0f} s"
 
 
 def describe_commit() -> str:

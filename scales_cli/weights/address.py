@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.weights.packed_file import MAX_FILE_BYTES
+from scales_cli.weights.packed import MAX_FILE_BYTES
 from scales_cli.weights.registry import SUFFIX
 from scales_cli.weights.transfer import check_url
 

@@ -12,8 +12,7 @@ from typing import Any, Protocol
 from scales_cli.errors import WeightsError
 from scales_cli.system.progress import Progress
 from scales_cli.weights.cache import CachedModel
-from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import PackedWeights
+from scales_cli.weights.packed import PackedWeights, load_packed
 from scales_cli.weights.preferences import default_model
 from scales_cli.weights.registry import WeightEntry
 from scales_cli.weights.store import Store, is_path

@@ -22,8 +22,7 @@ from scales_cli.errors import WeightsError
 from scales_cli.system.files import whole_file
 from scales_cli.system.progress import Progress
 from scales_cli.weights.cache import Cache, CachedModel
-from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import MAX_FILE_BYTES
+from scales_cli.weights.packed import MAX_FILE_BYTES, load_packed
 
 if TYPE_CHECKING:
     import requests

@@ -70,11 +70,11 @@ def test_counted_parameters_are_those_of_the_network(size, scale):
 
 
 def test_full_precision_twin_costs_what_was_published():
-    assert count(NetworkSpec(conv="float", **BASE).parts()).operations / 1e9 == pytest.approx(68.5, abs=0.05)
+    assert count(NetworkSpec(layers="float", **BASE).parts()).operations / 1e9 == pytest.approx(68.5, abs=0.05)
 
 
 @pytest.mark.parametrize(
-    ("conv", "options", "parameters", "multiplications"),
+    ("layers", "options", "parameters", "multiplications"),
     [
         ("binary", {}, 64, 64),  # s_W
         ("btm", {}, 2 * 64, 2 * 64),  # s_W, slopes
@@ -86,10 +86,10 @@ def test_full_precision_twin_costs_what_was_published():
         ("float", {}, 64, 64),  # slopes
     ],
 )
-def test_everything_is_the_convolutions_and_what_each_layer_adds(conv, options, parameters, multiplications):
+def test_everything_is_the_convolutions_and_what_each_layer_adds(layers, options, parameters, multiplications):
     build = pytest.importorskip("scales_cli.networks.build")
     cost = pytest.importorskip("scales_cli.networks.cost")
-    network = build.build_network(NetworkSpec(conv=conv, conv_options=options, **BASE))
+    network = build.build_network(NetworkSpec(layers=layers, conv_options=options, **BASE))
     convolutions, everything = count(network.spec.parts()), cost.count_everything(network)
     assert everything.parameters - convolutions.parameters == 32 * parameters
     assert everything.operations - convolutions.operations == LR_PIXELS * 32 * multiplications

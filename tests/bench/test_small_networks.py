@@ -17,7 +17,7 @@ def test_small_networks_enlarge(network, scale):
 def test_parameters_are_those_of_the_convolutions(scale):
     from scales_cli.networks.build import build_network
 
-    spec = NetworkSpec(scale=scale, conv="float")
+    spec = NetworkSpec(scale=scale, layers="float")
     networks = (
         (fsrcnn.fsrcnn(scale), fsrcnn.fsrcnn_parts()),
         (espcn.espcn(scale), espcn.espcn_parts(scale)),

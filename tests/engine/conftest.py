@@ -1,4 +1,4 @@
-"""The packed network in plain numpy float64, written from the equations in scales_cli/weights/packed_srresnet.py."""
+"""The packed network in plain numpy float64, written from the equations in scales_cli/weights/packed.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import PackedWeights
 
 Doubles = NDArray[np.float64]
 
@@ -35,27 +35,28 @@ def unpack_signs(bits: NDArray[np.uint64]) -> Doubles:
     return 2.0 * ones.reshape(*bits.shape[:-1], -1) - 1.0
 
 
-def run_network(weights: PackedSRResNet, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
+def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
     """The residual, and how close any activation came to its threshold: near ones may flip in fp32."""
     scale, colors = weights.spec.scale, weights.spec.colors
-    head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.head_weight.astype(np.float64))
-    head += weights.head_bias[:, None, None]
+    head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.tensors["head.weight"].astype(np.float64))
+    head += weights.tensors["head.bias"][:, None, None]
     x = head
     margin = np.inf
-    for layer in range(weights.spec.n_convs):
-        distance = x - weights.threshold[layer][:, None, None]
+    for layer in (weights.layers[name] for name in weights.spec.native_layers):
+        distance = x - layer["threshold"][:, None, None]
         margin = min(margin, float(np.abs(distance).min()))
         signs = np.where(distance >= 0, 1.0, -1.0)
-        kernel = np.moveaxis(unpack_signs(weights.bits[layer]), -1, 1)
-        spatial = sigmoid(np.tensordot(weights.spatial[layer].astype(np.float64), x, 1) + weights.spatial_bias[layer])
-        taps = weights.channel[layer]
+        kernel = np.moveaxis(unpack_signs(layer["bits"]), -1, 1)
+        spatial = sigmoid(np.tensordot(layer["spatial"].astype(np.float64), x, 1) + layer["spatial_bias"])
+        taps = layer["channel.weight"]
         mean = np.pad(x.mean((1, 2)), taps.size // 2)
         gate = sigmoid(np.correlate(mean, taps.astype(np.float64), "valid"))
-        z = conv3x3(signs, kernel) * spatial * (weights.scale[layer] * gate)[:, None, None]
-        z = z - weights.shift_in[layer][:, None, None]
-        z = np.where(z >= 0, z, z * weights.slope[layer][:, None, None])
-        x = x + z + weights.shift_out[layer][:, None, None]
-    out = conv3x3(x + head, weights.tail_weight.astype(np.float64)) + weights.tail_bias[:, None, None]
+        z = conv3x3(signs, kernel) * spatial * (layer["scale"] * gate)[:, None, None]
+        z = z - layer["shift_in"][:, None, None]
+        z = np.where(z >= 0, z, z * layer["slope"][:, None, None])
+        x = x + z + layer["shift_out"][:, None, None]
+    out = conv3x3(x + head, weights.tensors["tail.weight"].astype(np.float64))
+    out += weights.tensors["tail.bias"][:, None, None]
     _, height, width = out.shape
     out = out.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
     return out.reshape(colors, scale * height, scale * width), margin

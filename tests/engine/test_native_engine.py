@@ -20,11 +20,11 @@ from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import PackedWeights
 
 native = pytest.importorskip("scales_cli.engine._native")
 
-Maker = Callable[..., PackedSRResNet]
+Maker = Callable[..., PackedWeights]
 
 
 KINDS = {1: "luma", 3: "rgb"}
@@ -264,7 +264,8 @@ def test_native_calls_convert_nothing_silently(rng: np.random.Generator, random_
 
 def test_weights_need_not_be_contiguous(rng: np.random.Generator, random_weights: Maker) -> None:
     weights = random_weights()
-    strided = dataclasses.replace(weights, threshold=np.asfortranarray(weights.threshold))
+    tensors = {name: np.asarray(tensor, order="F") for name, tensor in weights.tensors.items()}
+    strided = dataclasses.replace(weights, tensors=tensors)
     planes = random_planes(rng, 1, 6, 9)
     expected = NativeEngine(weights, 1).residual(planes)
     np.testing.assert_array_equal(NativeEngine(strided, 1).residual(planes), expected)

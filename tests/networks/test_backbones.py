@@ -35,7 +35,7 @@ def takes(conv, backbone):
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_backbones_take_any_layers_and_pictures(name, conv):
     torch.manual_seed(0)
-    spec = NetworkSpec(scale=3, conv=conv, **SMALL[name])
+    spec = NetworkSpec(scale=3, layers=conv, **SMALL[name])
     if not takes(conv, spec.backbone):
         with pytest.raises(UsageError, match="needs linear ones"):
             build_network(spec)

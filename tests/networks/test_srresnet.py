@@ -13,12 +13,12 @@ from scales_cli.networks.build import build_network, calibrate
 @pytest.mark.parametrize("conv", sorted(FAMILIES))
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_srresnet_takes_any_conv_at_any_scale(conv, scale):
-    network = build_network(NetworkSpec(scale=scale, conv=conv, n_blocks=1))
+    network = build_network(NetworkSpec(scale=scale, layers=conv, n_blocks=1))
     assert network(torch.rand(2, 1, 7, 5)).shape == (2, 1, 7 * scale, 5 * scale)
 
 
 def test_e2fif_has_an_activation_on_the_stream_within_each_block():
-    network = build_network(NetworkSpec(conv="e2fif", n_blocks=2))
+    network = build_network(NetworkSpec(layers="e2fif", n_blocks=2))
     kinds = [type(module).__name__ for module in network.body]
     assert kinds == 2 * ["E2FIFConv2d", "LeakyReLU", "E2FIFConv2d"]
 
@@ -49,12 +49,12 @@ def test_calibrate_sets_each_factor_from_its_own_input():
 @pytest.mark.parametrize(
     "spec",
     [
-        NetworkSpec(conv="ternary"),
+        NetworkSpec(layers="ternary"),
         NetworkSpec(conv_options={"taps": 3}),
         NetworkSpec(conv_options={"activation": "tanh"}),
         NetworkSpec(conv_options={"channel_kernel": "5"}),
         NetworkSpec(conv_options={"out_feats": 32}),
-        NetworkSpec(conv="float", conv_options={"spatial": False}),
+        NetworkSpec(layers="float", conv_options={"spatial": False}),
     ],
 )
 def test_build_network_refuses_what_it_does_not_know(spec):

@@ -32,10 +32,10 @@ tuning_steps = 2
 [[rows]]
 name = "e2fif"
 title = "E2FIF"
-conv = "e2fif"
+layers = "e2fif"
 [[rows]]
 name = "plain"
-conv = "scales"
+layers = "scales"
 conv_options = { spatial = false }
 """
 
@@ -165,7 +165,7 @@ def test_the_package_describes_other_backbones(name, rows):
         DESCRIPTION.replace('name = "plain"', "name = 3"),
         DESCRIPTION.replace('name = "plain"', 'name = "../../outside"'),
         DESCRIPTION.replace('name = "plain"', 'name = "e2fif"'),
-        DESCRIPTION.replace('conv = "scales"', 'conv = "nonsense"'),
+        DESCRIPTION.replace('layers = "scales"', 'layers = "nonsense"'),
     ],
 )
 def test_a_broken_description_is_named(text, tmp_path):

@@ -8,8 +8,7 @@ from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.errors import UsageError
 from scales_cli.layers.scales import ScalesConv2d
 from scales_cli.networks.build import build_network
-from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_file import as_signs
+from scales_cli.weights.packed import as_signs, load_packed
 
 
 def trained_like(spec):
@@ -69,7 +68,7 @@ def test_packed_network_computes_what_the_trained_one_does(options, scale, rng, 
 
 def test_pack_refuses_a_body_without_bits():
     with pytest.raises(UsageError, match="no packed form"):
-        pack(build_network(NetworkSpec(conv="float", n_blocks=1)), {})
+        pack(build_network(NetworkSpec(layers="float", n_blocks=1)), {})
 
 
 def test_tiny_x4_fits_its_size(tmp_path):

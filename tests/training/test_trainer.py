@@ -128,7 +128,7 @@ def test_resume_refuses_other_pictures_and_teachers(build_trainer):
 
 
 def test_start_from_a_full_precision_twin_calibrates_what_is_new(build_trainer, tmp_path):
-    twin = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv="float")), out=tmp_path / "twin")
+    twin = build_trainer(replace(CONFIG, network=replace(CONFIG.network, layers="float")), out=tmp_path / "twin")
     twin.run(ignore)
     student = build_trainer(out=tmp_path / "student")
     student.start_from(Checkpoint.load(twin.out))
@@ -171,7 +171,7 @@ def test_start_from_a_packed_model_refuses_other_layers(options, build_trainer, 
     other = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv_options=options)))
     with pytest.raises(UsageError, match="--init"):
         other.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
-    binary = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv="float")), tmp_path / "float")
+    binary = build_trainer(replace(CONFIG, network=replace(CONFIG.network, layers="float")), tmp_path / "float")
     with pytest.raises(UsageError, match="--init"):
         binary.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
 
@@ -329,7 +329,7 @@ def test_self_ensemble_does_not_care_how_the_picture_lies(build_trainer, rng):
 
 @pytest.mark.parametrize("conv", ["float", "scales"])
 def test_distillation_adds_the_distance_to_the_teachers_pictures(conv, build_trainer, tmp_path):
-    teacher = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv=conv)), out=tmp_path / "teacher")
+    teacher = build_trainer(replace(CONFIG, network=replace(CONFIG.network, layers=conv)), out=tmp_path / "teacher")
     teacher.run(ignore)
     student = build_trainer()
     student.distil_from(Checkpoint.load(teacher.out))

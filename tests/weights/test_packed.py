@@ -34,9 +34,12 @@ def test_save_and_load_keep_everything(random_weights, tmp_path):
     for _ in range(2):  # the second time over the first
         weights.save(tmp_path / "model.safetensors")
     loaded = load_packed(tmp_path / "model.safetensors")
-    for field in dataclasses.fields(weights):
-        saved, read = getattr(weights, field.name), getattr(loaded, field.name)
-        assert np.array_equal(saved, read) if isinstance(saved, np.ndarray) else saved == read
+    assert (loaded.spec, loaded.card) == (weights.spec, weights.card)
+    assert loaded.tensors.keys() == weights.tensors.keys()
+    for name, tensor in weights.tensors.items():
+        read = loaded.tensors[name]
+        assert (read.dtype, read.shape) == (tensor.dtype, tensor.shape)
+        assert np.array_equal(read, tensor)
     assert sorted(tmp_path.iterdir()) == [tmp_path / "model.safetensors"]
 
 
@@ -48,17 +51,29 @@ def test_saved_files_have_the_usual_permissions(path, tmp_path):
 @pytest.mark.parametrize(
     "tensors",
     [
-        {"body.bits": None},
+        {"body.1.bits": None},
+        {"body.1.threshold": None},
+        {"body.1.extra": np.zeros(1, np.float32)},
+        {"body.1.channel": np.zeros(5, np.float32)},
+        {"body.1.bias": np.zeros(64, np.float32)},
+        {"body.2.scale": np.zeros(64, np.float32)},
         {"body.extra": np.zeros(1, np.float32)},
-        {"body.bits": np.zeros((2, 64, 3, 3, 1), np.int64)},
-        {"body.scale": np.zeros((2, 63), np.float32)},
-        {"body.scale": np.full((2, 64), -1, np.float32)},
-        {"body.slope": np.full((2, 64), np.nan, np.float32)},
+        {"extra": np.zeros(1, np.float32)},
+        {"body.1.bits": np.zeros((64, 3, 3, 1), np.int64)},
+        {"body.1.bits": np.zeros((64, 1), np.uint64)},
+        {"body.1.bits": np.zeros((64, 5, 5, 1), np.uint64)},
+        {"body.1.bits": np.zeros((), np.uint64)},
+        {"body.1.threshold": np.zeros(63, np.float32)},
+        {"body.1.scale": np.zeros(63, np.float32)},
+        {"body.1.scale": np.full(64, -1, np.float32)},
+        {"body.1.spatial_bias": np.zeros(1, np.float32)},
+        {"body.1.slope": np.full(64, np.nan, np.float32)},
         {"tail.weight": np.full((16, 64, 3, 3), np.inf, np.float32)},
         {"tail.weight": np.full((16, 64, 3, 3), 1e30, np.float32)},
-        {"body.channel": np.zeros((2, 4), np.float32)},
-        {"body.channel": np.zeros((2, 65), np.float32)},
-        {"body.channel": np.zeros((2, 0), np.float32)},
+        {"body.1.channel.weight": np.zeros(4, np.float32)},
+        {"body.1.channel.weight": np.zeros(65, np.float32)},
+        {"body.1.channel.weight": np.zeros(0, np.float32)},
+        {"body.1.channel.weight": np.zeros((1, 5), np.float32)},
         {"head.bias": np.zeros((64, 1), np.float32)},
     ],
 )
@@ -75,7 +90,9 @@ SPEC = NetworkSpec(n_blocks=1).to_dict()
     "metadata",
     [
         {"format": "pt"},
-        {"version": "2"},
+        {"version": "1"},
+        {"version": "3"},
+        {"format": "scales-packed-layers"},
         {"spec": "{"},
         {"spec": "null"},
         {"spec": "[]"},
@@ -95,6 +112,32 @@ def test_load_refuses_wrong_metadata(path, metadata):
     rewrite(path, **metadata)
     with pytest.raises(WeightsError):
         load_packed(path)
+
+
+@pytest.mark.parametrize("kind", ["scales-packed", "scales-packed-layers"])
+def test_load_says_how_to_get_the_new_form_of_an_old_file(path, kind):
+    rewrite(path, format=kind, version="1")
+    with pytest.raises(WeightsError, match="version '1' is no longer read") as caught:
+        load_packed(path)
+    assert "scales models pull" in caught.value.hint
+    assert "scales export" in caught.value.hint
+
+
+def test_layers_may_lack_channel_gates(random_weights, rng):
+    """One that lacks them computes what one does whose filter is zero, with half the scale."""
+    native_engine = pytest.importorskip("scales_cli.engine.native_engine")
+    pytest.importorskip("scales_cli.engine._native")
+    weights = random_weights(n_blocks=1)
+    zero, none = dict(weights.tensors), dict(weights.tensors)
+    zero["body.1.channel.weight"] = np.zeros(3, np.float32)
+    del none["body.1.channel.weight"]
+    none["body.1.scale"] = none["body.1.scale"] / 2
+    planes = rng.random((1, 9, 13), np.float32)
+    residuals = [
+        native_engine.NativeEngine(dataclasses.replace(weights, tensors=tensors), 1).residual(planes)
+        for tensors in (zero, none)
+    ]
+    assert np.array_equal(*residuals)
 
 
 def test_load_refuses_other_files(tmp_path):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from scales_cli.bench.contenders.base import Runner, Task
 from scales_cli.bench.contenders.torch_runtime import NetworkName
+from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.errors import ScalesError
-from scales_cli.weights.packed import load_packed
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import PackedWeights, load_packed
 
 
 class OpenVinoModel(Runner):
@@ -56,7 +56,7 @@ class OpenVinoBinary(OpenVinoModel):
 
     def __init__(self, task: Task) -> None:
         weights = load_packed(task.model)
-        if not isinstance(weights, PackedSRResNet):
+        if not weights.spec.runs_natively:
             raise ScalesError(f"no form of a {weights.spec.backbone} is known here")
         super().__init__(task, binary_model(weights), "f32")
         self.model_bytes = task.model.stat().st_size
@@ -75,10 +75,12 @@ def read_model(path: Path) -> Any:
     return model
 
 
-def binary_model(weights: PackedSRResNet) -> Any:
-    """Packed weights as an OpenVINO model, [1, 1, H, W] -> [1, 1, sH, sW], by `weights.packed_srresnet`'s equations."""
+def binary_model(weights: PackedWeights) -> Any:
+    """Packed weights as an OpenVINO model, [1, 1, H, W] -> [1, 1, sH, sW], by `weights.packed`'s equations."""
     import openvino
     from openvino import opset1, opset13
+
+    tensors, stack = weights.tensors, stack_layers(weights)
 
     def per_channel(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return values.reshape(1, -1, 1, 1)
@@ -87,31 +89,31 @@ def binary_model(weights: PackedSRResNet) -> Any:
         return opset13.convolution(x, weight, [1, 1], [pad, pad], [pad, pad], [1, 1])
 
     def layer(x: Any, index: int) -> Any:
-        threshold = per_channel(weights.threshold[index])
+        threshold = per_channel(stack["threshold"][index])
         bits = opset13.fake_quantize(x, threshold, threshold, np.float32(0), np.float32(1), 2)
         pads = [1, 1]
         branch = opset1.binary_convolution(
-            bits, binary_filters(weights.bits[index]), pads, pads, pads, pads, "xnor-popcount", 0.0
+            bits, binary_filters(stack["bits"][index]), pads, pads, pads, pads, "xnor-popcount", 0.0
         )
-        spatial = conv(x, weights.spatial[index].reshape(1, -1, 1, 1), 0)
-        spatial = opset13.sigmoid(opset13.add(spatial, weights.spatial_bias[index].reshape(1, 1, 1, 1)))
-        taps = weights.channel[index].reshape(1, 1, 1, -1)
+        spatial = conv(x, stack["spatial"][index].reshape(1, -1, 1, 1), 0)
+        spatial = opset13.sigmoid(opset13.add(spatial, stack["spatial_bias"][index].reshape(1, 1, 1, 1)))
+        taps = stack["channel"][index].reshape(1, 1, 1, -1)
         means = opset13.reshape(opset13.reduce_mean(x, [2, 3], True), [1, 1, 1, -1], False)
         reach = taps.shape[-1] // 2
         gate = opset13.sigmoid(opset13.convolution(means, taps, [1, 1], [0, reach], [0, reach], [1, 1]))
-        gate = opset13.multiply(opset13.reshape(gate, [1, -1, 1, 1], False), per_channel(weights.scale[index]))
+        gate = opset13.multiply(opset13.reshape(gate, [1, -1, 1, 1], False), per_channel(stack["weight_scale"][index]))
         branch = opset13.multiply(opset13.multiply(branch, spatial), gate)
-        branch = opset13.subtract(branch, per_channel(weights.shift_in[index]))
-        branch = opset13.prelu(branch, weights.slope[index])
-        return opset13.add(x, opset13.add(branch, per_channel(weights.shift_out[index])))
+        branch = opset13.subtract(branch, per_channel(stack["shift_in"][index]))
+        branch = opset13.prelu(branch, stack["slope"][index])
+        return opset13.add(x, opset13.add(branch, per_channel(stack["shift_out"][index])))
 
     luma = opset13.parameter([1, 1, -1, -1], np.float32)
     scaled = opset13.subtract(opset13.multiply(luma, np.float32(4)), np.float32(2))
-    head = opset13.add(conv(scaled, weights.head_weight, 1), per_channel(weights.head_bias))
+    head = opset13.add(conv(scaled, tensors["head.weight"], 1), per_channel(tensors["head.bias"]))
     x = head
     for index in range(weights.spec.n_convs):
         x = layer(x, index)
-    out = opset13.add(conv(opset13.add(x, head), weights.tail_weight, 1), per_channel(weights.tail_bias))
+    out = opset13.add(conv(opset13.add(x, head), tensors["tail.weight"], 1), per_channel(tensors["tail.bias"]))
     out = opset13.depth_to_space(out, "depth_first", weights.spec.scale)
     return openvino.Model([opset13.result(out)], [luma])
 

@@ -23,7 +23,7 @@ from scales_cli.engine.torch.spans import context_of, spans
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import thread_count
 from scales_cli.system.threads import ThreadPool
-from scales_cli.weights.packed_layers import PackedLayers
+from scales_cli.weights.packed import PackedWeights
 
 WHOLE_IMAGE_PIXELS = 2**16
 _SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32)
@@ -33,7 +33,7 @@ _RESERVE = 32 * 2**20  # torch's own buffers
 class HybridEngine:
     """`threads` also sets those of torch, for the whole process."""
 
-    def __init__(self, weights: PackedLayers, threads: int | None = None) -> None:
+    def __init__(self, weights: PackedWeights, threads: int | None = None) -> None:
         self.spec = weights.spec
         self.threads = thread_count(threads)
         torch.set_num_threads(self.threads)

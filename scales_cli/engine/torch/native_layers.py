@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine import native_module as native
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.layers.families import Layers
+from scales_cli.layers.families import Layers, choose_layers
 from scales_cli.layers.rescaling import ChannelwiseRescaling
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.system.threads import ThreadPool
-from scales_cli.weights.packed_layers import PackedLayers
+from scales_cli.weights.packed import PackedWeights
 
 _JOB_PIXELS = 2**12
 
@@ -140,6 +140,7 @@ class NativeAttention:
 
 def native_layers(spec: NetworkSpec, jobs: ThreadPool) -> Layers:
     """The family of layers that a packed file of `spec` fills."""
+    choose_layers(spec)  # raises what it has against the options
     has_gate = spec.conv_options.get("channel", True)
     kernel = int(spec.conv_options.get("channel_kernel", 5)) if has_gate else None
     conv = functools.partial(NativeConv2d, channel_kernel=kernel, jobs=jobs)
@@ -147,19 +148,19 @@ def native_layers(spec: NetworkSpec, jobs: ThreadPool) -> Layers:
     return Layers(conv, linear, conv, functools.partial(NativeAttention, jobs=jobs))
 
 
-def open_network(weights: PackedLayers, jobs: ThreadPool) -> Network:
+def open_network(weights: PackedWeights, jobs: ThreadPool) -> Network:
     """A network of packed layers; raises `WeightsError` where the file's tensors are not those that its spec asks for.
 
     It is built without memory first: a spec from a file may ask for anything.
     """
-    layers = native_layers(weights.spec, jobs)
     try:
+        layers = native_layers(weights.spec, jobs)
         with torch.device("meta"):
             expected = build_network(weights.spec, layers).state_dict()
         for name, value in expected.items():
-            if name not in weights.values or weights.values[name].shape != tuple(value.shape):
+            if name not in weights.tensors or weights.tensors[name].shape != tuple(value.shape):
                 raise WeightsError(f"tensor {name} is missing or has the wrong shape", "export the model again")
-        network, left = build_network(weights.spec, layers), dict(weights.values)
+        network, left = build_network(weights.spec, layers), dict(weights.tensors)
         for name, module in network.named_modules():
             if isinstance(module, NativeLayer):
                 module.load(name, left)

@@ -11,19 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from scales_cli.engine.layer_stack import NO_GATE
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.activation import RPReLU
 from scales_cli.layers.binary_layer import BinaryLayer
 from scales_cli.layers.scales import ScalesConv2d, ScalesLinear
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
-from scales_cli.weights.packed_file import PackedWeights, Tensors, as_signs, as_words
-from scales_cli.weights.packed_layers import PackedLayers
-from scales_cli.weights.packed_srresnet import PackedSRResNet
+from scales_cli.weights.packed import GATE, PackedWeights, Tensors, as_signs, as_words
 
 Arrays = dict[str, NDArray[Any]]
-
-NO_GATE = 2.0  # times sigmoid(0) makes 1: the packed form of a re-scaling that a layer does not have
 
 
 def pack(network: Network, card: Mapping[str, Any]) -> PackedWeights:
@@ -41,34 +38,22 @@ def pack(network: Network, card: Mapping[str, Any]) -> PackedWeights:
             packed.clear()
             break
     if not packed:
-        raise UsageError(f"a {network.spec.conv!r} network has no packed form", 'train one with conv = "scales"')
+        raise UsageError(f"a {network.spec.layers!r} network has no packed form", 'train one with layers = "scales"')
     others = {
         name: _array(value)
         for name, value in network.state_dict().items()
         if not any(name.startswith(f"{layer}.") for layer in packed)
     }
-    if not network.spec.runs_natively:
-        layers = {f"{layer}.{name}": value for layer, arrays in packed.items() for name, value in arrays.items()}
-        return PackedLayers(network.spec, layers | others, card)
-    return PackedSRResNet.from_tensors(network.spec, card, stack_body(list(packed.values())) | others)
-
-
-def stack_body(layers: list[Arrays]) -> Arrays:
-    """The tensors of an SRResNet's body, every layer of which has a channel-wise re-scaling, if a neutral one."""
-    neutral = {"channel.weight": np.zeros(1, np.float32)}
-    layers = [
-        layer if "channel.weight" in layer else layer | neutral | {"scale": layer["scale"] * np.float32(NO_GATE)}
-        for layer in layers
-    ]
-    return {f"body.{name.removesuffix('.weight')}": np.stack([layer[name] for layer in layers]) for name in layers[0]}
+    layers = {f"{layer}.{part}": value for layer, parts in packed.items() for part, value in parts.items()}
+    return PackedWeights(network.spec, layers | others, card)
 
 
 def pack_conv(layer: ScalesConv2d) -> Arrays:
-    """`channel.weight` only where there is a channel-wise re-scaling."""
+    """`channel.weight` is of layers with a channel-wise re-scaling only."""
     arrays = _binary_tensors(layer, layer.weight.permute(0, 2, 3, 1)) | activation_parameters(layer)
     if layer.channel is not None:
         arrays["scale"] *= np.float32(layer.channel.gate_factor)
-        arrays["channel.weight"] = _array(layer.channel.weight)
+        arrays[GATE] = _array(layer.channel.weight)
     return arrays
 
 
@@ -108,12 +93,9 @@ def activation_parameters(layer: ScalesConv2d) -> Arrays:
 
 def unpack(weights: PackedWeights) -> Network:
     """The torch network that computes what the packed one does: alpha = 1, weights of +-1, all in the learned scale."""
-    spec, state = weights.spec, dict(weights.tensors())
+    spec, state = weights.spec, dict(weights.tensors)
     always = {"layerwise": True, "spatial": True}  # packed layers have these parts, some of them neutral
     conv_options = {**spec.conv_options, **always, "activation": "rprelu", "weight_scale": "learned"}
-    if isinstance(weights, PackedSRResNet):
-        conv_options = {"channel_kernel": weights.channel.shape[1]}
-        state = split_body(state)
     linear_options = {**spec.linear_options, **always}
     network = build_network(dataclasses.replace(spec, conv_options=conv_options, linear_options=linear_options))
     try:
@@ -147,19 +129,6 @@ def _unpack_layer(layer: ScalesConv2d | ScalesLinear, name: str, packed: Tensors
     if isinstance(layer, ScalesConv2d):
         state |= {f"activation.{key}": packed[key] for key in ("shift_in", "slope", "shift_out")}
     return {f"{name}.{key}": value for key, value in state.items()}
-
-
-def split_body(tensors: Tensors) -> dict[str, NDArray[Any]]:
-    """An SRResNet's tensors with those of each layer apart, as in files of other backbones."""
-    split: dict[str, NDArray[Any]] = {}
-    for name, value in tensors.items():
-        if not name.startswith("body."):
-            split[name] = value
-            continue
-        part = name.removeprefix("body.")
-        part = "channel.weight" if part == "channel" else part
-        split |= {f"body.{index}.{part}": layer for index, layer in enumerate(value)}
-    return split
 
 
 def _array(value: Tensor) -> NDArray[np.float32]:

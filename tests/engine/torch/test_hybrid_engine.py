@@ -189,8 +189,8 @@ def test_plan_takes_the_largest_tile_that_fits(network):
 
 
 def spoilt(weights, **tensors):
-    values = {key: value for key, value in {**weights.values, **tensors}.items() if value is not None}
-    return dataclasses.replace(weights, values=values)
+    tensors = {key: value for key, value in {**weights.tensors, **tensors}.items() if value is not None}
+    return dataclasses.replace(weights, tensors=tensors)
 
 
 def test_tensors_of_another_network_are_refused(network):
@@ -230,7 +230,7 @@ def test_a_spec_that_asks_for_too_much_is_refused_before_it_is_built(network):
 
 def test_rivals_have_no_packed_form():
     for conv in ("binary", "bibert", "float"):
-        spec = dataclasses.replace(SPECS["swinir"], conv=conv)
+        spec = dataclasses.replace(SPECS["swinir"], layers=conv)
         with pytest.raises(UsageError, match="no packed form"):
             pack(build_network(spec), {})
 
