@@ -52,8 +52,8 @@ class Backbone:
     body, tail: parts to be counted.
     receptive_field: LR pixels around a tile on which its output depends.
     live_features: tensors of features that are in memory at once.
-    native_layers: names of the layers of a body that is nothing but 3x3 convolutions in a row, which the native engine
-    runs alone; None for a body that needs torch.
+    native_stack: names of the layers of a body that is nothing but 3x3 convolutions, one after the other, which the
+    native engine runs alone; None for a body that needs torch.
     """
 
     sizes: Mapping[str, Mapping[str, Any]]
@@ -62,7 +62,7 @@ class Backbone:
     live_features: Callable[..., int]
     options: Mapping[str, Option] = field(default_factory=dict)
     tail: Callable[[Dimensions], list[Part]] = pixel_shuffle_tail
-    native_layers: Callable[[Dimensions], Sequence[str]] | None = None
+    native_stack: Callable[[Dimensions], Sequence[str]] | None = None
 
 
 def body_conv(spec: Dimensions, inputs: int | None = None, outputs: int | None = None, kernel: int = 3) -> ConvCost:

@@ -37,7 +37,7 @@ class Part(Protocol):
 class ConvCost:
     """A convolution, of kernel 1 a linear layer, that runs `times` for each LR pixel.
 
-    A transposed one, too, is counted by what each input adds. `bias` is by default that of full precision only.
+    A transposed one, too, is counted by what each input adds. `bias` is by default true for full precision only.
     """
 
     inputs: int

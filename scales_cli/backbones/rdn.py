@@ -18,7 +18,7 @@ def receptive_field(spec: Dimensions, n_layers: int, growth: int) -> int:
 
 
 def live_features(spec: Dimensions, n_layers: int, growth: int) -> int:
-    """A dense block's outputs and all of them side by side; those of all blocks. Measured, and rounded up."""
+    """A dense block's outputs, all of them side by side, and the outputs of all blocks; measured, and rounded up."""
     return 2 * (n_layers + 1) + spec.n_blocks + 6
 
 

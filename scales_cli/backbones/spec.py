@@ -117,16 +117,17 @@ class NetworkSpec:
     @property
     def runs_natively(self) -> bool:
         """Whether the native engine runs its packed form alone; others need torch."""
-        return self._backbone.native_layers is not None
+        return self._backbone.native_stack is not None
 
     @property
-    def native_layers(self) -> Sequence[str]:
-        """Names of the binary convolutions that the native engine runs in a row; none for backbones that need torch."""
-        return self._backbone.native_layers(self) if self._backbone.native_layers else ()
+    def native_stack(self) -> Sequence[str]:
+        """Names of the binary convolutions that the native engine runs one after the other; none if it needs torch."""
+        return self._backbone.native_stack(self) if self._backbone.native_stack else ()
 
     @property
     def n_convs(self) -> int:
-        return len(self.native_layers)
+        """The length of `native_stack`."""
+        return len(self.native_stack)
 
     @property
     def receptive_field(self) -> int:

@@ -10,7 +10,7 @@ def body(spec: Dimensions) -> list[Part]:
     return [body_conv(spec) for _ in range(2 * spec.n_blocks)]
 
 
-def native_layers(spec: Dimensions) -> list[str]:
+def native_stack(spec: Dimensions) -> list[str]:
     return [f"body.{index}" for index in range(2 * spec.n_blocks)]
 
 
@@ -25,5 +25,5 @@ SRRESNET = Backbone(
     body=body,
     receptive_field=lambda spec: 2 * spec.n_blocks + 2,  # head, tail
     live_features=lambda spec: 4,
-    native_layers=native_layers,
+    native_stack=native_stack,
 )

@@ -53,7 +53,7 @@ def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, ga
     tail = {"tail.weight": normal(outputs, feats, 3, 3, std=0.02), "tail.bias": normal(outputs, std=0.02)}
     body = {
         f"{layer}.{part}": values[index]
-        for index, layer in enumerate(spec.native_layers)
+        for index, layer in enumerate(spec.native_stack)
         for part, values in stacked.items()
     }
     return PackedWeights(spec, head | body | tail)

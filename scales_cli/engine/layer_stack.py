@@ -13,11 +13,11 @@ NO_GATE = 2.0  # times sigmoid(0) makes 1: the packed form of a re-scaling that 
 
 
 def stack_layers(weights: PackedWeights) -> dict[str, NDArray[Any]]:
-    """By the names of `Network.from_tensors`; every layer has a filter over the channels, of the longest one's taps.
+    """Arguments of `Network.from_tensors`: each layer with a filter over the channels, of as many taps as the longest.
 
     A layer without channel-wise re-scaling gets one that has no effect. Neither have the zeros around a shorter filter.
     """
-    layers = [weights.layers[name] for name in weights.spec.native_layers]
+    layers = [weights.layers[name] for name in weights.spec.native_stack]
     parts = ("bits", "threshold", "spatial", "spatial_bias", "shift_in", "slope", "shift_out")
     filters = [_filter(layer) for layer in layers]
     taps = max(taps.size for taps in filters)

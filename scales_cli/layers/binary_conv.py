@@ -1,4 +1,4 @@
-"""The plain binary convolution, on which those of SCALES and its rivals build.
+"""The plain binary convolution, on which SCALES and its rivals build.
 
 All of them map [B, F, H, W] to [B, G, H, W], by default 3x3 and G = F, so a backbone takes any of them.
 """

@@ -32,7 +32,7 @@ class BinaryLayer(nn.Module):
 
     @property
     def multiplications(self) -> float:
-        """By full-precision numbers at each position, of all that is not the +-1 product: here by s_W."""
+        """Multiplications by full-precision numbers at each position, beside the +-1 product: here by s_W."""
         return self.out_feats
 
     @property

@@ -17,7 +17,7 @@ class BinaryLinear(BinaryLayer):
     """s_W . (sign(x) sign(W)^T) + bias: the plain binary layer, s_W = mean |W| per output.
 
     `inner` tells that no full-precision path of the block leads around the layer, as it does around a block's last one;
-    with the option `skip` such a layer adds its input, where the shapes agree.
+    with the option `skip` such a layer adds its input, if the shapes agree.
     """
 
     def __init__(self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = False) -> None:

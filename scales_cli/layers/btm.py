@@ -19,7 +19,7 @@ def ste_sign_cubic(x: Tensor) -> Tensor:
 class BTMConv2d(BinaryConv2d):
     """x + PReLU(s_W . (sign(x) * sign(W))): no normalization, Xavier latents, a surrogate of higher order for sign.
 
-    The published input normalization is the backbone's (4 x - 2); its latents are scaled down as those of its rivals.
+    The published input normalization is the backbone's (4 x - 2); its latents are scaled down like its rivals'.
     """
 
     def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:

@@ -22,7 +22,7 @@ class FloatConv2d(nn.Module):
 
     @property
     def multiplications(self) -> float:
-        """By the slopes."""
+        """Multiplications by the slopes."""
         return self.weight.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:

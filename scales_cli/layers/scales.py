@@ -61,7 +61,7 @@ class ScalesConv2d(BinaryConv2d):
 
     @property
     def multiplications(self) -> float:
-        """By the scale, the slopes, C, and S, whose 1x1 convolution adds one for each channel."""
+        """Multiplications by the scale, the slopes, C, and S, whose 1x1 convolution adds one for each channel."""
         parts = 1 + (not isinstance(self.activation, nn.Identity)) + (self.channel is not None)
         spatial = 0 if self.spatial is None else sum(self.weight.shape[:2])
         return self.out_feats * parts + spatial
@@ -114,7 +114,7 @@ class ScalesLinear(BinaryLinear):
 
     @property
     def multiplications(self) -> float:
-        """By the scale, and by S, which takes one for each input."""
+        """Multiplications by the scale, and by S, which takes one for each input."""
         return self.out_feats + (0 if self.spatial is None else sum(self.weight.shape))
 
     @property

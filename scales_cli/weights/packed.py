@@ -23,14 +23,14 @@ and whatever else a backbone has between its binary layers. A binary layer N of 
 
     N.bits           U64    [Co, k, k, W]    bit i of word j: sign of input 64 j + i; set is +1, clear is -1.
                                              [Co, W] in a linear layer
-    N.threshold      F32    [Ci]             beta: activation bit is set where x >= beta
+    N.threshold      F32    [Ci]             beta: activation bit is set if x >= beta
     N.scale          F32    [Co]             alpha * weight scale * gate factors, >= 0: the bits hold its sign
     N.spatial        F32    [Ci]             1x1 convolution of the spatial re-scaling
     N.spatial_bias   F32    []
     N.channel.weight F32    [K]              conv1d over the channels of the channel-wise re-scaling, K odd; only in
                                              convolutions that have one
     N.shift_in       F32    [Co]             of a convolution, RPReLU: z - shift_in,
-    N.slope          F32    [Co]             times slope where negative (slopes may be negative),
+    N.slope          F32    [Co]             times slope if negative (slopes may be negative),
     N.shift_out      F32    [Co]             + shift_out
     N.bias           F32    [Co]             of a linear layer, in the place of an RPReLU
 
@@ -40,7 +40,7 @@ With u = popcount arithmetic of the +-1 convolution (zero padding), a convolutio
     z = scale * bconv(b, bits) * sigmoid(<spatial, x> + spatial_bias) * sigmoid(conv1d(mean_hw(x), channel.weight))
     z = z - shift_in;  y = (x +) (z if z >= 0 else slope * z) + shift_out
 
-the last sigmoid and `x +` where it has them, and a linear layer, on tokens, y = (x +) z + bias.
+the last sigmoid and `x +` if it has them. A linear layer computes, on tokens, y = (x +) z + bias.
 
 The network computes, for planes p in [0, 1], t = tail(body(h) + h), h = head(4 p - 2), whose first channels,
 pixel-shuffled, are the residual over the bicubically upscaled planes; two more are the residual over the LR chroma. The
@@ -100,7 +100,7 @@ class PackedWeights:
         for name in self.layers:
             self._check_layer(name)
         if self.spec.runs_natively:
-            self._check_row()
+            self._check_stack()
 
     @cached_property
     def layers(self) -> Mapping[str, Tensors]:
@@ -134,8 +134,8 @@ class PackedWeights:
                 raise WeightsError(f"tensor {name}.{GATE} has no odd kernel", "the weights file is damaged")
         _check_shapes(parts, shapes, f"{name}.")
 
-    def _check_row(self) -> None:
-        """That there is what the native engine takes, and nothing else."""
+    def _check_stack(self) -> None:
+        """Raises `WeightsError` unless there is what the native engine takes, and nothing else."""
         spec, feats = self.spec, self.spec.n_feats
         shapes: dict[str, tuple[int, ...]] = {
             "head.weight": (feats, spec.inputs, 3, 3),
@@ -143,9 +143,10 @@ class PackedWeights:
             "tail.weight": (spec.outputs, feats, 3, 3),
             "tail.bias": (spec.outputs,),
         }
-        for layer in spec.native_layers:
+        for layer in spec.native_stack:
             shapes |= {f"{layer}.bits": (feats, 3, 3, feats // 64), f"{layer}.threshold": (feats,)}
-        others = {name for name in self.tensors if name not in shapes and _split(name)[0] in spec.native_layers}
+        layers = frozenset(spec.native_stack)
+        others = {name for name in self.tensors if name not in shapes and _split(name)[0] in layers}
         _check_shapes({name: array for name, array in self.tensors.items() if name not in others}, shapes)
 
     def digest(self) -> str:
@@ -153,7 +154,7 @@ class PackedWeights:
         return self.checksum(json.dumps(self.spec.to_dict(), sort_keys=True), "")
 
     def checksum(self, spec: str, card: str) -> str:
-        """As in the metadata, of the texts of spec and card."""
+        """The hash in the metadata, of these texts of spec and card and of the tensors."""
         checksum = hashlib.sha256(f"{spec}\0{card}\0".encode())
         for name in sorted(self.tensors):
             checksum.update(f"{name}\0".encode())

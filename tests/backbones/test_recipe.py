@@ -43,7 +43,7 @@ if __name__ == "__main__":
         if code := main(line.split()):
             sys.exit(code)
 """
-NATIVE = 'native_layers=lambda spec: [f"body.{index}" for index in range(spec.n_blocks)],'
+NATIVE = 'native_stack=lambda spec: [f"body.{index}" for index in range(spec.n_blocks)],'
 TRAIN = "train --data photos -o run --recipe recipe.toml -s 2 --steps 3\n"
 EXPORT = "export run -o chain.safetensors\n"
 UPSCALE = "upscale photos/large.png -s 2 -m chain.safetensors -o larger.png --tile 256\n"

@@ -1,7 +1,11 @@
 """Every backbone says all that is asked of one, and what it says of itself is true of its network."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import scales_cli
 from scales_cli.backbones.cost import count
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.backbones.table import BACKBONES, SIZES
@@ -29,11 +33,17 @@ def test_every_size_can_be_counted_and_planned(size):
 
 
 @pytest.mark.parametrize("size", sorted(SPECS))
-def test_native_layers_are_the_binary_ones_of_the_network(size):
+def test_native_stack_are_the_binary_ones_of_the_network(size):
     build = pytest.importorskip("scales_cli.networks.build")
     from scales_cli.layers.binary_layer import BinaryLayer
 
     spec = SPECS[size]
     network = build.build_network(spec)
     named = [name for name, module in network.named_modules() if isinstance(module, BinaryLayer)]
-    assert list(spec.native_layers) == (named if spec.runs_natively else [])
+    assert list(spec.native_stack) == (named if spec.runs_natively else [])
+
+
+def test_nobody_else_asks_for_a_backbone_by_name():
+    asked = re.compile(rf"""(==|!=|in|case) [(\[{{]?["']({"|".join(BACKBONES)})["']""")
+    for path in Path(scales_cli.__file__).parent.rglob("*.py"):
+        assert not asked.search(path.read_text(encoding="utf-8")), path

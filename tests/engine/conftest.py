@@ -42,7 +42,7 @@ def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Do
     head += weights.tensors["head.bias"][:, None, None]
     x = head
     margin = np.inf
-    for layer in (weights.layers[name] for name in weights.spec.native_layers):
+    for layer in (weights.layers[name] for name in weights.spec.native_stack):
         distance = x - layer["threshold"][:, None, None]
         margin = min(margin, float(np.abs(distance).min()))
         signs = np.where(distance >= 0, 1.0, -1.0)
