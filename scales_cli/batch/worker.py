@@ -32,7 +32,12 @@ class BatchWorker:
         options = self._enlargement
         try:
             job = plan_job(
-                str(source), f"{folder}/", options.sizing, max_pixels=options.max_pixels, options=options.output
+                str(source),
+                f"{folder}/",
+                options.sizing,
+                max_pixels=options.max_pixels,
+                options=options.output,
+                model=options.family.name,
             )
             assert job.target is not None  # as is always the case with a folder
             check_target(job.target, overwrite=True)

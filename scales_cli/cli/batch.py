@@ -112,6 +112,7 @@ def batch(
     background: opt.Background = None,
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
+    name: opt.Name = None,
     include: Include = None,
     exclude: Exclude = None,
     flat: Flat = False,
@@ -142,7 +143,7 @@ def batch(
     from scales_cli.pipeline.enlargement import Enlargement
     from scales_cli.weights.family import resolve
 
-    written = opt.output_options(image_format, quality, lossless, background, metadata, frames)
+    written = opt.output_options(image_format, quality, lossless, background, metadata, frames, name)
     family = resolve(model)
     sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
     family.pull(sizing.network_scales[0], downloading(quiet))

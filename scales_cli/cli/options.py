@@ -225,6 +225,15 @@ Frames = Annotated[
         help="Of animations: the first, or all, as WebP or animated PNG.",
     ),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="TEMPLATE",
+        rich_help_panel=OUTPUT,
+        help="Names of results, of {stem}, {from}, {scale}, {model}, {ext}.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -289,9 +298,15 @@ def sizing_options(
 
 
 def output_options(
-    image_format: str | None, quality: int | None, lossless: bool, background: str | None, metadata: str, frames: str
+    image_format: str | None,
+    quality: int | None,
+    lossless: bool,
+    background: str | None,
+    metadata: str,
+    frames: str,
+    name: str | None,
 ) -> OutputOptions:
-    """What these six options say together."""
+    """What these options say together."""
     from scales_cli.imaging.output_options import OutputOptions
 
-    return OutputOptions.of(image_format, quality, lossless, background, metadata, frames)
+    return OutputOptions.of(image_format, quality, lossless, background, metadata, frames, name)

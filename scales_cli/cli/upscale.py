@@ -44,6 +44,7 @@ def upscale(
     background: opt.Background = None,
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
+    name: opt.Name = None,
     overwrite: Overwrite = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
@@ -61,7 +62,7 @@ def upscale(
     from scales_cli.pipeline.run import upscale_files
     from scales_cli.weights.family import resolve
 
-    written = opt.output_options(image_format, quality, lossless, background, metadata, frames)
+    written = opt.output_options(image_format, quality, lossless, background, metadata, frames, name)
     family = resolve(model)
     sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
     family.pull(sizing.network_scales[0], downloading(quiet))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from scales_cli.errors import UsageError
+from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout
 
@@ -26,7 +27,7 @@ class OutputOptions:
 
     `quality` (1..100) is that of JPEG, and of WebP, which is with loss then; without it JPEG has 95 and WebP no loss,
     unless the input was a WebP with loss. A `background` replaces transparency, which formats without it get in white.
-    `all_frames` enlarges animations whole.
+    `all_frames` enlarges animations whole. `name` is for results in folders; None is "{stem}_x4{ext}", or as the size.
     """
 
     format: ImageFormat | None = None
@@ -35,6 +36,7 @@ class OutputOptions:
     background: tuple[int, int, int] | None = None
     metadata: Metadata = Metadata.SAFE
     all_frames: bool = False
+    name: NameTemplate | None = None
 
     def __post_init__(self) -> None:
         if self.quality is not None and self.lossless:
@@ -49,8 +51,9 @@ class OutputOptions:
         background: str | None,
         metadata: str,
         frames: str,
+        name: str | None = None,
     ) -> Self:
-        """By the names of the command line: `png`, `white` or `#ffeedd`, `safe`, `first`. Raises `UsageError`."""
+        """By the words of the command line: `png`, `white` or `#ffeedd`, `safe`, `first`. Raises `UsageError`."""
         if metadata not in list(Metadata):
             raise UsageError(f"metadata {metadata!r} is unknown", f"use {', '.join(Metadata)}")
         if frames not in ("first", "all"):
@@ -62,6 +65,7 @@ class OutputOptions:
             None if background is None else parse_color(background),
             Metadata(metadata),
             all_frames=frames == "all",
+            name=None if name is None else NameTemplate(name),
         )
 
     def applied(self, layout: Layout) -> Layout:

@@ -41,4 +41,6 @@ class Enlargement:
         format_name = self.output.format and self.output.format.name
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
         values |= {"format": format_name, "models": models}
+        if values["name"] is None:
+            del values["name"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

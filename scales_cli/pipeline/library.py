@@ -73,6 +73,7 @@ def upscale_file(
     background: str | None = None,
     metadata: str = "safe",
     frames: str = "first",
+    name: str | None = None,
     overwrite: bool = False,
     max_pixels: int = MAX_OUTPUT_PIXELS,
     max_memory: int | None = None,
@@ -94,18 +95,27 @@ def upscale_file(
         family = resolve(model)
         upscalers = Upscalers(family, threads)
         sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
-    options = OutputOptions.of(format, quality, lossless, background, metadata, frames)
+    options = OutputOptions.of(format, quality, lossless, background, metadata, frames, name)
     if isinstance(model, Upscaler) and sizing.network_scales[0] != model.scale:
         raise WeightsError(f"this upscaler enlarges by {model.scale}, not by {scale}", "load one of another scale")
     upscalers[sizing.network_scales[0]]  # a model that cannot be opened is named before the picture is read
-    name, opened = _opened(source)
+    source_name, opened = _opened(source)
     if target is None and opened is not None:
         raise UsageError("there is no target", "give a path or an open file")
     sink = None if target is None or isinstance(target, (str, os.PathLike)) else target
     output = STREAM if sink is not None else None if target is None else os.fspath(target)  # type: ignore[arg-type]
-    job = plan_job(name, output, sizing, max_pixels=max_pixels, options=options, overwrite=overwrite, source=opened)
+    job = plan_job(
+        source_name,
+        output,
+        sizing,
+        max_pixels=max_pixels,
+        options=options,
+        model=model.name if isinstance(model, Upscaler) else family.name,
+        overwrite=overwrite,
+        source=opened,
+    )
     if job.target is not None:
-        check_clashes([(name, job.target)], [] if opened is not None else [name])
+        check_clashes([(source_name, job.target)], [] if opened is not None else [source_name])
         check_target(job.target, overwrite)
     upscaler = upscalers[job.scale]
     job = fit_job(job, upscaler, default_limit() if max_memory is None else max_memory, tile)

@@ -19,6 +19,7 @@ from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.targets import (
     automatic_format,
     check_clashes,
+    check_no_template,
     check_target,
     is_folder,
     name_target,
@@ -63,10 +64,11 @@ def plan_jobs(
     overwrite: bool = False,
     max_pixels: int = MAX_OUTPUT_PIXELS,
     options: OutputOptions = DEFAULTS,
+    model: str = "",
 ) -> Plan:
     """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run.
 
-    `max_pixels` limits the outputs.
+    `max_pixels` limits the outputs, `model` is the name for templates of names.
     """
     _check_arguments(inputs, output)
     sizing = sizing if isinstance(sizing, Sizing) else Sizing(sizing)
@@ -81,6 +83,7 @@ def plan_jobs(
                     sizing,
                     max_pixels=max_pixels,
                     options=options,
+                    model=model,
                     several=several,
                     overwrite=overwrite,
                 )
@@ -101,6 +104,7 @@ def plan_job(
     *,
     max_pixels: int = MAX_OUTPUT_PIXELS,
     options: OutputOptions = DEFAULTS,
+    model: str = "",
     several: bool = False,
     overwrite: bool = False,
     source: BinaryIO | None = None,
@@ -118,7 +122,11 @@ def plan_job(
     target, image_format = None, automatic_format(header, size, options)
     if output != STREAM and not (output is None and name == STREAM and not several):
         path = opened if isinstance(opened, Path) else Path("stdin")
-        target, image_format = name_target(path, header, output, size, sizing.label, options, several=several)
+        target, image_format = name_target(
+            path, header, output, size, sizing.label, options, model=model, several=several
+        )
+    else:
+        check_no_template(options)
     scale = sizing.network_scale(header.width, header.height)
     if frames > 1 and not image_format.animation:
         raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")

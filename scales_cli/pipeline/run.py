@@ -61,6 +61,7 @@ def upscale_files(
         overwrite=overwrite,
         max_pixels=enlargement.max_pixels,
         options=enlargement.output,
+        model=enlargement.family.name,
     )
     return run_jobs(upscalers, fit_memory(plan, upscalers, max_memory, enlargement.tile), progress)
 

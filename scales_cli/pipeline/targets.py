@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scales_cli.errors import OutputError, OutputExistsError, UsageError
 from scales_cli.imaging.decoding import Header
+from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.imaging.formats import ImageFormat, format_for
 from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.system.files import file_identity
@@ -24,10 +25,15 @@ def name_target(
     label: str,
     options: OutputOptions,
     *,
+    model: str,
     several: bool,
 ) -> tuple[Path, ImageFormat]:
-    """The output file and its format: a file the user names, or a name of our own in a folder."""
+    """The output file and its format: a file the user names, or a name of our own in a folder.
+
+    Such a name holds the `label` of the size, as x4, unless there is a template for it.
+    """
     if output is not None and not several and not is_folder(output):
+        check_no_template(options)
         target = Path(output)
         image_format = format_for(target)
         if options.format not in (None, image_format):
@@ -41,9 +47,14 @@ def name_target(
     suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
     if image_format is ImageFormat.PPM and suffix.lower() == ".pgm" and not header.is_grey:
         suffix = ".ppm"
-    name = f"_{label}{suffix}"
-    room = 255 - len(os.fsencode(name))  # what file systems allow
-    return folder / (_shortened(source.stem, room) + name), image_format
+    template = options.name or NameTemplate(f"{{stem}}_{label}{{ext}}")
+    return folder / template.name(source.name, label.removeprefix("x"), model, suffix), image_format
+
+
+def check_no_template(options: OutputOptions) -> None:
+    """Raises `UsageError` for a template of names; called if the output has one already, or needs none."""
+    if options.name is not None:
+        raise UsageError("a template of names needs a folder to write to", "give one to -o")
 
 
 def automatic_format(header: Header, size: tuple[int, int], options: OutputOptions) -> ImageFormat:
@@ -56,12 +67,6 @@ def automatic_format(header: Header, size: tuple[int, int], options: OutputOptio
     transparent = header.has_alpha and options.background is None
     fits = header.format.can_hold(*size, header.layout.channels) and (header.format.alpha or not transparent)
     return header.format if fits else ImageFormat.PNG
-
-
-def _shortened(stem: str, room: int) -> str:
-    while len(os.fsencode(stem)) > room:
-        stem = stem[:-1]
-    return stem
 
 
 def is_folder(output: str) -> bool:

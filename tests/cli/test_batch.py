@@ -329,6 +329,27 @@ def test_batch_takes_the_options_of_upscale(batch):
     assert Path("out/a_x2.jpg").stat().st_size > first
 
 
+def test_batch_names_results_by_a_template(batch, pictures, upscale):
+    assert batch("--include", "b.jpg", "--name", "{stem}@{scale}x{ext}")[1] == b"out/b@2x.jpg\n"
+    Image.new("P", (9, 12)).save("in/a.gif")
+    code, _, err = batch()
+    assert code == 4  # as both would be a_x2.png
+    assert "would both be written to out/a_x2.png" in err
+    assert batch("--include", "a.*", "--name", "{stem}-{from}{ext}")[0] == 0
+    assert Path("out/a-gif.png").exists()
+    assert Path("out/a-png.png").exists()
+    assert upscale("in/b.jpg", "-o", "single/", "--name", "{model}-{stem}{ext}")[0] == 0
+    (single,) = Path("single").iterdir()
+    assert single.name == "scales-random-x2-b.jpg"
+    assert single.read_bytes() == Path("out/b@2x.jpg").read_bytes()
+    assert upscale("in/b.jpg", "--name", "{stem}{ext}")[0] == 4  # the input itself
+    for arguments in (["-o", "c.jpg"], ["-o", "-"]):
+        code, _, err = upscale("in/b.jpg", "--name", "{stem}{ext}", *arguments)
+        assert (code, "needs a folder" in err) == (2, True)
+    code, _, err = batch("--name", "{nothing}{ext}")
+    assert (code, "{stem}, {from}, {scale}, {model}, {ext}" in err) == (2, True)
+
+
 def test_batch_takes_hostile_names(batch, folder, hostile_names):
     Path("names").mkdir()
     for name in hostile_names:
