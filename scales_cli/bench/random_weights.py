@@ -19,7 +19,8 @@ def random_model(spec: NetworkSpec) -> PackedWeights:
     import torch
 
     from scales_cli.engine.torch.packing import pack
-    from scales_cli.networks.build import build_network, calibrate
+    from scales_cli.networks.build import build_network
+    from scales_cli.networks.calibration import calibrate
 
     torch.manual_seed(0)
     network = build_network(spec)

@@ -18,7 +18,8 @@ import scales_cli
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import DivergedError, UsageError, WeightsError
 from scales_cli.networks.base import Network
-from scales_cli.networks.build import build_network, calibrate, unfold_factors
+from scales_cli.networks.build import build_network
+from scales_cli.networks.calibration import calibrate, unfold_factors
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, Progress
 from scales_cli.training.config import TrainConfig

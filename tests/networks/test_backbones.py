@@ -6,7 +6,8 @@ from scales_cli.backbones.table import SIZES
 from scales_cli.errors import UsageError
 from scales_cli.layers.families import FAMILIES
 from scales_cli.networks.blocks import ChannelAttention
-from scales_cli.networks.build import build_network, calibrate
+from scales_cli.networks.build import build_network
+from scales_cli.networks.calibration import calibrate
 
 SMALL = {
     "rdn": {"backbone": "rdn", "n_blocks": 2, "backbone_options": {"n_layers": 2}},

@@ -7,7 +7,8 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.layers.families import FAMILIES
 from scales_cli.networks.blocks import BicubicUpsampler
-from scales_cli.networks.build import build_network, calibrate
+from scales_cli.networks.build import build_network
+from scales_cli.networks.calibration import calibrate
 
 
 @pytest.mark.parametrize("conv", sorted(FAMILIES))

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.networks.build import build_network, calibrate
+from scales_cli.networks.build import build_network
+from scales_cli.networks.calibration import calibrate
 from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE

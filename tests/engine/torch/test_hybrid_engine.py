@@ -18,7 +18,8 @@ from scales_cli.engine.torch.packing import pack, unpack
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
 from scales_cli.engine.torch.spans import context_of, spans
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.networks.build import build_network, calibrate
+from scales_cli.networks.build import build_network
+from scales_cli.networks.calibration import calibrate
 from scales_cli.weights.family import resolve
 from scales_cli.weights.packed import load_packed
 
