@@ -29,10 +29,10 @@ def luma(image: NDArray[Sample]) -> NDArray[np.float32]:
 
 
 def upscale_bicubic(
-    image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, jobs: ThreadPool | None = None
+    image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, threads: ThreadPool | None = None
 ) -> NDArray[Sample]:
     """`compose` without a residual."""
-    return compose(image, None, scale, rows=rows, jobs=jobs)
+    return compose(image, None, scale, rows=rows, threads=threads)
 
 
 def compose(
@@ -41,7 +41,7 @@ def compose(
     scale: int,
     *,
     rows: tuple[int, int] | None = None,
-    jobs: ThreadPool | None = None,
+    threads: ThreadPool | None = None,
 ) -> NDArray[Sample]:
     """round_half_up(bicubic + residual * max), clamped, for output rows [y0, y1) (default: all of them).
 
@@ -64,7 +64,7 @@ def compose(
             added = np.ascontiguousarray(residual[:, first - begin : last - begin])
         native.compose(image, added, scale, first - scale * top, last - scale * top, out[first - begin : last - begin])
 
-    (jobs or ThreadPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
+    (threads or ThreadPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
     return out
 
 

@@ -25,7 +25,8 @@ from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.packed import PackedWeights
 
 WHOLE_IMAGE_PIXELS = 2**18
-_JOB_PIXELS = (2**12, 2**16)  # of one layer: long enough to be worth a job (80 us on AVX-512), short enough for Ctrl-C
+# Of one layer: long enough to be worth a task (80 us on AVX-512), short enough for Ctrl-C.
+_TASK_PIXELS = (2**12, 2**16)
 _STREAM_PIXELS = 2**21  # of all layers, between two looks at the stop flag: 50 ms on AVX-512, 0.2 s on AVX2
 _UNLIMITED = 2**62
 
@@ -47,7 +48,7 @@ class NativeEngine:
         self.spec = weights.spec
         self.threads = thread_count(threads)
         self.whole_image_pixels = whole_image_pixels
-        self._jobs = ThreadPool(self.threads)
+        self._pool = ThreadPool(self.threads)
         try:
             self._network = native.Network.from_tensors(
                 weights.spec.scale,
@@ -132,9 +133,9 @@ class NativeEngine:
         for top in range(0, source.height, tiling.rows):
             yield from pieces(source, gates, tiling, top, min(top + tiling.rows, source.height))
 
-    def _row_jobs(self, rows: int, width: int) -> list[tuple[int, int]]:
-        """Row ranges worth a job each, at least two a thread if there are enough."""
-        smallest, largest = _JOB_PIXELS
+    def _row_ranges(self, rows: int, width: int) -> list[tuple[int, int]]:
+        """Row ranges worth a task each, at least two a thread if there are enough."""
+        smallest, largest = _TASK_PIXELS
         share = rows * width // (2 * self.threads)
         step = max(1, (largest if self.threads == 1 else min(max(share, smallest), largest)) // width)
         return [(begin, min(begin + step, rows)) for begin in range(0, rows, step)]
@@ -142,11 +143,11 @@ class NativeEngine:
     def _gate_pass(self, windows: list[Planes], progress: Progress) -> native.GatePass:
         gate_pass = native.GatePass(self._network, windows)
         layers = self._network.layers
-        jobs = self._row_jobs(gate_pass.rows, windows[0].shape[2])
-        self._jobs.run(partial(gate_pass.head, *rows) for rows in jobs)
+        ranges = self._row_ranges(gate_pass.rows, windows[0].shape[2])
+        self._pool.run(partial(gate_pass.head, *rows) for rows in ranges)
         for layer in range(layers):
             gate_pass.fix_gates(layer)
-            self._jobs.run(partial(gate_pass.layer, layer, *rows) for rows in jobs)
+            self._pool.run(partial(gate_pass.layer, layer, *rows) for rows in ranges)
             progress((layer + 1) / (layers + 2))
         return gate_pass
 
@@ -154,7 +155,7 @@ class NativeEngine:
         _, height, width = planes.shape
         gate_pass = self._gate_pass([planes], progress)
         out = self._new_planes(height, width)
-        self._jobs.run(partial(gate_pass.residual, *rows, out) for rows in self._row_jobs(height, width))
+        self._pool.run(partial(gate_pass.residual, *rows, out) for rows in self._row_ranges(height, width))
         progress(1.0)
         return out
 
@@ -169,7 +170,7 @@ class NativeEngine:
         for row in range(top, bottom, step):
             rows = min(step, bottom - row)
             out = self._new_planes(rows, source.width)
-            self._jobs.run(
+            self._pool.run(
                 partial(_advance, source, stream, rows, out, 0, left)
                 for stream, (left, _) in zip(streams, tiles, strict=True)
             )
@@ -190,7 +191,7 @@ class NativeEngine:
                 row = bottom - top - stream.rows_left
                 _advance(source, stream, min(step, stream.rows_left), out, row, left)
 
-        self._jobs.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
+        self._pool.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
         yield out
 
     def _stream(

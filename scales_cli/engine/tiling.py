@@ -95,4 +95,4 @@ def _cost(tiling: Tiling, spec: NetworkSpec, height: int, width: int, threads: i
     cost = columns * waves * threads / width
     if tiling.rows < height:
         cost *= 1 + spec.n_convs / tiling.rows  # the halo above and below shrinks by a row a layer
-    return cost * (1 + 0.2 / tiling.step)  # starting a job
+    return cost * (1 + 0.2 / tiling.step)  # starting a task

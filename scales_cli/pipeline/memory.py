@@ -59,7 +59,7 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     layout = job.header.layout
     held = layout.row_bytes * layout.height
     written, network = job.options.applied(layout.resized(*job.size)), layout.enlarged(job.scale)
-    held += encoding_bytes(written, job.format, upscaler.threads.threads)
+    held += encoding_bytes(written, job.format, upscaler.threads.size)
     if job.size != (network.width, network.height):
         held += resampling_bytes(network, job.size)
     pixel_bytes = layout.channels * layout.dtype.itemsize

@@ -110,7 +110,7 @@ class Upscaler:
 
     def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         """Output rows from `row` on, as many as the residual has."""
-        return compose(pixels, residual, self.scale, rows=(row, row + residual.shape[1]), jobs=self.threads)
+        return compose(pixels, residual, self.scale, rows=(row, row + residual.shape[1]), threads=self.threads)
 
     def _finish_constant_alpha(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         result = self._finish_opaque(pixels[..., :-1], residual, row)
@@ -122,7 +122,7 @@ class Upscaler:
         )
 
     def _enlarge_bicubically(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
-        return upscale_bicubic(planes, self.scale, rows=rows, jobs=self.threads)
+        return upscale_bicubic(planes, self.scale, rows=rows, threads=self.threads)
 
 
 class Upscalers(dict[int, Upscaler]):

@@ -1,4 +1,4 @@
-"""A pool that shares jobs out among threads."""
+"""A pool that shares tasks out among threads."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ Result = TypeVar("Result")
 
 
 class ThreadPool:
-    """Runs short jobs on up to `threads` threads. One thread means the caller's own.
+    """Runs short tasks on up to `size` threads. One thread means the caller's own.
 
-    A job must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.
+    A task must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._executor = ThreadPoolExecutor(threads, "scales") if threads > 1 else None
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._executor = ThreadPoolExecutor(size, "scales") if size > 1 else None
 
-    def run(self, jobs: Iterable[Callable[[], object]], stop: Callable[[], object] = lambda: None) -> None:
-        """Runs every job. The first error or interrupt calls `stop`, drops the waiting jobs, and is raised."""
+    def run(self, tasks: Iterable[Callable[[], object]], stop: Callable[[], object] = lambda: None) -> None:
+        """Runs every task. The first error or interrupt calls `stop`, drops the waiting tasks, and is raised."""
         if self._executor is None:
-            for job in jobs:
-                job()
+            for task in tasks:
+                task()
             return
         futures: list[Future[object]] = []
         try:
-            for job in jobs:
-                futures.append(self._executor.submit(job))
+            for task in tasks:
+                futures.append(self._executor.submit(task))
             finished = wait(futures, return_when=FIRST_EXCEPTION)
         except BaseException:
             _abandon(futures, stop)

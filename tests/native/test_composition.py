@@ -81,7 +81,7 @@ def test_compose_keeps_grey_exactly_grey(rng: np.random.Generator) -> None:
 def test_compose_rows_equal_the_whole(rng: np.random.Generator) -> None:
     image = rng.integers(0, 65536, (7, 6, 2)).astype(np.uint16)
     residual = rng.normal(0, 0.1, (2, 28, 24)).astype(np.float32)
-    whole = compose(image, residual, 4, jobs=ThreadPool(2))
+    whole = compose(image, residual, 4, threads=ThreadPool(2))
     for begin, end in [(0, 28), (0, 1), (5, 18), (27, 28), (9, 9)]:
         part = compose(image, residual[:, begin:end], 4, rows=(begin, end))
         np.testing.assert_array_equal(part, whole[begin:end])

@@ -14,14 +14,14 @@ from scales_cli.system.threads import ThreadPool
 def test_thread_pool_raises_the_first_error_and_drops_the_rest(count: int) -> None:
     ran: list[int] = []
 
-    def job(index: int) -> None:
+    def task(index: int) -> None:
         if index == 2:
-            raise ValueError("job 2")
+            raise ValueError("task 2")
         time.sleep(0.001)
         ran.append(index)
 
-    with pytest.raises(ValueError, match="job 2"):
-        ThreadPool(count).run(partial(job, index) for index in range(500))
+    with pytest.raises(ValueError, match="task 2"):
+        ThreadPool(count).run(partial(task, index) for index in range(500))
     assert len(ran) < 499
 
 

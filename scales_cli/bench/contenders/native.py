@@ -98,11 +98,11 @@ class Bicubic(Runner):
     """The enlargement that the residual is added to (a = -1/2, exact), of 8-bit luma."""
 
     def __init__(self, task: Task) -> None:
-        self._scale, self._jobs = task.spec.scale, ThreadPool(task.threads)
+        self._scale, self._threads = task.spec.scale, ThreadPool(task.threads)
         self._pixels = (255 * task.planes()[0, :, :, None]).astype(np.uint8)
 
     def run(self) -> Any:
-        return upscale_bicubic(self._pixels, self._scale, jobs=self._jobs)
+        return upscale_bicubic(self._pixels, self._scale, threads=self._threads)
 
 
 class Lanczos(Runner):

@@ -21,7 +21,7 @@ from scales_cli.networks.build import build_network
 from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.packed import PackedWeights
 
-_JOB_PIXELS = 2**12
+_TASK_PIXELS = 2**12
 
 
 class NativeLayer(nn.Module):
@@ -29,11 +29,11 @@ class NativeLayer(nn.Module):
 
     kernel: native.ChannelsLastLayer
 
-    def __init__(self, in_feats: int, out_feats: int, kernel_size: int, *, skip: bool, jobs: ThreadPool) -> None:
+    def __init__(self, in_feats: int, out_feats: int, kernel_size: int, *, skip: bool, threads: ThreadPool) -> None:
         super().__init__()
         self.shape = (out_feats, kernel_size**2, in_feats)
         self.has_skip = skip
-        self._jobs = jobs
+        self._threads = threads
 
     def load(self, name: str, tensors: dict[str, NDArray[Any]]) -> None:
         """Takes the layer's own out of `tensors`; raises `WeightsError` where one is missing or does not fit."""
@@ -70,8 +70,8 @@ class NativeLayer(nn.Module):
             factors = None if gate is None else gate[index].contiguous().numpy()
             run = functools.partial(self.kernel.run, x[index].numpy(), out=out[index].numpy(), gate=factors)
             height, width = x.shape[1:3]
-            step = max(1, _JOB_PIXELS // width)
-            self._jobs.run(functools.partial(run, y, min(y + step, height)) for y in range(0, height, step))
+            step = max(1, _TASK_PIXELS // width)
+            self._threads.run(functools.partial(run, y, min(y + step, height)) for y in range(0, height, step))
         return out
 
 
@@ -79,9 +79,9 @@ class NativeLinear(NativeLayer):
     """`ScalesLinear` on tokens [B, H, W, Ci]."""
 
     def __init__(
-        self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, jobs: ThreadPool
+        self, in_feats: int, out_feats: int, *, inner: bool = False, skip: bool = True, threads: ThreadPool
     ) -> None:
-        super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, jobs=jobs)
+        super().__init__(in_feats, out_feats, 1, skip=skip and inner and in_feats == out_feats, threads=threads)
 
     def activation(self, take: Callable[..., NDArray[Any]]) -> Iterator[NDArray[Any]]:
         outputs = self.shape[0]
@@ -105,10 +105,10 @@ class NativeConv2d(NativeLayer):
         kernel_size: int = 3,
         *,
         channel_kernel: int | None,
-        jobs: ThreadPool,
+        threads: ThreadPool,
     ) -> None:
         outputs = out_feats or n_feats
-        super().__init__(n_feats, outputs, kernel_size, skip=outputs == n_feats, jobs=jobs)
+        super().__init__(n_feats, outputs, kernel_size, skip=outputs == n_feats, threads=threads)
         has_gate = channel_kernel is not None and outputs == n_feats
         self.channel = ChannelwiseRescaling(channel_kernel, gate_factor=1.0) if has_gate and channel_kernel else None
 
@@ -123,9 +123,9 @@ class NativeConv2d(NativeLayer):
 class NativeAttention:
     """`networks.windows.attend_in_windows` by the native kernels, without copies of the tokens in windows' order."""
 
-    def __init__(self, window: int, shift: int, *, jobs: ThreadPool) -> None:
+    def __init__(self, window: int, shift: int, *, threads: ThreadPool) -> None:
         self._windows = (window, shift)
-        self._jobs = jobs
+        self._threads = threads
 
     def __call__(self, bias: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         attention = native.WindowAttention(bias.contiguous().numpy(), *self._windows)
@@ -134,27 +134,27 @@ class NativeAttention:
         for pictures in zip(query, key, value, out, strict=True):
             tokens = dict(zip(("query", "key", "value", "out"), (item.numpy() for item in pictures), strict=True))
             run = functools.partial(attention.run, **tokens)
-            self._jobs.run(functools.partial(run, begin=row, end=row + 1) for row in range(rows))
+            self._threads.run(functools.partial(run, begin=row, end=row + 1) for row in range(rows))
         return out
 
 
-def native_layers(spec: NetworkSpec, jobs: ThreadPool) -> Layers:
+def native_layers(spec: NetworkSpec, threads: ThreadPool) -> Layers:
     """The family of layers that a packed file of `spec` fills."""
     choose_layers(spec)  # raises what it has against the options
     has_gate = spec.conv_options.get("channel", True)
     kernel = int(spec.conv_options.get("channel_kernel", 5)) if has_gate else None
-    conv = functools.partial(NativeConv2d, channel_kernel=kernel, jobs=jobs)
-    linear = functools.partial(NativeLinear, skip=bool(spec.linear_options.get("skip", True)), jobs=jobs)
-    return Layers(conv, linear, conv, functools.partial(NativeAttention, jobs=jobs))
+    conv = functools.partial(NativeConv2d, channel_kernel=kernel, threads=threads)
+    linear = functools.partial(NativeLinear, skip=bool(spec.linear_options.get("skip", True)), threads=threads)
+    return Layers(conv, linear, conv, functools.partial(NativeAttention, threads=threads))
 
 
-def open_network(weights: PackedWeights, jobs: ThreadPool) -> Network:
+def open_network(weights: PackedWeights, threads: ThreadPool) -> Network:
     """A network of packed layers; raises `WeightsError` where the file's tensors are not those that its spec asks for.
 
     It is built without memory first: a spec from a file may ask for anything.
     """
     try:
-        layers = native_layers(weights.spec, jobs)
+        layers = native_layers(weights.spec, threads)
         with torch.device("meta"):
             expected = build_network(weights.spec, layers).state_dict()
         for name, value in expected.items():
