@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from scales_cli.errors import ScalesError
 from scales_cli.pipeline.enlargement import Enlargement
@@ -13,16 +12,17 @@ from scales_cli.pipeline.plan import Job, plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscaler import Upscalers
+from scales_cli.system.progress import Progress
 
 
 class BatchWorker:
     """Lives in a worker process; errors on a picture are answers, so that the worker goes on.
 
-    `progress` is a shared float, which holds the done fraction of the picture in work.
+    `report` takes the done fraction of the picture in work.
     """
 
-    def __init__(self, progress: Any, enlargement: Enlargement, threads: int) -> None:
-        self._progress = progress
+    def __init__(self, report: Progress, enlargement: Enlargement, threads: int) -> None:
+        self._report = report
         self._enlargement = enlargement
         self._upscalers = Upscalers(enlargement.family, threads)
         self._upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened fails here
@@ -53,6 +53,3 @@ class BatchWorker:
         except ScalesError as error:
             return Failed(job.name, error.about(job.name))
         return attempt(upscaler, job, self._report)
-
-    def _report(self, fraction: float) -> None:
-        self._progress.value = fraction

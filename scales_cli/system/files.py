@@ -112,10 +112,10 @@ def using_temporary_folder() -> Iterator[None]:
     except BrokenPipeError:  # of whom the file was for
         raise
     except OSError as error:
-        raise OutputError(
-            f"{tempfile.gettempdir()}: cannot be written: {error.strerror or error}",
-            "set TMPDIR to a folder with space",
-        ) from error
+        reason = f"{tempfile.tempdir}: cannot be written: {error.strerror or error}"
+        if tempfile.tempdir is None:  # none was found
+            reason = "there is no temporary folder that can be written to"
+        raise OutputError(reason, "set TMPDIR to a folder with space") from error
 
 
 def _modified(path: Path) -> float:

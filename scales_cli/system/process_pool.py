@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from scales_cli.system.processes import Worker, WorkerError
+from scales_cli.system.processes import PENDING, Worker, WorkerError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -19,9 +19,9 @@ _TASKS_OF_A_WORKER = 500  # after which it is replaced: whatever its libraries l
 
 
 class WorkerPool(Generic[Task]):
-    """Up to `size` workers, started when there is work, that each make an object by `build(progress, *arguments)`.
+    """Up to `size` workers, started when there is work, that each make an object by `build(report, *arguments)`.
 
-    `progress` is a shared float, which the object may set to the done fraction of its task.
+    The object may call `report` with the done fraction of its task.
     """
 
     def __init__(self, size: int, build: Callable[..., Any], *arguments: Any) -> None:
@@ -70,15 +70,14 @@ class WorkerPool(Generic[Task]):
             if not self._busy:
                 return
             ready = multiprocessing.connection.wait([member.worker.connection for member in self._busy], _TICK)
-            watch([(task, member.progress.value) for member, task in self._busy.items()])
+            watch([(task, member.worker.progress) for member, task in self._busy.items()])
             for member in [member for member in self._busy if member.worker.connection in ready]:
-                if member.starting:
+                answer = member.answer()
+                if answer is PENDING:
+                    continue
+                if member.starting and not isinstance(answer, WorkerError):
                     member.starting = False
-                    answer = member.answer()
-                    if not isinstance(answer, WorkerError):
-                        continue
-                else:
-                    answer = member.answer()
+                    continue
                 task = self._busy.pop(member)
                 if isinstance(answer, WorkerError):
                     member.worker.kill()
@@ -93,19 +92,17 @@ class _Member:
     """A worker with what the pool keeps of it. It answers once more than asked: when its object is made."""
 
     def __init__(self, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self.progress = multiprocessing.get_context("spawn").RawValue("d", 0.0)
-        self.worker = Worker(build, self.progress, *arguments)
+        self.worker = Worker(build, *arguments, reports=True)
         self.starting = True
         self.tasks = 0
 
     def ask(self, method: str, arguments: tuple[Any, ...]) -> None:
         self.tasks += 1
-        self.progress.value = 0.0
         self.worker.ask(method, *arguments)
 
     def answer(self) -> Any:
         try:
-            return self.worker.wait()
+            return self.worker.receive()
         except WorkerError as error:
             return error
 

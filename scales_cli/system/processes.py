@@ -20,6 +20,7 @@ from scales_cli.errors import ScalesError
 # Threads that wait for work sleep, or workers that pause would take time from those that run.
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE = 2.0  # seconds
+_REPORT_SECONDS = 0.1
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -27,14 +28,21 @@ class WorkerError(ScalesError):
     """What a worker raised, or that it ended; other workers go on."""
 
 
-class Worker:
-    """A process that makes an object by `build(*arguments)` and calls its methods when asked."""
+PENDING: Any = object()  # in the place of an answer
 
-    def __init__(self, build: Callable[..., Any], *arguments: Any, **environment: str) -> None:
+
+class Worker:
+    """A process that makes an object by `build(*arguments)` and calls its methods when asked.
+
+    If it `reports`, that is `build(report, *arguments)`, and `progress` is the fraction last given to `report`.
+    """
+
+    def __init__(self, build: Callable[..., Any], *arguments: Any, reports: bool = False, **environment: str) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()  # readable once there is an answer
+        self.progress = 0.0
+        self.connection, theirs = context.Pipe()  # readable once there is an answer or a report
         self._process = context.Process(
-            target=_serve, args=(theirs, SLEEPING | environment, build, arguments), daemon=True
+            target=_serve, args=(theirs, SLEEPING | environment, build, arguments, reports), daemon=True
         )
         with _without_interrupts():
             self._process.start()
@@ -42,16 +50,27 @@ class Worker:
 
     def wait(self) -> Any:
         """The answer to the last `ask`, or None when the object is made; raises `WorkerError`."""
+        while (answer := self.receive()) is PENDING:
+            pass
+        return answer
+
+    def receive(self) -> Any:
+        """As `wait`; but `PENDING` if what comes next is a report. Raises `WorkerError`."""
         try:
-            failure, value = self.connection.recv()
+            message = self.connection.recv()
         except (EOFError, ConnectionError):
             self._process.join(1)
             raise WorkerError(f"its process ended with {_ending(self._process.exitcode)}") from None
+        if isinstance(message, float):
+            self.progress = message
+            return PENDING
+        failure, value = message
         if failure is not None:
             raise WorkerError(failure)
         return value
 
     def ask(self, method: str, *arguments: Any) -> None:
+        self.progress = 0.0
         with contextlib.suppress(ConnectionError):  # `wait` tells why
             self.connection.send((method, arguments))
 
@@ -101,6 +120,7 @@ def _serve(
     environment: dict[str, str],
     build: Callable[..., Any],
     arguments: tuple[Any, ...],
+    reports: bool,
 ) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(AttributeError, OSError):
@@ -112,7 +132,7 @@ def _serve(
     os.dup2(silence, 1)  # runtimes print on their own
     os.dup2(silence, 2)
     try:
-        target = build(*arguments)
+        target = build(_Report(connection), *arguments) if reports else build(*arguments)
         connection.send((None, None))
         while True:
             method, arguments = connection.recv()
@@ -123,6 +143,20 @@ def _serve(
         _kill_group()
     except Exception as error:
         connection.send((_one_line(error), None))
+
+
+class _Report:
+    """Sends done fractions to the parent process, some times a second."""
+
+    def __init__(self, connection: multiprocessing.connection.Connection) -> None:
+        self._connection = connection
+        self._next = 0.0  # time of the next message
+
+    def __call__(self, fraction: float) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _REPORT_SECONDS
+            self._connection.send(float(fraction))
 
 
 def _unwind(number: int, frame: object) -> None:

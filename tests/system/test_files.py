@@ -1,4 +1,6 @@
+import errno
 import os
+import tempfile
 
 import pytest
 
@@ -9,6 +11,7 @@ from scales_cli.system.files import (
     make_folder,
     remove_abandoned_files,
     replacing,
+    temporary_file,
     whole_file,
 )
 
@@ -59,3 +62,16 @@ def test_file_identity_is_that_of_links(tmp_path):
     os.link(tmp_path / "a", tmp_path / "c")
     assert file_identity(tmp_path / "a") == file_identity(tmp_path / "b") == file_identity(str(tmp_path / "c"))
     assert file_identity(tmp_path / "d") is file_identity("a\0b") is None
+
+
+def test_a_missing_temporary_folder_is_named(monkeypatch):
+    """Not a folder that cannot be found, in the place of the error that is told."""
+
+    def nowhere():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", nowhere)
+    with pytest.raises(OutputError, match="no temporary folder") as caught, temporary_file():
+        pass
+    assert "TMPDIR" in caught.value.hint

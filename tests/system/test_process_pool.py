@@ -9,15 +9,15 @@ OBJECTS = """
 import os, signal, time
 
 class Calculator:
-    def __init__(self, progress, base):
-        self.progress, self.base = progress, base
+    def __init__(self, report, base):
+        self.report, self.base = report, base
 
     def add(self, number):
         if number == 3:
             signal.raise_signal(signal.SIGSEGV)
         if number == 5:
             raise ValueError("five")
-        self.progress.value = 0.5
+        self.report(0.5)
         time.sleep(0.15)
         return self.base + number
 
@@ -25,7 +25,7 @@ class Calculator:
         return os.getpid()
 
 class Broken:
-    def __init__(self, progress):
+    def __init__(self, report):
         raise RuntimeError("broken from the start")
 """
 
@@ -43,6 +43,13 @@ def objects(tmp_path, monkeypatch):
 
 def one(task):
     return (task,)
+
+
+def test_no_shared_memory_is_needed(objects, monkeypatch):
+    """Which some containers do not have."""
+    monkeypatch.setattr("multiprocessing.heap.Arena.__init__", lambda *_: pytest.fail("shared memory was asked for"))
+    with WorkerPool(1, objects.Calculator, 100) as pool:
+        assert [answer for _, answer, _ in pool.run([1], objects.Calculator.add, one)] == [101]
 
 
 def test_a_dying_worker_costs_its_task_only(objects):
