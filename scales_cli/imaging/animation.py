@@ -26,7 +26,7 @@ _FRAMES_HELD = 16  # beside the frames: canvases, the packed file, and what codi
 
 @dataclass(frozen=True)
 class Frame:
-    """RGBA [H, W, 4], uint8, upright, shown for `duration` milliseconds; the whole runs `loop` times (0: for ever)."""
+    """RGBA pixels [H, W, 4], uint8, upright, for `duration` milliseconds; the whole runs `loop` times (0: for ever)."""
 
     pixels: Pixels
     duration: float
@@ -34,7 +34,7 @@ class Frame:
 
 
 def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
-    """Every frame as a whole picture of the first one's size. Defects are `InputError`s, of a later one in its turn."""
+    """Every frame as a whole picture of the first one's size. A defect is an `InputError` in its frame's turn."""
     with decoding_errors():
         image = open_image(stream, max_pixels)
         count, orientation = getattr(image, "n_frames", 1), read_orientation(image)
@@ -42,7 +42,7 @@ def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
         loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
     if count > MAX_FRAMES:
         raise InputError(f"the animation has {count} frames, more than {MAX_FRAMES}", "cut it first")
-    first = 1 if image.info.get("default_image") else 0  # which an animated PNG shows where it cannot be animated
+    first = 1 if image.info.get("default_image") else 0  # which viewers show if they cannot animate a PNG
     for index in range(first, count):
         with decoding_errors():
             image.seek(index)

@@ -1,4 +1,4 @@
-"""From a file to a `Picture`.
+"""A `Picture` from a file.
 
 Pillow reads the header first, limits are checked, then the picture is decoded (see `readers`) and taken over in strips,
 straight to where EXIF's orientation puts them: neither a conversion nor a turn holds it twice.
@@ -47,8 +47,8 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on st
 class Header:
     """What is known of a picture before it is decoded.
 
-    `layout` is that of the decoded, upright picture, without its metadata; `decoding_bytes` is the anonymous memory
-    that decoding takes at its peak, the pixels included, but not the bytes of a file that is in memory already.
+    `layout` describes the decoded, upright picture, without its metadata. `decoding_bytes` is the anonymous memory that
+    decoding takes at its peak, the pixels included, but not the bytes of a file that is in memory already.
     """
 
     layout: Layout
@@ -93,7 +93,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
 
 
 def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
-    """From an open file or an `io.BytesIO`.
+    """The picture in an open file or an `io.BytesIO`.
 
     Every defect is an `InputError`; pictures of more than `max_pixels` are refused before decoding.
     """
@@ -186,7 +186,7 @@ def open_image(stream: BinaryIO, max_pixels: int) -> Image.Image:
 
 
 def _count_frames(image: Image.Image) -> int:
-    """Without the picture that stands in for an animated PNG where it cannot be animated."""
+    """The number of frames, without the picture that viewers show if they cannot animate a PNG."""
     try:
         count = int(getattr(image, "n_frames", 1))
     except Exception:  # of a defect behind the first frame, which may be all that is wanted
@@ -201,7 +201,7 @@ def _format(image: Image.Image) -> ImageFormat:
 
 
 def _with_late_chunks(stream: BinaryIO, image: Image.Image) -> Image.Image:
-    """A PNG of this one's texts and EXIF, which may stand behind the pixels, without the pixels."""
+    """A PNG of this one's texts and EXIF, which may stand behind the pixels, but without pixels."""
     stream.seek(0)
     kept, room = [stream.read(33)], MAX_PROFILE_BYTES  # signature and IHDR
     while len(start := stream.read(8)) == 8:

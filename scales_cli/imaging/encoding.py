@@ -1,4 +1,4 @@
-"""From rows of pixels to the bytes of a file.
+"""The bytes of a file from rows of pixels.
 
 One writer per format serves every size. It cuts the picture into strips of a height that depends on the layout alone,
 so that the bytes depend neither on how many rows come at a time nor on who encodes the strips.
@@ -97,7 +97,7 @@ def encode_image(picture: Picture, image_format: ImageFormat, stream: BinaryIO, 
 
 
 class RowWriter:
-    """Takes a picture's rows as they come, `layout` being what is written of the layout that was given."""
+    """Takes a picture's rows as they come. `layout` says what is written of the layout that was given."""
 
     def __init__(self, layout: Layout, image_format: ImageFormat, stream: BinaryIO, map: Map) -> None:
         self.layout = fit_to_format(layout, image_format)
@@ -188,7 +188,7 @@ def to_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _flatten(pixels: Pixels, background: tuple[int, int, int]) -> NDArray[Any]:
-    """RGB over a colour of 0..255, without the alpha channel."""
+    """Pixels over a background of 0..255, without the alpha channel."""
     maximum = np.iinfo(pixels.dtype).max
     color, alpha = pixels[..., :-1].astype(np.uint64), pixels[..., -1:].astype(np.uint64)
     below = np.array(background, np.uint64) * (maximum // 255)

@@ -113,7 +113,7 @@ def _read_chunk(stream: BinaryIO) -> bytes:
 
 @contextmanager
 def _reading(source: Source) -> Iterator[BinaryIO]:
-    """A stream of an acceptable size at its beginning; errors name the source where it has a name."""
+    """A stream of an acceptable size, at its beginning; errors name the source if it has a name."""
     if isinstance(source, (str, os.PathLike)):
         with naming(source), opened(source) as stream, _reading(stream):
             yield stream

@@ -96,7 +96,7 @@ _ALIASES = {"MPO": ImageFormat.JPEG, "DIB": ImageFormat.BMP}  # the first: a cam
 
 
 def format_named(name: str | None) -> ImageFormat | None:
-    """The format of Pillow's name."""
+    """The format that Pillow calls so."""
     return _ALIASES.get(name or "") or ImageFormat.__members__.get(name or "")
 
 

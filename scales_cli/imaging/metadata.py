@@ -89,9 +89,9 @@ _OF_THE_PIXELS = (
 
 
 def read_orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 where there is none or a meaningless one."""
+    """EXIF orientation 1..8; 1 if there is none or a meaningless one."""
     try:
-        value = Image.Image.getexif(image).get(_ORIENTATION, 1)  # that of PNG would load the picture
+        value = Image.Image.getexif(image).get(_ORIENTATION, 1)  # `image.getexif` would load a PNG
     except Exception:  # broken metadata does not make a picture unreadable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -114,7 +114,7 @@ def read_profile(image: Image.Image) -> bytes | None:
 
 
 def lost_colors(image: Image.Image) -> str | None:
-    """What a PNG without a profile says of its colours, where that is not sRGB and therefore missed."""
+    """A note if a PNG without a profile says that its colours are others than sRGB, which is not kept."""
     if "srgb" in image.info or "icc_profile" in image.info:
         return None
     stated = (image.info.get("gamma", _SRGB[0]), *image.info.get("chromaticity", _SRGB[1:]))
@@ -129,7 +129,7 @@ def profile_fits(profile: bytes, channels: int) -> bool:
 
 
 def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> tuple[bytes | None, str | None]:
-    """The tags to keep as a new EXIF block, None if there are none; and why some of those are not that should be."""
+    """The tags to keep as a new EXIF block, None if there are none; and why tags are missing that should be kept."""
     if metadata is Metadata.NONE:
         return None, None
     kept = Image.Exif()

@@ -14,7 +14,7 @@ from scales_cli.imaging.picture import Layout
 
 
 class Metadata(StrEnum):
-    """Of EXIF and XMP: what is harmless, all that still holds, or nothing. Colour profiles are part of the picture."""
+    """What is kept of EXIF and XMP: the harmless, all that still holds, or nothing. Colour profiles always are."""
 
     SAFE = "safe"
     KEEP = "keep"
@@ -23,10 +23,10 @@ class Metadata(StrEnum):
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """`format` None is the output's extension, or the input's format where it can hold the result, else PNG.
+    """How results are written. Without a `format` the output's extension says it, else the input's, else it is PNG.
 
-    `quality` (1..100) is that of JPEG, and of WebP, which is with loss then; without it JPEG has 95 and WebP no loss,
-    unless the input was a WebP with loss. A `background` replaces transparency, which formats without it get in white.
+    `quality` (1..100) is for JPEG, and for WebP, which then has loss. Without it JPEG has 95, and WebP has no loss
+    unless the input was a WebP with loss. A `background` replaces transparency; formats without it get white.
     `all_frames` enlarges animations whole. `name` is for results in folders; None is "{stem}_x4{ext}", or as the size.
     """
 
@@ -53,7 +53,7 @@ class OutputOptions:
         frames: str,
         name: str | None = None,
     ) -> Self:
-        """By the words of the command line: `png`, `white` or `#ffeedd`, `safe`, `first`. Raises `UsageError`."""
+        """Options by words of the command line: `png`, `white` or `#ffeedd`, `safe`, `first`. Raises `UsageError`."""
         if metadata not in list(Metadata):
             raise UsageError(f"metadata {metadata!r} is unknown", f"use {', '.join(Metadata)}")
         if frames not in ("first", "all"):

@@ -1,4 +1,4 @@
-"""XMP packets: without what is untrue of the enlarged picture, everything else in them stays as it is."""
+"""XMP packets: what is untrue of the enlarged picture is taken out, everything else stays as it is."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Writer(ElementTree.C14NWriterTarget):
         super().__init__(self.parts.append, exclude_tags=_NAMES, exclude_attrs=_NAMES)
 
     def doctype(self, *declaration: str | None) -> None:
-        """No packet has one, and the entities in it may grow without bounds. Called before they are read."""
+        """Refuses a document type: no packet has one, and the entities in it may grow without bounds."""
         raise ValueError("it declares a document type")
 
     def start(self, tag: str, attrs: Mapping[str, str]) -> None:

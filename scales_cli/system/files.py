@@ -50,7 +50,7 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     if not overwrite:
         refusal = OutputExistsError(target)
         try:
-            os.link(temporary, target)  # which, unlike renaming, fails where there is a file
+            os.link(temporary, target)  # which, unlike renaming, fails if there is a file
         except FileExistsError as error:
             raise refusal from error
         except OSError as error:  # a file system without hard links
@@ -63,7 +63,7 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
 
 
 def remove_temporary_files(folder: Path, pid: int) -> None:
-    """What a process that was killed while it wrote into `folder` has left there."""
+    """Removes what a process that was killed while it wrote into `folder` has left there."""
     for path in folder.glob(f".scales-{pid}-*.tmp"):
         with suppress(OSError):
             path.unlink()
@@ -106,7 +106,7 @@ def temporary_file() -> Iterator[BinaryIO]:
 
 @contextmanager
 def using_temporary_folder() -> Iterator[None]:
-    """What goes wrong with temporary files is an `OutputError` that names their folder."""
+    """Turns what goes wrong with temporary files into an `OutputError` that names their folder."""
     try:
         yield
     except BrokenPipeError:  # of whom the file was for

@@ -89,7 +89,7 @@ class WorkerPool(Generic[Task]):
 
 
 class _Member:
-    """A worker with what the pool keeps of it. It answers once more than asked: when its object is made."""
+    """A worker with what the pool keeps of it. Its first answer, unasked, says that its object is made."""
 
     def __init__(self, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self.worker = Worker(build, *arguments, reports=True)

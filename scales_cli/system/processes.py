@@ -104,7 +104,7 @@ class Worker:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Processes started inside inherit that Ctrl-C does not reach them; it reaches us right after."""
+    """Keeps Ctrl-C from processes that are started inside; it reaches us right after."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

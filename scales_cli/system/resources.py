@@ -48,7 +48,7 @@ def available_bytes() -> int:
 
 
 def anonymous_bytes() -> int:
-    """This process's own memory; a guess where the system does not tell."""
+    """This process's own memory; a guess if the system does not tell."""
     return _read_field(Path("/proc/self/status"), "RssAnon:") or _UNKNOWN_ANONYMOUS
 
 

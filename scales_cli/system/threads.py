@@ -41,7 +41,7 @@ class ThreadPool:
                 future.result()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """As the built-in one, all items at once: results in the items' order."""
+        """Results in the items' order, as of the built-in `map`, but all items are begun at once."""
         if self._executor is None:
             return map(function, items)
         return self._executor.map(function, items)

@@ -56,7 +56,7 @@ def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
 
 
 def _still_file(stream: BinaryIO, image: Image.Image) -> bytes | memoryview:
-    """All of a file, but of an animated PNG only the still picture: OpenCV decodes the animation in its place."""
+    """A file's bytes; of an animated PNG only the still picture, as OpenCV would decode the animation."""
     stream.seek(0)
     if image.format != "PNG" or not getattr(image, "is_animated", False):
         return stream.read()

@@ -49,7 +49,7 @@ class Samples:
 
     @property
     def loads(self) -> bool:
-        """Whether Pillow's image is to be loaded, which turns that of a TIFF file."""
+        """Whether Pillow's image is to be loaded, which turns a TIFF file's."""
         return self.decoder in (Decoder.PILLOW, Decoder.PNG16)
 
     @property
@@ -139,7 +139,7 @@ def _is_tiff16(image: Image.Image) -> bool:
 
 
 def _tile(image: Image.Image) -> tuple[Any, str]:
-    """From which layout Pillow will decode, in its own words, and by what."""
+    """The layout that Pillow will decode, in its own words, and the codec."""
     tiles = getattr(image, "tile", None)
     return (tiles[0].args, tiles[0].codec_name) if tiles else ("", "")
 

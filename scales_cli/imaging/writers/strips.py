@@ -26,5 +26,5 @@ class StripWriter(Protocol):
 
 
 def rows_of_strip(layout: Layout) -> int:
-    """For formats that leave the height of a strip to the writer."""
+    """The height of a strip, for formats that leave it to the writer."""
     return max(1, _STRIP_BYTES // layout.row_bytes)

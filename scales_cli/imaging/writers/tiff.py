@@ -1,4 +1,4 @@
-"""TIFF 6.0 of 8 or 16 bits a channel, deflated strips of horizontal differences: grey, grey+alpha, RGB, RGBA.
+"""TIFF 6.0 of 8 or 16 bits a channel, in deflated strips of horizontal differences: grey, grey+alpha, RGB, RGBA.
 
 Pictures that could take more than the 4 GiB which its offsets reach are written as BigTIFF.
 """
