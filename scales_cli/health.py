@@ -91,7 +91,7 @@ def _engine() -> Finding:
     weights = random_weights(NetworkSpec(n_blocks=1))
     planes = ArrayPlanes(np.random.default_rng(0).random((1, 33, 37), np.float32))
     engines = [NativeEngine(weights, 1), NativeEngine(weights, 1, isa="reference")]
-    chosen, reference = (np.concatenate(list(engine.residual_rows(planes)), axis=1) for engine in engines)
+    chosen, reference = (next(engine.residual_rows(planes)).planes for engine in engines)
     if not np.array_equal(chosen, reference):
         return Finding(
             "engine", "broken", f"the kernels {engines[0].isa} compute wrongly here: set SCALES_ISA=reference"

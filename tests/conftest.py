@@ -80,11 +80,12 @@ def draw_weights() -> Callable[..., PackedWeights]:
         *,
         scale: int = 4,
         planes: str = "luma",
+        strength: bool = False,
         n_feats: int = 64,
         n_blocks: int = 1,
         gate_taps: int = 5,
     ) -> PackedWeights:
-        spec = NetworkSpec(scale=scale, planes=planes, n_feats=n_feats, n_blocks=n_blocks)
+        spec = NetworkSpec(scale=scale, planes=planes, strength=strength, n_feats=n_feats, n_blocks=n_blocks)
         return random_weights_for(spec, rng, gate_taps=gate_taps)
 
     return make

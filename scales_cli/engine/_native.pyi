@@ -17,7 +17,7 @@ class Network:
     """A packed network, ready to run on one kernel table."""
 
     @staticmethod
-    def from_tensors(scale: int, *, head_weight: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], head_bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], bits: Annotated[NDArray[numpy.uint64], dict(shape=(None, None, None, None, None), order='C', device='cpu', writable=False)], threshold: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], weight_scale: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], spatial: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], spatial_bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], channel: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], shift_in: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], slope: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], shift_out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], tail_weight: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], tail_bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], isa: str | None = None) -> Network: ...
+    def from_tensors(scale: int, *, colors: int, chroma: int, head_weight: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], head_bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], bits: Annotated[NDArray[numpy.uint64], dict(shape=(None, None, None, None, None), order='C', device='cpu', writable=False)], threshold: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], weight_scale: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], spatial: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], spatial_bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], channel: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], shift_in: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], slope: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], shift_out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], tail_weight: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], tail_bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], isa: str | None = None) -> Network: ...
 
     @property
     def isa(self) -> str: ...
@@ -33,7 +33,7 @@ class GatePass:
     def __init__(self, network: Network, windows: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]]) -> None: ...
 
     @staticmethod
-    def bytes(*, scale: int, colors: int, channels: int, layers: int, rows: int, width: int) -> int:
+    def bytes(*, scale: int, planes: int, colors: int, chroma: int, channels: int, layers: int, rows: int, width: int) -> int:
         """Memory of a pass over so many rows, that of its jobs included."""
 
     @property
@@ -45,9 +45,9 @@ class GatePass:
 
     def layer(self, layer: int, begin: int, end: int) -> None: ...
 
-    def residual(self, begin: int, end: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None:
+    def residual(self, begin: int, end: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')] | None) -> None:
         """
-        Writes rows [begin, end) of the first window's output into `out`, which holds all of it.
+        Writes rows [begin, end) of the first window's output into `out` and `chroma`, which hold all of it.
         """
 
     def gates(self) -> FixedGates: ...
@@ -58,7 +58,7 @@ class RowStream:
     def __init__(self, network: Network, gates: FixedGates, height: int, width: int, top: int, bottom: int, left: int, right: int) -> None: ...
 
     @staticmethod
-    def bytes(*, scale: int, colors: int, channels: int, layers: int, columns: int) -> int:
+    def bytes(*, scale: int, planes: int, colors: int, chroma: int, channels: int, layers: int, columns: int) -> int:
         """Memory of a stream of so many columns, its halo included."""
 
     @property
@@ -79,9 +79,9 @@ class RowStream:
     def columns(self) -> int:
         """The columns that `advance` reads."""
 
-    def advance(self, rows: int, planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], row: int, column: int) -> None:
+    def advance(self, rows: int, planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')] | None, row: int, column: int) -> None:
         """
-        Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out`, from its next plane rows [colors, rows_needed(rows), columns].
+        Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out` and `chroma`, from its next plane rows [planes, rows_needed(rows), columns].
         """
 
 class WindowAttention:
@@ -134,3 +134,14 @@ def luma(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), o
 
 @overload
 def luma(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
+
+@overload
+def ycc(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None: ...
+
+@overload
+def ycc(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None: ...
+
+def spread_chroma(luma: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], scale: int, begin: int, end: int, first: int, height: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None:
+    """
+    The residual of R, G and B of output rows [begin, end), from that of luma and that of LR chroma, whose rows begin with `first`.
+    """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,17 @@ from scales_cli.engine.tiling import Tiling
 from scales_cli.system.progress import Progress
 
 Planes = NDArray[np.float32]
+
+
+class Residual(NamedTuple):
+    """What a network adds to rows of a picture, float32 in units of the full range.
+
+    `planes` [colors, scale * rows, scale * W] goes to the bicubically upscaled planes, `chroma` [2, rows, W] to the
+    blue and red difference at LR size, if the network gives it.
+    """
+
+    planes: Planes
+    chroma: Planes | None = None
 
 
 class PlaneSource(Protocol):
@@ -25,12 +36,12 @@ class PlaneSource(Protocol):
     def width(self) -> int: ...
 
     def read(self, top: int, bottom: int, left: int, right: int) -> Planes:
-        """Rows [top, bottom) and columns [left, right), float32 [colors, rows, columns] in [0, 1], contiguous."""
+        """Rows [top, bottom) and columns [left, right), float32 [inputs, rows, columns] in [0, 1], contiguous."""
         ...
 
 
 class ArrayPlanes:
-    """Planes that are in memory, [colors, H, W]."""
+    """Planes that are in memory, [inputs, H, W]."""
 
     def __init__(self, planes: Planes) -> None:
         self._planes = planes
@@ -57,15 +68,14 @@ class Engine(Protocol):
         ...
 
     def residual(self, planes: Planes) -> Planes:
-        """`residual_rows` of planes [colors, H, W] in one array."""
+        """The planes of `residual_rows`, of planes [inputs, H, W], in one array."""
         ...
 
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
-    ) -> Iterator[Planes]:
+    ) -> Iterator[Residual]:
         """What the network adds to the bicubically upscaled planes, in pieces from the top down.
 
-        Pieces are float32 [colors, scale * rows, scale * W] in units of the full range. `tiling` concerns large
-        pictures only, and nothing but time and memory. `progress` receives fractions up to 1.
+        `tiling` concerns large pictures only, and nothing but time and memory. `progress` receives fractions up to 1.
         """
         ...

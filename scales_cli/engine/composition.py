@@ -28,6 +28,44 @@ def luma(image: NDArray[Sample]) -> NDArray[np.float32]:
     return out
 
 
+def ycc(image: NDArray[Sample]) -> NDArray[np.float32]:
+    """Y as `luma` gives it, and (B - Y) / 1.772 and (R - Y) / 1.402 about 128 / 255, float32 [3, H, W]."""
+    _check_image(image)
+    out = np.empty((3, *image.shape[:2]), np.float32)
+    native.ycc(np.ascontiguousarray(image), out)
+    return out
+
+
+def spread_chroma(
+    luma: NDArray[np.float32],
+    chroma: NDArray[np.float32],
+    scale: int,
+    *,
+    rows: tuple[int, int],
+    first: int,
+    height: int,
+    jobs: ThreadPool | None = None,
+) -> NDArray[np.float32]:
+    """The residual of R, G and B, [3, y1 - y0, scale * W], for output rows [y0, y1) of a picture of `height` LR rows.
+
+    `luma` [y1 - y0, scale * W] is that of these rows, `chroma` [2, n, W] that of LR rows from `first` on, of which two
+    are needed on either side of those that the output rows lie in. It is enlarged bicubically.
+    """
+    begin, end = rows
+    luma, chroma = np.ascontiguousarray(luma), np.ascontiguousarray(chroma)
+    out = np.empty((3, *luma.shape), np.float32)
+    step = max(1, _JOB_SAMPLES // (3 * luma.shape[1]))
+
+    def part(y: int) -> None:
+        last = min(y + step, end)
+        band = np.empty((3, last - y, luma.shape[1]), np.float32)
+        native.spread_chroma(luma[y - begin : last - begin], chroma, scale, y, last, first, height, band)
+        out[:, y - begin : last - begin] = band
+
+    (jobs or ThreadPool(1)).run(partial(part, y) for y in range(begin, end, step))
+    return out
+
+
 def upscale_bicubic(
     image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, threads: ThreadPool | None = None
 ) -> NDArray[Sample]:

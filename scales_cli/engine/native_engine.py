@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource
+from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Residual
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
 from scales_cli.engine.layer_stack import stack_layers
-from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes
+from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes, residual_bytes
 from scales_cli.errors import UsageError
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import thread_count
@@ -52,6 +52,8 @@ class NativeEngine:
         try:
             self._network = native.Network.from_tensors(
                 weights.spec.scale,
+                colors=weights.spec.colors,
+                chroma=2 if weights.spec.has_chroma else 0,
                 head_weight=np.ascontiguousarray(weights.tensors["head.weight"]),
                 head_bias=np.ascontiguousarray(weights.tensors["head.bias"]),
                 tail_weight=np.ascontiguousarray(weights.tensors["tail.weight"]),
@@ -76,7 +78,7 @@ class NativeEngine:
     ) -> tuple[Tiling | None, int]:
         out_pixels = height * width * self.spec.scale**2
         if not self.streams(height, width):
-            output = out_pixels * (4 * self.spec.colors + 1 + pixel_bytes)
+            output = out_pixels * (residual_bytes(self.spec) + 1 + pixel_bytes)
             return None, gate_pass_bytes(self.spec, height, width) + output
         rows, columns = min(height, WINDOW_SIDE), min(width, WINDOW_SIDE)
         windows = gate_pass_bytes(self.spec, WINDOWS_PER_AXIS**2 * rows, columns)
@@ -89,25 +91,26 @@ class NativeEngine:
         return tiling, max(windows, tiling.nbytes(self.spec, height, width, self.threads, pixel_bytes))
 
     def residual(self, planes: Planes, *, tiling: Tiling | None = None, progress: Progress | None = None) -> Planes:
-        """`residual_rows` of planes [colors, H, W] in one array."""
-        if planes.dtype != np.float32 or planes.ndim != 3 or planes.shape[0] != self.spec.colors or 0 in planes.shape:
+        """The planes of `residual_rows`, of planes [inputs, H, W], in one array."""
+        if planes.dtype != np.float32 or planes.ndim != 3 or planes.shape[0] != self.spec.inputs or 0 in planes.shape:
             raise UsageError(
-                f"planes are {planes.dtype}{list(planes.shape)}, expected float32[{self.spec.colors}, H, W]",
+                f"planes are {planes.dtype}{list(planes.shape)}, expected float32[{self.spec.inputs}, H, W]",
                 "convert them before",
             )
         _, height, width = planes.shape
         source = ArrayPlanes(planes)
         if not self.streams(height, width):
-            return next(self.residual_rows(source, progress=progress))
-        out, done = self._new_planes(height, width), 0
+            return next(self.residual_rows(source, progress=progress)).planes
+        out, done = self._new_residual(height, width).planes, 0
         for piece in self.residual_rows(source, tiling=tiling, progress=progress):
-            out[:, done : done + piece.shape[1]] = piece
-            done += piece.shape[1]
+            rows = piece.planes.shape[1]
+            out[:, done : done + rows] = piece.planes
+            done += rows
         return out
 
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
-    ) -> Iterator[Planes]:
+    ) -> Iterator[Residual]:
         height, width = source.height, source.width
         report = progress or (lambda fraction: None)
         if not self.streams(height, width):
@@ -118,7 +121,7 @@ class NativeEngine:
             assert tiling is not None
         done = 0
         for piece in self.stream(source, self.fix_gates(source), tiling):
-            done += piece.shape[1]
+            done += piece.planes.shape[1]
             report(done / (self.spec.scale * height))
             yield piece
             del piece  # or it would be in memory beside the next one
@@ -127,7 +130,7 @@ class NativeEngine:
         """Channel gates with means over all windows together; the windows run as separate pictures."""
         return self._gate_pass(gate_windows(source), lambda fraction: None).gates()
 
-    def stream(self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling) -> Iterator[Planes]:
+    def stream(self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling) -> Iterator[Residual]:
         """`residual_rows` with gates that are fixed."""
         pieces = self._side_by_side if tiling.side_by_side else self._one_by_one
         for top in range(0, source.height, tiling.rows):
@@ -151,17 +154,17 @@ class NativeEngine:
             progress((layer + 1) / (layers + 2))
         return gate_pass
 
-    def _whole_image(self, planes: Planes, progress: Progress) -> Planes:
+    def _whole_image(self, planes: Planes, progress: Progress) -> Residual:
         _, height, width = planes.shape
         gate_pass = self._gate_pass([planes], progress)
-        out = self._new_planes(height, width)
-        self._pool.run(partial(gate_pass.residual, *rows, out) for rows in self._row_ranges(height, width))
+        out = self._new_residual(height, width)
+        self._pool.run(partial(gate_pass.residual, *rows, *out) for rows in self._row_ranges(height, width))
         progress(1.0)
         return out
 
     def _side_by_side(
         self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling, top: int, bottom: int
-    ) -> Iterator[Planes]:
+    ) -> Iterator[Residual]:
         """A band whose tiles advance together, `step` rows at a time."""
         tiles = tiling.tiles(source.width)
         streams = [self._stream(source, gates, top, bottom, *tile) for tile in tiles]
@@ -169,9 +172,9 @@ class NativeEngine:
         step = min(tiling.step, max(1, _STREAM_PIXELS // (widest * self._network.layers)))
         for row in range(top, bottom, step):
             rows = min(step, bottom - row)
-            out = self._new_planes(rows, source.width)
+            out = self._new_residual(rows, source.width)
             self._pool.run(
-                partial(_advance, source, stream, rows, out, 0, left)
+                partial(self._advance, source, stream, rows, out, 0, left)
                 for stream, (left, _) in zip(streams, tiles, strict=True)
             )
             yield out
@@ -179,9 +182,9 @@ class NativeEngine:
 
     def _one_by_one(
         self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling, top: int, bottom: int
-    ) -> Iterator[Planes]:
+    ) -> Iterator[Residual]:
         """A band whose tiles are begun and finished one after the other by each thread."""
-        out = self._new_planes(bottom - top, source.width)
+        out = self._new_residual(bottom - top, source.width)
         stopped = threading.Event()
 
         def make(left: int, right: int) -> None:
@@ -189,7 +192,7 @@ class NativeEngine:
             step = max(1, _STREAM_PIXELS // (stream.columns * self._network.layers))
             while stream.rows_left and not stopped.is_set():
                 row = bottom - top - stream.rows_left
-                _advance(source, stream, min(step, stream.rows_left), out, row, left)
+                self._advance(source, stream, min(step, stream.rows_left), out, row, left)
 
         self._pool.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
         yield out
@@ -199,14 +202,17 @@ class NativeEngine:
     ) -> native.RowStream:
         return native.RowStream(self._network, gates, source.height, source.width, top, bottom, left, right)
 
-    def _new_planes(self, rows: int, width: int) -> Planes:
-        return np.empty((self.spec.colors, self.spec.scale * rows, self.spec.scale * width), np.float32)
+    def _new_residual(self, rows: int, width: int) -> Residual:
+        spec = self.spec
+        chroma = np.empty((2, rows, width), np.float32) if spec.has_chroma else None
+        return Residual(np.empty((spec.colors, spec.scale * rows, spec.scale * width), np.float32), chroma)
 
-
-def _advance(source: PlaneSource, stream: native.RowStream, rows: int, out: Planes, row: int, column: int) -> None:
-    """`rows` more rows of a tile, to LR row `row` and column `column` of `out`."""
-    first, left, columns = stream.first_row, stream.first_column, stream.columns
-    planes = np.empty((out.shape[0], 0, columns), np.float32)  # at the bottom, when all that there is was read
-    if needed := stream.rows_needed(rows):
-        planes = source.read(first, first + needed, left, left + columns)
-    stream.advance(rows, planes, out, row, column)
+    def _advance(
+        self, source: PlaneSource, stream: native.RowStream, rows: int, out: Residual, row: int, column: int
+    ) -> None:
+        """`rows` more rows of a tile, to LR row `row` and column `column` of `out`."""
+        first, left, columns = stream.first_row, stream.first_column, stream.columns
+        planes = np.empty((self.spec.inputs, 0, columns), np.float32)  # at the bottom, when all that there is was read
+        if needed := stream.rows_needed(rows):
+            planes = source.read(first, first + needed, left, left + columns)
+        stream.advance(rows, planes, *out, row, column)

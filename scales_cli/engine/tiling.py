@@ -45,7 +45,7 @@ class Tiling:
         alive = count if self.side_by_side else min(count, threads)
         widest = min(-(-width // count) + 2 * spec.receptive_field, width)
         out_pixels = spec.scale**2 * width * min(self.step, height)
-        return alive * stream_bytes(spec, widest) + out_pixels * (4 * spec.colors + 1 + pixel_bytes)
+        return alive * stream_bytes(spec, widest) + out_pixels * (residual_bytes(spec) + 1 + pixel_bytes)
 
 
 def stream_bytes(spec: NetworkSpec, columns: int) -> int:
@@ -58,8 +58,20 @@ def gate_pass_bytes(spec: NetworkSpec, rows: int, width: int) -> int:
     return native.GatePass.bytes(**_shape(spec), rows=rows, width=width)
 
 
+def residual_bytes(spec: NetworkSpec) -> int:
+    """What the residual takes of an output pixel; one with chroma is copied once, and spread to three colors."""
+    return 4 * (2 * spec.colors + 3 + 2) if spec.has_chroma else 4 * spec.colors
+
+
 def _shape(spec: NetworkSpec) -> dict[str, int]:
-    return {"scale": spec.scale, "colors": spec.colors, "channels": spec.n_feats, "layers": spec.n_convs}
+    return {
+        "scale": spec.scale,
+        "planes": spec.inputs,
+        "colors": spec.colors,
+        "chroma": 2 if spec.has_chroma else 0,
+        "channels": spec.n_feats,
+        "layers": spec.n_convs,
+    }
 
 
 def choose_tiling(spec: NetworkSpec, height: int, width: int, *, threads: int, budget: int, pixel_bytes: int) -> Tiling:

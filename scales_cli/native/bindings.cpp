@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "executors/channels_last_layer.h"
+#include "executors/chroma.h"
 #include "executors/composition.h"
 #include "executors/gate_pass.h"
 #include "executors/network.h"
@@ -84,21 +85,27 @@ const KernelTable& kernels_for(const std::optional<std::string>& isa) {
   return isa ? select_kernels(CpuFeatures::detect(), *isa) : default_kernels();
 }
 
-std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, Input<float, 1> head_bias,
-                                      Input<std::uint64_t, 5> bits, Input<float, 2> threshold,
-                                      Input<float, 2> weight_scale, Input<float, 2> spatial,
-                                      Input<float, 1> spatial_bias, Input<float, 2> channel,
-                                      Input<float, 2> shift_in, Input<float, 2> slope,
-                                      Input<float, 2> shift_out, Input<float, 4> tail_weight,
-                                      Input<float, 1> tail_bias, const std::optional<std::string>& isa) {
+std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<float, 4> head_weight,
+                                      Input<float, 1> head_bias, Input<std::uint64_t, 5> bits,
+                                      Input<float, 2> threshold, Input<float, 2> weight_scale,
+                                      Input<float, 2> spatial, Input<float, 1> spatial_bias,
+                                      Input<float, 2> channel, Input<float, 2> shift_in,
+                                      Input<float, 2> slope, Input<float, 2> shift_out,
+                                      Input<float, 4> tail_weight, Input<float, 1> tail_bias,
+                                      const std::optional<std::string>& isa) {
   require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
-  const std::size_t channels = head_weight.shape(0), colors = head_weight.shape(1), layers = bits.shape(0);
+  const std::size_t channels = head_weight.shape(0), planes = head_weight.shape(1), layers = bits.shape(0);
   count(channels, "channels must be 64 to 1024");
   count(layers, "layers must be 1 to 4096");
+  require(planes >= 1 && planes <= kMaxPlanes, "planes must be 1 to 4");
   require(colors == 1 || colors == 3, "colors must be 1 or 3");
+  require(chroma == 0 || chroma == 2, "chroma must be 0 or 2");
   require(channels % kWordBits == 0, "channels must be a multiple of 64");
-  const std::size_t outputs = colors * scale * scale;
-  require_shape(head_weight, {channels, colors, 3, 3}, "head_weight");
+  NetworkTensors tensors{};
+  tensors.shape = {scale,  static_cast<int>(planes),   colors,
+                   chroma, static_cast<int>(channels), static_cast<int>(layers)};
+  const std::size_t outputs = tensors.shape.outputs();
+  require_shape(head_weight, {channels, planes, 3, 3}, "head_weight");
   require_shape(head_bias, {channels}, "head_bias");
   require_shape(bits, {layers, channels, 3, 3, channels / kWordBits}, "bits");
   require_shape(threshold, {layers, channels}, "threshold");
@@ -112,8 +119,6 @@ std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, In
   require_shape(shift_out, {layers, channels}, "shift_out");
   require_shape(tail_weight, {outputs, channels, 3, 3}, "tail_weight");
   require_shape(tail_bias, {outputs}, "tail_bias");
-  NetworkTensors tensors{};
-  tensors.shape = {scale, static_cast<int>(colors), static_cast<int>(channels), static_cast<int>(layers)};
   tensors.gate_taps = static_cast<int>(channel.shape(1));
   tensors.head_weight = head_weight.data();
   tensors.head_bias = head_bias.data();
@@ -131,10 +136,11 @@ std::shared_ptr<Network> make_network(int scale, Input<float, 4> head_weight, In
   return std::make_shared<Network>(tensors, kernels_for(isa));
 }
 
-NetworkShape network_shape(int scale, int colors, int channels, int layers) {
-  require(std::min({scale, colors, channels, layers}) >= 1 && channels <= 4096 && layers <= 4096,
+NetworkShape network_shape(int scale, int planes, int colors, int chroma, int channels, int layers) {
+  require(std::min({scale, planes, colors, channels, layers}) >= 1 && std::max(channels, layers) <= 4096 &&
+              std::max({scale, planes, colors}) <= 4 && (chroma == 0 || chroma == 2),
           "not the dimensions of a network");
-  return {scale, colors, channels, layers};
+  return {scale, planes, colors, chroma, channels, layers};
 }
 
 std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
@@ -142,7 +148,8 @@ std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
   require(!windows.empty() && windows.size() <= 4096, "a gate pass needs 1 to 4096 windows");
   std::int64_t pixels = 0;
   for (const auto& window : windows) {
-    require(window.shape(0) == static_cast<std::size_t>(network->colors()), "windows have the wrong colours");
+    require(window.shape(0) == static_cast<std::size_t>(network->shape().planes),
+            "windows have the wrong planes");
     require(window.shape(2) == windows.front().shape(2), "windows differ in width");
     const std::int64_t height = side(window.shape(1), "windows must be 1 to 2^20 rows tall");
     pixels += height * side(window.shape(2), "windows must be 1 to 2^20 pixels wide");
@@ -152,7 +159,7 @@ std::shared_ptr<GatePass> make_gate_pass(std::shared_ptr<Network> network,
   std::vector<HeadRows> planes;
   for (const auto& window : windows) {
     const int height = static_cast<int>(window.shape(1)), width = static_cast<int>(window.shape(2));
-    HeadRows& rows = planes.emplace_back(network->colors(), width, height, height);
+    HeadRows& rows = planes.emplace_back(network->shape().planes, width, height, height);
     for (int y = 0; y < height; ++y) {
       rows.push(y, window.data() + static_cast<std::size_t>(y) * width,
                 static_cast<std::size_t>(height) * width);
@@ -166,14 +173,24 @@ void require_rows(int begin, int end, int rows) {
 }
 
 // Where LR rows [row, row + rows) and columns [column, column + columns) go in `out`, [colors][scale * LR rows]
-// [scale * LR columns].
-OutputPlanes output_planes(const Network& network, const Array<float, 3>& out, int row, int rows, int column,
+// [scale * LR columns], and in `chroma`, [2][LR rows][LR columns].
+OutputPlanes output_planes(const Network& network, const Array<float, 3>& out,
+                           const std::optional<Array<float, 3>>& chroma, int row, int rows, int column,
                            int columns) {
   const std::size_t scale = network.scale(), height = out.shape(1) / scale, width = out.shape(2) / scale;
-  require_shape(out, {static_cast<std::size_t>(network.colors()), scale * height, scale * width}, "out");
+  require_shape(out, {static_cast<std::size_t>(network.shape().colors), scale * height, scale * width},
+                "out");
+  require(chroma.has_value() == (network.shape().chroma != 0), "chroma is given if the network has it");
+  if (chroma) require_shape(*chroma, {2, height, width}, "chroma");
   require(row >= 0 && rows >= 0 && static_cast<std::size_t>(row) + rows <= height, "out lacks rows");
   require(column >= 0 && static_cast<std::size_t>(column) + columns <= width, "out lacks columns");
-  return {out.data() + scale * column, out.shape(1) * out.shape(2), out.shape(2), -row};
+  return {out.data() + scale * column,
+          out.shape(1) * out.shape(2),
+          out.shape(2),
+          chroma ? chroma->data() + column : nullptr,
+          height * width,
+          width,
+          -row};
 }
 
 std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network,
@@ -190,17 +207,17 @@ std::shared_ptr<RowStream> make_row_stream(std::shared_ptr<Network> network,
                                      Tile{width, height, top, bottom, left, right});
 }
 
-void advance_stream(RowStream& stream, int rows, Input<float, 3> planes, const Array<float, 3>& out, int row,
-                    int column) {
+void advance_stream(RowStream& stream, int rows, Input<float, 3> planes, const Array<float, 3>& out,
+                    const std::optional<Array<float, 3>>& chroma, int row, int column) {
   const Network& network = stream.network();
   require(rows >= 1 && rows <= stream.rows_left(), "the stream has not so many rows left");
   require_shape(
       planes,
-      {static_cast<std::size_t>(network.colors()), static_cast<std::size_t>(stream.rows_needed(rows)),
+      {static_cast<std::size_t>(network.shape().planes), static_cast<std::size_t>(stream.rows_needed(rows)),
        static_cast<std::size_t>(stream.columns())},
       "planes");
   OutputPlanes target =
-      output_planes(network, out, row, rows, column, stream.tile().right - stream.tile().left);
+      output_planes(network, out, chroma, row, rows, column, stream.tile().right - stream.tile().left);
   target.first_row += stream.next_row();
   nb::gil_scoped_release release;
   stream.advance(rows, planes.data(), target);
@@ -361,6 +378,32 @@ void compose_array(Input<Sample, 3> image, const std::optional<Input<float, 3>>&
 }
 
 template <class Sample>
+void ycc_array(Input<Sample, 3> image, Array<float, 3> out) {
+  const Picture<Sample> picture = picture_of<Sample>(image);
+  require_shape(out, {3, image.shape(0), image.shape(1)}, "out");
+  nb::gil_scoped_release release;
+  ycc_planes(picture, out.data());
+}
+
+void spread_chroma_array(Input<float, 2> luma, Input<float, 3> chroma, int scale, int begin, int end,
+                         int first, int height, Array<float, 3> out) {
+  require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
+  require(height >= 1 && height <= kMaxSide, "pictures must be 1 to 2^20 rows tall");
+  const int rows = side(chroma.shape(1), "chroma must be 1 to 2^20 rows tall"),
+            width = side(chroma.shape(2), "pictures must be 1 to 2^20 pixels wide");
+  require(0 <= begin && begin < end && end <= height * scale, "output rows are outside the picture");
+  require(0 <= first && first <= std::max(begin / scale - 2, 0) && rows <= height - first &&
+              first + rows >= std::min((end - 1) / scale + 3, height),
+          "chroma lacks rows");
+  const std::size_t out_rows = end - begin, out_width = static_cast<std::size_t>(scale) * width;
+  require_shape(chroma, {2, chroma.shape(1), chroma.shape(2)}, "chroma");
+  require_shape(luma, {out_rows, out_width}, "luma");
+  require_shape(out, {3, out_rows, out_width}, "out");
+  nb::gil_scoped_release release;
+  spread_chroma(luma.data(), {chroma.data(), first, rows, width, height}, scale, begin, end, out.data());
+}
+
+template <class Sample>
 void luma_array(Input<Sample, 3> image, Array<float, 2> out) {
   const Picture<Sample> picture = picture_of<Sample>(image);
   require_shape(out, {image.shape(0), image.shape(1)}, "out");
@@ -382,12 +425,12 @@ NB_MODULE(_native, module) {
                          "Channel gates of one picture, folded into every layer's scales.");
 
   nb::class_<Network>(module, "Network", "A packed network, ready to run on one kernel table.")
-      .def_static("from_tensors", &make_network, "scale"_a, nb::kw_only(), "head_weight"_a.noconvert(),
-                  "head_bias"_a.noconvert(), "bits"_a.noconvert(), "threshold"_a.noconvert(),
-                  "weight_scale"_a.noconvert(), "spatial"_a.noconvert(), "spatial_bias"_a.noconvert(),
-                  "channel"_a.noconvert(), "shift_in"_a.noconvert(), "slope"_a.noconvert(),
-                  "shift_out"_a.noconvert(), "tail_weight"_a.noconvert(), "tail_bias"_a.noconvert(),
-                  "isa"_a = nb::none())
+      .def_static("from_tensors", &make_network, "scale"_a, nb::kw_only(), "colors"_a, "chroma"_a,
+                  "head_weight"_a.noconvert(), "head_bias"_a.noconvert(), "bits"_a.noconvert(),
+                  "threshold"_a.noconvert(), "weight_scale"_a.noconvert(), "spatial"_a.noconvert(),
+                  "spatial_bias"_a.noconvert(), "channel"_a.noconvert(), "shift_in"_a.noconvert(),
+                  "slope"_a.noconvert(), "shift_out"_a.noconvert(), "tail_weight"_a.noconvert(),
+                  "tail_bias"_a.noconvert(), "isa"_a = nb::none())
       .def_prop_ro("isa", [](const Network& network) { return std::string(network.kernels().name); })
       .def_prop_ro("layers", &Network::layers);
 
@@ -396,13 +439,13 @@ NB_MODULE(_native, module) {
       .def(nb::new_(&make_gate_pass), "network"_a, "windows"_a.noconvert())
       .def_static(
           "bytes",
-          [](int scale, int colors, int channels, int layers, int rows, int width) {
-            return GatePass::bytes(network_shape(scale, colors, channels, layers),
+          [](int scale, int planes, int colors, int chroma, int channels, int layers, int rows, int width) {
+            return GatePass::bytes(network_shape(scale, planes, colors, chroma, channels, layers),
                                    side(rows, "rows must be 1 to 2^20"),
                                    side(width, "width must be 1 to 2^20"));
           },
-          nb::kw_only(), "scale"_a, "colors"_a, "channels"_a, "layers"_a, "rows"_a, "width"_a,
-          "Memory of a pass over so many rows, that of its jobs included.")
+          nb::kw_only(), "scale"_a, "planes"_a, "colors"_a, "chroma"_a, "channels"_a, "layers"_a, "rows"_a,
+          "width"_a, "Memory of a pass over so many rows, that of its jobs included.")
       .def_prop_ro("rows", &GatePass::rows)
       .def(
           "head",
@@ -431,14 +474,17 @@ NB_MODULE(_native, module) {
           "layer"_a, "begin"_a, "end"_a)
       .def(
           "residual",
-          [](const GatePass& pass, int begin, int end, Array<float, 3> out) {
+          [](const GatePass& pass, int begin, int end, Array<float, 3> out,
+             const std::optional<Array<float, 3>>& chroma) {
             require_rows(begin, end, pass.height());
-            const OutputPlanes planes = output_planes(pass.network(), out, 0, pass.height(), 0, pass.width());
+            const OutputPlanes planes =
+                output_planes(pass.network(), out, chroma, 0, pass.height(), 0, pass.width());
             nb::gil_scoped_release release;
             pass.residual(begin, end, planes);
           },
-          "begin"_a, "end"_a, "out"_a.noconvert(),
-          "Writes rows [begin, end) of the first window's output into `out`, which holds all of it.")
+          "begin"_a, "end"_a, "out"_a.noconvert(), "chroma"_a.noconvert().none(),
+          "Writes rows [begin, end) of the first window's output into `out` and `chroma`, which hold all of "
+          "it.")
       .def("gates", [](const GatePass& pass) { return std::make_shared<FixedGates>(pass.gates()); });
 
   nb::class_<RowStream>(module, "RowStream", "One tile of a picture, row by row through all layers at once.")
@@ -446,21 +492,22 @@ NB_MODULE(_native, module) {
            "left"_a, "right"_a)
       .def_static(
           "bytes",
-          [](int scale, int colors, int channels, int layers, int columns) {
-            return RowStream::bytes(network_shape(scale, colors, channels, layers),
+          [](int scale, int planes, int colors, int chroma, int channels, int layers, int columns) {
+            return RowStream::bytes(network_shape(scale, planes, colors, chroma, channels, layers),
                                     side(columns, "columns must be 1 to 2^20"));
           },
-          nb::kw_only(), "scale"_a, "colors"_a, "channels"_a, "layers"_a, "columns"_a,
+          nb::kw_only(), "scale"_a, "planes"_a, "colors"_a, "chroma"_a, "channels"_a, "layers"_a, "columns"_a,
           "Memory of a stream of so many columns, its halo included.")
       .def_prop_ro("rows_left", &RowStream::rows_left, "LR rows of the tile that are still to be written.")
       .def_prop_ro("first_row", &RowStream::first_row, "The first row of the planes that is still to come.")
       .def("rows_needed", &RowStream::rows_needed, "rows"_a, "Plane rows that `advance` has to be given.")
       .def_prop_ro("first_column", &RowStream::first_column)
       .def_prop_ro("columns", &RowStream::columns, "The columns that `advance` reads.")
-      .def("advance", &advance_stream, "rows"_a, "planes"_a.noconvert(), "out"_a.noconvert(), "row"_a,
-           "column"_a,
-           "Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out`, from its "
-           "next plane rows [colors, rows_needed(rows), columns].");
+      .def("advance", &advance_stream, "rows"_a, "planes"_a.noconvert(), "out"_a.noconvert(),
+           "chroma"_a.noconvert().none(), "row"_a, "column"_a,
+           "Writes `rows` more LR rows of the tile to LR row `row` and column `column` of `out` and "
+           "`chroma`, from "
+           "its next plane rows [planes, rows_needed(rows), columns].");
 
   nb::class_<WindowAttention>(module, "WindowAttention",
                               "Attention within windows of tokens [H, W, channels], cut at the border.")
@@ -502,6 +549,13 @@ NB_MODULE(_native, module) {
              "scale"_a, "begin"_a, "end"_a, "out"_a.noconvert(), "isa"_a = nb::none());
   module.def("luma", &luma_array<std::uint8_t>, "image"_a.noconvert(), "out"_a.noconvert());
   module.def("luma", &luma_array<std::uint16_t>, "image"_a.noconvert(), "out"_a.noconvert());
+  module.def("ycc", &ycc_array<std::uint8_t>, "image"_a.noconvert(), "out"_a.noconvert());
+  module.def("ycc", &ycc_array<std::uint16_t>, "image"_a.noconvert(), "out"_a.noconvert());
+  module.def(
+      "spread_chroma", &spread_chroma_array, "luma"_a.noconvert(), "chroma"_a.noconvert(), "scale"_a,
+      "begin"_a, "end"_a, "first"_a, "height"_a, "out"_a.noconvert(),
+      "The residual of R, G and B of output rows [begin, end), from that of luma and that of LR chroma, "
+      "whose rows begin with `first`.");
 }
 
 }  // namespace scales

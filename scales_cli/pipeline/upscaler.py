@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, overload
 
@@ -13,34 +13,18 @@ from PIL import Image
 
 from scales_cli.backbones.spec import SCALES
 from scales_cli.engine.base import Engine, Planes
-from scales_cli.engine.composition import compose, luma, upscale_bicubic
+from scales_cli.engine.composition import compose, upscale_bicubic
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline import alpha as transparency
 from scales_cli.pipeline.pillow import to_image, to_pixels
+from scales_cli.pipeline.planes import PicturePlanes, Read, residual_colors
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import usable_cores
 from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.family import ModelFamily, resolve
-
-Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
-
-
-class PicturePlanes:
-    """The planes a network sees of a picture [H, W, 1 or 3]: luma, or RGB."""
-
-    def __init__(self, height: int, width: int, colors: int, read: Read) -> None:
-        self.height, self.width = height, width
-        self._colors, self._read = colors, read
-
-    def read(self, top: int, bottom: int, left: int, right: int) -> Planes:
-        pixels = np.ascontiguousarray(self._read(top, bottom, left, right))
-        if self._colors == 1:
-            return luma(pixels)[None]
-        rgb = np.moveaxis(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 2, 0)
-        return np.ascontiguousarray(rgb / np.float32(np.iinfo(pixels.dtype).max), np.float32)
 
 
 class Upscaler:
@@ -60,27 +44,37 @@ class Upscaler:
         return self.upscale(image)
 
     @overload
-    def upscale(self, image: Pixels, *, progress: Progress | None = None) -> Pixels: ...
+    def upscale(self, image: Pixels, *, strength: float = 0.0, progress: Progress | None = None) -> Pixels: ...
     @overload
-    def upscale(self, image: Image.Image, *, progress: Progress | None = None) -> Image.Image: ...
-    def upscale(self, image: Pixels | Image.Image, *, progress: Progress | None = None) -> Pixels | Image.Image:
+    def upscale(
+        self, image: Image.Image, *, strength: float = 0.0, progress: Progress | None = None
+    ) -> Image.Image: ...
+    def upscale(
+        self, image: Pixels | Image.Image, *, strength: float = 0.0, progress: Progress | None = None
+    ) -> Pixels | Image.Image:
         """The same of scale times the size: an array, or an image of Pillow, which keeps its profile.
 
-        Arrays are [H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA.
+        Arrays are [H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA. `strength` in [0, 1] says how
+        much is to be mended, to networks that are told.
         """
         if isinstance(image, Image.Image):
-            return to_image(self.upscale(to_pixels(image), progress=progress), image)
+            return to_image(self.upscale(to_pixels(image), strength=strength, progress=progress), image)
         pixels = _checked(image)
         height, width, channels = pixels.shape
         result = np.empty((height * self.scale, width * self.scale, channels), pixels.dtype)
         done = 0
-        for rows in self.upscale_rows(pixels, progress=progress):
+        for rows in self.upscale_rows(pixels, strength=strength, progress=progress):
             result[done : done + len(rows)] = rows
             done += len(rows)
         return result[..., 0] if image.ndim == 2 else result
 
     def upscale_rows(
-        self, image: Pixels, *, tiling: Tiling | None = None, progress: Progress | None = None
+        self,
+        image: Pixels,
+        *,
+        strength: float = 0.0,
+        tiling: Tiling | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[Pixels]:
         """The rows of `upscale` from the top down, some at a time [rows, sW, C]; `tiling` as the engine's."""
         pixels = _checked(image)
@@ -93,11 +87,12 @@ class Upscaler:
         elif alpha is not None:
             read = transparency.VisibleColors(color, alpha).read
             finish = self._finish_transparent
-        source = PicturePlanes(height, width, self.engine.spec.colors, read)
+        source = PicturePlanes(height, width, self.engine.spec, read, strength)
+        pieces = self.engine.residual_rows(source, tiling=tiling, progress=progress)
+        sees_color = self.engine.spec.planes != "luma"
+        channels = 1 if sees_color and is_grey(color) else color.shape[2]
         row = 0
-        for residual in self.engine.residual_rows(source, tiling=tiling, progress=progress):
-            if residual.shape[0] > color.shape[2]:  # one plane for grey pictures, whatever the network sees
-                residual = residual.mean(axis=0, keepdims=True)
+        for residual in residual_colors(pieces, height, self.scale, channels, self.threads):
             if not np.isfinite(residual).all():
                 raise WeightsError(
                     "the network gave values that are not numbers", "the model is unusable; choose another"
@@ -147,6 +142,11 @@ def load(model: str | os.PathLike[str] | None = None, scale: int = 4, *, threads
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
     return Upscalers(resolve(model), threads)[scale]
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Whether all pixels [H, W, 1 or 3] have R = G = B."""
+    return pixels.shape[2] == 1 or all(bool((row[:, :2] == row[:, 1:]).all()) for row in pixels)
 
 
 def _crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels:

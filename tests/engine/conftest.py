@@ -35,8 +35,8 @@ def unpack_signs(bits: NDArray[np.uint64]) -> Doubles:
     return 2.0 * ones.reshape(*bits.shape[:-1], -1) - 1.0
 
 
-def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, float]:
-    """The residual, and how close any activation came to its threshold: near ones may flip in fp32."""
+def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, Doubles, float]:
+    """The residuals of planes and chroma, and how near an activation came to its threshold: it may flip in fp32."""
     scale, colors = weights.spec.scale, weights.spec.colors
     head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.tensors["head.weight"].astype(np.float64))
     head += weights.tensors["head.bias"][:, None, None]
@@ -58,11 +58,12 @@ def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Do
     out = conv3x3(x + head, weights.tensors["tail.weight"].astype(np.float64))
     out += weights.tensors["tail.bias"][:, None, None]
     _, height, width = out.shape
-    out = out.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
-    return out.reshape(colors, scale * height, scale * width), margin
+    phases, chroma = out[: colors * scale**2], out[colors * scale**2 :]
+    phases = phases.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
+    return phases.reshape(colors, scale * height, scale * width), chroma, margin
 
 
 @pytest.fixture
-def oracle() -> Callable[..., tuple[Doubles, float]]:
+def oracle() -> Callable[..., tuple[Doubles, Doubles, float]]:
     """`run_network`."""
     return run_network

@@ -27,7 +27,12 @@ native = pytest.importorskip("scales_cli.engine._native")
 Maker = Callable[..., PackedWeights]
 
 
-KINDS = {1: "luma", 3: "rgb"}
+def content(engine: NativeEngine, planes: np.ndarray, tiling: Tiling | None = None) -> bytes:
+    """All that the engine gives for planes, chroma last."""
+    pieces = list(engine.residual_rows(ArrayPlanes(planes), tiling=tiling))
+    chroma = [piece.chroma for piece in pieces if piece.chroma is not None]
+    whole = np.concatenate([piece.planes for piece in pieces], axis=1).tobytes()
+    return whole + (np.concatenate(chroma, axis=1).tobytes() if chroma else b"")
 
 
 def random_planes(rng: np.random.Generator, colors: int, height: int, width: int) -> np.ndarray:
@@ -35,25 +40,42 @@ def random_planes(rng: np.random.Generator, colors: int, height: int, width: int
 
 
 @pytest.mark.parametrize(
-    ("scale", "colors", "n_feats", "height", "width"),
-    [(4, 1, 64, 9, 21), (2, 3, 128, 7, 17), (3, 1, 64, 1, 1), (4, 3, 64, 1, 33), (3, 3, 128, 30, 1), (2, 1, 64, 6, 48)],
+    ("scale", "kind", "n_feats", "height", "width"),
+    [
+        (4, "luma", 64, 9, 21),
+        (2, "rgb", 128, 7, 17),
+        (3, "luma", 64, 1, 1),
+        (4, "rgb", 64, 1, 33),
+        (3, "rgb", 128, 30, 1),
+        (2, "luma", 64, 6, 48),
+        (2, "ycc", 64, 7, 19),
+        (3, "ycc", 64, 8, 33),
+        (4, "ycc and strength", 64, 5, 40),
+        (4, "luma and strength", 64, 5, 7),
+    ],
 )
 def test_residual_follows_the_equations(
     isa: str,
     scale: int,
-    colors: int,
+    kind: str,
     n_feats: int,
     height: int,
     width: int,
     rng: np.random.Generator,
     random_weights: Maker,
-    oracle: Callable[..., tuple[np.ndarray, float]],
+    oracle: Callable[..., tuple[np.ndarray, np.ndarray, float]],
 ) -> None:
-    weights = random_weights(scale=scale, planes=KINDS[colors], n_feats=n_feats, n_blocks=2)
-    planes = random_planes(rng, colors, height, width)
-    expected, margin = oracle(weights, planes)
-    residual = NativeEngine(weights, 1, isa=isa).residual(planes)
-    np.testing.assert_allclose(residual, expected, atol=2e-5, err_msg=f"nearest threshold: {margin} away")
+    planes_of, _, with_strength = kind.partition(" and ")
+    weights = random_weights(scale=scale, planes=planes_of, strength=bool(with_strength), n_feats=n_feats, n_blocks=2)
+    planes = random_planes(rng, weights.spec.inputs, height, width)
+    expected, expected_chroma, margin = oracle(weights, planes)
+    (piece,) = NativeEngine(weights, 1, isa=isa).residual_rows(ArrayPlanes(planes))
+    message = f"nearest threshold: {margin} away"
+    np.testing.assert_allclose(piece.planes, expected, atol=2e-5, err_msg=message)
+    if weights.spec.has_chroma:
+        np.testing.assert_allclose(piece.chroma, expected_chroma, atol=2e-5, err_msg=message)
+    else:
+        assert piece.chroma is None
 
 
 @pytest.mark.parametrize("n_feats", [64, 128])
@@ -64,14 +86,14 @@ def test_every_isa_gives_the_same_bytes(
     """Every width and height from 1 to 70; some pictures are passed as a whole, some are streamed."""
     isas = native.available_isas()
     for side in range(first, first + 10):
-        scale, colors = int(rng.integers(2, 5)), int(rng.choice([1, 3]))
-        weights = random_weights(scale=scale, planes=KINDS[colors], n_feats=n_feats)
+        scale, kind = int(rng.integers(2, 5)), str(rng.choice(["luma", "rgb", "ycc"]))
+        weights = random_weights(scale=scale, planes=kind, strength=kind == "ycc", n_feats=n_feats)
         other = int(rng.integers(1, 6))
         for height, width in [(other, side), (side, other)]:
-            planes = random_planes(rng, colors, height, width)
+            planes = random_planes(rng, weights.spec.inputs, height, width)
             whole_image_pixels = int(rng.choice([0, 2**18]))
             engines = [NativeEngine(weights, 1, isa=isa, whole_image_pixels=whole_image_pixels) for isa in isas]
-            assert len({engine.residual(planes).tobytes() for engine in engines}) == 1, (height, width)
+            assert len({content(engine, planes) for engine in engines}) == 1, (height, width)
 
 
 TILINGS = [
@@ -88,7 +110,7 @@ def stream_with_gates_of_the_whole(engine: NativeEngine, planes: np.ndarray, til
     """The streaming executor's output with the gates of the gate pass over the whole picture."""
     source = ArrayPlanes(planes)
     gates = engine._gate_pass([planes], lambda fraction: None).gates()
-    return np.concatenate(list(engine.stream(source, gates, tiling)), axis=1)
+    return np.concatenate([piece.planes for piece in engine.stream(source, gates, tiling)], axis=1)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -106,10 +128,10 @@ def test_streaming_equals_the_gate_pass(
 def test_large_pictures_do_not_depend_on_threads_or_tiling(
     shape: tuple[int, int], rng: np.random.Generator, random_weights: Maker
 ) -> None:
-    weights = random_weights(scale=2, planes="rgb", n_blocks=2)
-    planes = random_planes(rng, 3, *shape)
+    weights = random_weights(scale=2, planes="ycc", strength=True, n_blocks=2)
+    planes = random_planes(rng, 4, *shape)
     results = {
-        NativeEngine(weights, threads, whole_image_pixels=0).residual(planes, tiling=tiling).tobytes()
+        content(NativeEngine(weights, threads, whole_image_pixels=0), planes, tiling)
         for threads, tiling in [(1, None), (1, TILINGS[0]), (2, TILINGS[2]), (4, TILINGS[4]), (2, None)]
     }
     assert len(results) == 1
@@ -133,9 +155,10 @@ def test_a_tile_reads_only_its_halo(rng: np.random.Generator, random_weights: Ma
     for rows in (1, 4, 5):
         first, left = stream.first_row, stream.first_column
         crop = planes[:, first : first + stream.rows_needed(rows), left : left + stream.columns].copy()
-        stream.advance(rows, crop, out, 10 - stream.rows_left, 0)
+        stream.advance(rows, crop, out, None, 10 - stream.rows_left, 0)
     assert (stream.first_row, stream.rows_left) == (30 + halo, 0)
-    whole = np.concatenate(list(engine.stream(ArrayPlanes(planes), gates, Tiling(50, 40, 8))), axis=1)
+    pieces = engine.stream(ArrayPlanes(planes), gates, Tiling(50, 40, 8))
+    whole = np.concatenate([piece.planes for piece in pieces], axis=1)
     np.testing.assert_array_equal(out, whole[:, 80:120, 56:96])
 
 
@@ -228,9 +251,10 @@ def test_native_calls_refuse_rows_and_layers_outside(rng: np.random.Generator, r
         lambda: gate_pass.layer(2, 0, 8),
         lambda: gate_pass.layer(-1, 0, 8),
         lambda: gate_pass.fix_gates(2),
-        lambda: gate_pass.residual(0, 9, out),
-        lambda: gate_pass.residual(0, 8, out[:, :28].copy()),
-        lambda: gate_pass.residual(0, 8, np.zeros((1, 32, 33), np.float32)),
+        lambda: gate_pass.residual(0, 9, out, None),
+        lambda: gate_pass.residual(0, 8, out[:, :28].copy(), None),
+        lambda: gate_pass.residual(0, 8, np.zeros((1, 32, 33), np.float32), None),
+        lambda: gate_pass.residual(0, 8, out, np.zeros((2, 8, 8), np.float32)),
         lambda: native.GatePass(network, []),
         lambda: native.GatePass(network, [planes, np.zeros((1, 8, 9), np.float32)]),
         lambda: native.GatePass(network, [np.zeros((3, 8, 8), np.float32)]),
@@ -243,13 +267,13 @@ def test_native_calls_refuse_rows_and_layers_outside(rng: np.random.Generator, r
         lambda: native.RowStream(
             network, NativeEngine(random_weights(n_blocks=2))._gate_pass([planes], print).gates(), 8, 8, 0, 8, 0, 8
         ),
-        lambda: stream(0, 8, 0, 8).advance(8, planes, out[:, :28].copy(), 0, 0),
-        lambda: stream(0, 8, 0, 8).advance(8, planes[:, :7].copy(), out, 0, 0),
-        lambda: stream(0, 8, 0, 8).advance(8, planes, out, 1, 0),
-        lambda: stream(0, 8, 0, 8).advance(8, planes, out, 0, 1),
-        lambda: stream(0, 8, 0, 8).advance(8, planes, out, -1, 0),
-        lambda: stream(0, 8, 0, 8).advance(9, planes, out, 0, 0),
-        lambda: stream(0, 8, 0, 8).advance(0, planes, out, 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out[:, :28].copy(), None, 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes[:, :7].copy(), out, None, 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out, None, 1, 0),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out, None, 0, 1),
+        lambda: stream(0, 8, 0, 8).advance(8, planes, out, None, -1, 0),
+        lambda: stream(0, 8, 0, 8).advance(9, planes, out, None, 0, 0),
+        lambda: stream(0, 8, 0, 8).advance(0, planes, out, None, 0, 0),
     ]:
         with pytest.raises(ValueError, match=r"."):
             call()
@@ -269,3 +293,17 @@ def test_weights_need_not_be_contiguous(rng: np.random.Generator, random_weights
     planes = random_planes(rng, 1, 6, 9)
     expected = NativeEngine(weights, 1).residual(planes)
     np.testing.assert_array_equal(NativeEngine(strided, 1).residual(planes), expected)
+
+
+def test_native_calls_refuse_chroma_of_another_shape_or_none(rng: np.random.Generator, random_weights: Maker) -> None:
+    network = NativeEngine(random_weights(planes="ycc", strength=True), 1)._network
+    planes = random_planes(rng, 4, 8, 8)
+    gate_pass = native.GatePass(network, [planes])
+    out, chroma = np.zeros((1, 32, 32), np.float32), np.zeros((2, 8, 8), np.float32)
+    gate_pass.residual(0, 8, out, chroma)
+    for wrong in (None, chroma[:1].copy(), chroma[:, :7].copy(), chroma[:, :, :7].copy()):
+        with pytest.raises(ValueError, match="chroma"):
+            gate_pass.residual(0, 8, out, wrong)
+        stream = native.RowStream(network, gate_pass.gates(), 8, 8, 0, 8, 0, 8)
+        with pytest.raises(ValueError, match="chroma"):
+            stream.advance(8, planes, out, wrong, 0, 0)

@@ -102,7 +102,7 @@ class Grid {
     for (const int channels : {64, 128}) {
       binarizations_ = AlignedBuffer<Binarization>(channels);
       for (int c = 0; c < channels; ++c) binarizations_[c] = {normal(), normal() / 4};
-      for (const int colors : {1, 3}) head_and_tail(width, channels, colors);
+      for (const int planes : {1, 2, 3, 4}) head_and_tail(width, channels, planes);
       for (const int border : {kInside, kFirst, kLast, kOnly}) bconv2d(width, channels, border);
     }
     for (const int channels : {1, 63, 65, 130}) bconv2d_sums(width, channels);

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scales_cli.engine.composition import compose, luma, upscale_bicubic
+from scales_cli.engine.composition import compose, luma, spread_chroma, upscale_bicubic, ycc
 from scales_cli.errors import InputError
 from scales_cli.system.threads import ThreadPool
 
@@ -143,3 +143,47 @@ def test_native_compose_refuses_other_shapes() -> None:
     ]:
         with pytest.raises(ValueError, match=r"shape|outside|scale|residual"):
             native.compose(image, residual, scale, begin, end, out)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_ycc_is_jpegs_and_grey_lies_in_the_middle(dtype: type, rng: np.random.Generator) -> None:
+    peak = np.iinfo(dtype).max
+    image = rng.integers(0, peak + 1, (5, 7, 3)).astype(dtype)
+    y, blue, red = ycc(image).astype(np.float64)
+    np.testing.assert_array_equal(y.astype(np.float32), luma(image))
+    r, _, b = np.moveaxis(image / peak, 2, 0)
+    np.testing.assert_allclose(blue - 128 / 255, (b - y) / 1.772, atol=2e-5)
+    np.testing.assert_allclose(red - 128 / 255, (r - y) / 1.402, atol=2e-5)
+    grey = ycc(np.repeat(image[..., :1], 3, axis=2))
+    np.testing.assert_array_equal(grey[1:], np.full((2, 5, 7), 128 / 255, np.float32))
+    np.testing.assert_array_equal(grey, ycc(image[..., :1]))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 9), (13, 6)])
+def test_spread_chroma_is_bicubic_and_leaves_luma(scale: int, shape: tuple[int, int], rng: np.random.Generator) -> None:
+    height, width = shape
+    chroma = rng.normal(0, 0.1, (2, height, width)).astype(np.float32)
+    y = rng.normal(0, 0.1, (scale * height, scale * width)).astype(np.float32)
+    rows, columns = (np.array(axis_matrix(side, scale), float) for side in shape)
+    blue, red = (rows @ plane @ columns.T for plane in chroma)
+    whole = spread_chroma(y, chroma, scale, rows=(0, scale * height), first=0, height=height)
+    expected = [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue]
+    np.testing.assert_allclose(whole, expected, atol=2e-6)
+    np.testing.assert_allclose(np.tensordot([0.299, 0.587, 0.114], whole, 1), y, atol=2e-6)
+    for begin in range(0, scale * height, 5):
+        end = min(begin + 5, scale * height)
+        first = max(begin // scale - 2, 0)
+        given = np.ascontiguousarray(chroma[:, first : (end - 1) // scale + 3])
+        part = spread_chroma(y[begin:end], given, scale, rows=(begin, end), first=first, height=height)
+        np.testing.assert_array_equal(part, whole[:, begin:end])
+
+
+@pytest.mark.parametrize("change", [{"first": 3}, {"rows": (20, 25)}, {"rows": (4, 4)}, {"height": 0}, {"scale": 5}])
+def test_spread_chroma_refuses_what_lacks_rows(change: dict[str, object]) -> None:
+    arguments = {"scale": 2, "begin": 4, "end": 8, "first": 0, "height": 10} | change
+    begin, end = arguments.pop("rows", (4, 8))
+    arguments |= {"begin": begin, "end": end}
+    y, out = np.zeros((end - begin, 12), np.float32), np.zeros((3, end - begin, 12), np.float32)
+    with pytest.raises(ValueError, match=r"rows|scale|wrong shape"):
+        native.spread_chroma(y, np.zeros((2, 6, 6), np.float32), out=out, **arguments)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.engine.base import Residual
 from scales_cli.pipeline.upscaler import Upscaler
 
 pytest.importorskip("scales_cli.engine._native")
@@ -22,7 +23,7 @@ class FakeEngine:
         small = self.function(planes).astype(np.float32)
         large = small.repeat(self.spec.scale, axis=1).repeat(self.spec.scale, axis=2)
         for top in range(0, large.shape[1], self.piece):
-            yield large[:, top : top + self.piece]
+            yield Residual(large[:, top : top + self.piece])
         if progress is not None:
             progress(1.0)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from scales_cli.engine.base import Planes, PlaneSource
+from scales_cli.engine.base import Planes, PlaneSource, Residual
 from scales_cli.engine.gate_windows import gate_windows
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.torch.gates import fixed_gates, gates_of, measure_gates
@@ -59,16 +59,16 @@ class HybridEngine:
         return 4 * height * width * self.spec.n_feats * self.spec.live_features + _RESERVE
 
     def residual(self, planes: Planes) -> Planes:
-        """[colors, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW], untiled."""
+        """[inputs, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW], untiled."""
         with torch.inference_mode():
             return self.network.residual(torch.from_numpy(planes)[None])[0].contiguous().numpy()
 
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
-    ) -> Iterator[Planes]:
+    ) -> Iterator[Residual]:
         report = progress or (lambda fraction: None)
         if source.height * source.width <= WHOLE_IMAGE_PIXELS:
-            yield self.residual(source.read(0, source.height, 0, source.width))
+            yield Residual(self.residual(source.read(0, source.height, 0, source.width)))
             report(1.0)
             return
         if tiling is None:
@@ -77,7 +77,7 @@ class HybridEngine:
         with self._gates_of(source):
             yield from self.tiles(source, tiling.rows, report)
 
-    def tiles(self, source: PlaneSource, side: int, report: Progress) -> Iterator[Planes]:
+    def tiles(self, source: PlaneSource, side: int, report: Progress) -> Iterator[Residual]:
         """The output in bands of tiles, whose gates are the picture's own or fixed."""
         scale = self.spec.scale
         columns = list(spans(source.width, side, self._context))
@@ -89,7 +89,7 @@ class HybridEngine:
                 band[:, :, scale * x.begin : scale * x.end] = tile[:, rows, inner]
                 del tile
                 report((y.begin + (y.end - y.begin) * done / len(columns)) / source.height)
-            yield band
+            yield Residual(band)
             del band
 
     def _gates_of(self, source: PlaneSource) -> contextlib.AbstractContextManager[None]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.engine.base import Planes, PlaneSource
+from scales_cli.engine.base import Planes, PlaneSource, Residual
 from scales_cli.engine.tiling import Tiling
 from scales_cli.networks.base import Network
 from scales_cli.system.progress import Progress
@@ -31,14 +30,20 @@ class ReferenceEngine:
 
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
-    ) -> Iterator[Planes]:
+    ) -> Iterator[Residual]:
         """All rows in one piece, whatever the tiling."""
-        yield self.residual(source.read(0, source.height, 0, source.width))
+        yield self.residuals(source.read(0, source.height, 0, source.width))
         if progress is not None:
             progress(1.0)
 
     def residual(self, planes: Planes) -> Planes:
-        """[colors, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW]."""
+        """[inputs, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW]."""
+        return self.residuals(planes).planes
+
+    def residuals(self, planes: Planes) -> Residual:
+        """`residual` and, if the network gives it, that of the LR chroma."""
         with torch.inference_mode():
-            residual = self.network.residual(torch.from_numpy(planes)[None].to(self.device))[0].cpu().numpy()
-        return np.ascontiguousarray(residual)
+            results = self.network.residuals(torch.from_numpy(planes)[None].to(self.device))
+        large, chroma = (None if result is None else result[0].cpu().contiguous().numpy() for result in results)
+        assert large is not None
+        return Residual(large, chroma)

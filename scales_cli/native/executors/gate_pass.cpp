@@ -50,7 +50,7 @@ GatePass::GatePass(std::shared_ptr<const Network> network, std::vector<HeadRows>
 
 std::size_t GatePass::bytes(const NetworkShape& network, int rows, int width) {
   const std::size_t floats = residual_row_size(width, network.channels) + residual_row_size(width, 1) +
-                             network.colors * plane_stride(width) + network.channels;  // the last: row sums
+                             network.planes * plane_stride(width) + network.channels;  // the last: row sums
   const std::size_t packed = sizeof(std::uint64_t) * packed_stride(width) * word_count(network.channels);
   return rows * (sizeof(float) * floats + 2 * packed) + RowStream::bytes(network, width) + kScratchBytes;
 }
@@ -65,7 +65,7 @@ NextLayer GatePass::next_layer(int layer, int row) {
 
 void GatePass::head(int begin, int end) {
   RowScratchBuffer scratch(network_->channels());
-  AlignedBuffer<float> window(HeadRows::window_size(network_->colors(), width_));
+  AlignedBuffer<float> window(HeadRows::window_size(network_->shape().planes, width_));
   for (int row = begin; row < end; ++row) {
     windows_[row_window_[row]].gather(row_in_window_[row], window.data());
     network_->kernels().head_row(network_->head(), window.data(), width_,

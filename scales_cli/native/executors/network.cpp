@@ -1,5 +1,6 @@
 #include "executors/network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -8,13 +9,15 @@
 namespace scales {
 namespace {
 
-// Largest number of output channels whose sums fit in the registers of one tail kernel step and divides
-// `outputs`.
+// Numbers of output channels whose sums fit in the registers of one tail kernel step, the best first.
+constexpr int kTailGroups[] = {9, 8, 6, 4};
+
+// The first of them that divides `outputs`, or 0.
 int tail_group(int outputs) {
-  for (const int group : {9, 8, 6, 4}) {
+  for (const int group : kTailGroups) {
     if (outputs % group == 0) return group;
   }
-  throw std::invalid_argument("the tail has an unsupported number of outputs");
+  return 0;
 }
 
 template <int kScale>
@@ -27,30 +30,27 @@ void interleave(const float* source, std::size_t stride, int width, float* line)
 }  // namespace
 
 Network::Network(const NetworkTensors& t, const KernelTable& kernels)
-    : scale_(t.shape.scale),
-      colors_(t.shape.colors),
-      channels_(t.shape.channels),
-      layers_(t.shape.layers),
-      gate_taps_(t.gate_taps),
-      kernels_(&kernels) {
-  if (scale_ < 2 || scale_ > 4 || (colors_ != 1 && colors_ != 3) || channels_ < kWordBits ||
-      channels_ > 1024 || channels_ % kWordBits != 0 || layers_ < 1 || layers_ > 4096 || gate_taps_ < 1 ||
-      gate_taps_ % 2 == 0 || gate_taps_ > channels_) {
+    : shape_(t.shape), gate_taps_(t.gate_taps), kernels_(&kernels) {
+  if (shape_.scale < 2 || shape_.scale > 4 || shape_.planes < 1 || shape_.planes > kMaxPlanes ||
+      (shape_.colors != 1 && shape_.colors != 3) || (shape_.chroma != 0 && shape_.chroma != 2) ||
+      shape_.channels < kWordBits || shape_.channels > 1024 || shape_.channels % kWordBits != 0 ||
+      shape_.layers < 1 || shape_.layers > 4096 || gate_taps_ < 1 || gate_taps_ % 2 == 0 ||
+      gate_taps_ > shape_.channels) {
     throw std::invalid_argument("not the dimensions of a packed network");
   }
-  const std::size_t channels = channels_;
-  head_weight_.assign(t.head_weight, t.head_weight + channels * colors_ * kTaps);
+  const std::size_t channels = shape_.channels;
+  head_weight_.assign(t.head_weight, t.head_weight + channels * shape_.planes * kTaps);
   head_bias_.assign(t.head_bias, t.head_bias + channels);
-  gate_weight_.assign(t.channel, t.channel + static_cast<std::size_t>(layers_) * gate_taps_);
-  spatial_bias_.assign(t.spatial_bias, t.spatial_bias + layers_);
+  gate_weight_.assign(t.channel, t.channel + static_cast<std::size_t>(shape_.layers) * gate_taps_);
+  spatial_bias_.assign(t.spatial_bias, t.spatial_bias + shape_.layers);
   spatial_bias_.push_back(0);
 
-  filters_.reserve(layers_);
-  binarizations_.resize((layers_ + 1) * channels);
-  transforms_.resize(layers_ * channels);
-  const std::size_t filter_size = channels * kTaps * word_count(channels_);
-  for (int layer = 0; layer < layers_; ++layer) {
-    filters_.emplace_back(t.bits + filter_size * layer, channels_, channels_);
+  filters_.reserve(shape_.layers);
+  binarizations_.resize((shape_.layers + 1) * channels);
+  transforms_.resize(shape_.layers * channels);
+  const std::size_t filter_size = channels * kTaps * word_count(shape_.channels);
+  for (int layer = 0; layer < shape_.layers; ++layer) {
+    filters_.emplace_back(t.bits + filter_size * layer, shape_.channels, shape_.channels);
     for (std::size_t c = 0; c < channels; ++c) {
       const std::size_t i = layer * channels + c;
       binarizations_[i] = {t.threshold[i], t.spatial[i]};
@@ -59,9 +59,10 @@ Network::Network(const NetworkTensors& t, const KernelTable& kernels)
   }
 
   const TailParams view = tail();
-  tail_bias_.assign(t.tail_bias, t.tail_bias + view.outputs);
+  tail_bias_.assign(t.tail_bias, t.tail_bias + shape_.outputs());
+  tail_bias_.resize(view.outputs);
   tail_weight_.resize(static_cast<std::size_t>(view.outputs) * channels * 3 * kTerms);
-  for (int o = 0; o < view.outputs; ++o) {
+  for (int o = 0; o < shape_.outputs(); ++o) {
     const std::size_t group = o / view.group, lane = o % view.group;
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t ky = 0; ky < 3; ++ky) {
@@ -76,41 +77,48 @@ Network::Network(const NetworkTensors& t, const KernelTable& kernels)
   }
 }
 
+int Network::tail_outputs(const NetworkShape& shape) {
+  int outputs = shape.outputs();
+  while (tail_group(outputs) == 0) ++outputs;
+  return outputs;
+}
+
 HeadParams Network::head() const {
-  return {colors_, channels_, head_weight_.data(), head_bias_.data()};
+  return {shape_.planes, shape_.channels, head_weight_.data(), head_bias_.data()};
 }
 
 TailParams Network::tail() const {
-  const int outputs = colors_ * scale_ * scale_;
-  return {channels_, outputs, tail_group(outputs), tail_weight_.data(), tail_bias_.data()};
+  const int outputs = tail_outputs(shape_);
+  return {shape_.channels, outputs, tail_group(outputs), tail_weight_.data(), tail_bias_.data()};
 }
 
 NextLayer Network::next_layer(int layer) const {
-  return {binarizations_.data() + static_cast<std::size_t>(layer) * channels_, spatial_bias_[layer], nullptr,
-          nullptr, nullptr};
+  return {binarizations_.data() + static_cast<std::size_t>(layer) * shape_.channels, spatial_bias_[layer],
+          nullptr, nullptr, nullptr};
 }
 
 void Network::fold_gates(int layer, const float* mean, OutputTransform* transforms) const {
   const float* weight = gate_weight_.data() + static_cast<std::size_t>(layer) * gate_taps_;
-  for (int c = 0; c < channels_; ++c) {
+  for (int c = 0; c < shape_.channels; ++c) {
     float sum = 0;
     for (int k = 0; k < gate_taps_; ++k) {
       const int neighbour = c + k - gate_taps_ / 2;
-      if (neighbour >= 0 && neighbour < channels_) sum = std::fma(weight[k], mean[neighbour], sum);
+      if (neighbour >= 0 && neighbour < shape_.channels) sum = std::fma(weight[k], mean[neighbour], sum);
     }
-    transforms[c] = transforms_[static_cast<std::size_t>(layer) * channels_ + c];
+    transforms[c] = transforms_[static_cast<std::size_t>(layer) * shape_.channels + c];
     transforms[c].scale *= -2.0F * sigmoid(sum);
   }
 }
 
-void Network::pixel_shuffle_row(const float* tail, std::size_t stride, int columns, int y,
-                                const OutputPlanes& out) const {
-  for (int color = 0; color < colors_; ++color) {
-    for (int dy = 0; dy < scale_; ++dy) {
-      const std::size_t row = static_cast<std::size_t>(scale_) * (y - out.first_row) + dy;
+void Network::write_row(const float* tail, std::size_t stride, int columns, int y,
+                        const OutputPlanes& out) const {
+  const int scale = shape_.scale;
+  for (int color = 0; color < shape_.colors; ++color) {
+    for (int dy = 0; dy < scale; ++dy) {
+      const std::size_t row = static_cast<std::size_t>(scale) * (y - out.first_row) + dy;
       float* line = out.values + out.plane_size * color + out.row_size * row;
-      const float* source = tail + stride * ((color * scale_ + dy) * scale_);
-      switch (scale_) {
+      const float* source = tail + stride * ((color * scale + dy) * scale);
+      switch (scale) {
         case 2:
           interleave<2>(source, stride, columns, line);
           break;
@@ -121,6 +129,11 @@ void Network::pixel_shuffle_row(const float* tail, std::size_t stride, int colum
           interleave<4>(source, stride, columns, line);
       }
     }
+  }
+  for (int plane = 0; plane < shape_.chroma; ++plane) {
+    const float* source = tail + stride * (shape_.colors * scale * scale + plane);
+    std::copy_n(source, columns,
+                out.chroma + out.chroma_plane_size * plane + out.chroma_row_size * (y - out.first_row));
   }
 }
 

@@ -10,8 +10,12 @@
 
 namespace scales {
 
+// `planes` is what the head sees. Of the tail's outputs, the first colors s^2 are pixel-shuffled to `colors` planes
+// of s times the size, and `chroma` more, 0 or 2, are planes as large as the head's.
 struct NetworkShape {
-  int scale, colors, channels, layers;
+  int scale, planes, colors, chroma, channels, layers;
+
+  int outputs() const { return colors * scale * scale + chroma; }
 };
 
 // The tensors of a packed file (scales_cli/weights/packed_srresnet.py), shapes as there.
@@ -24,11 +28,14 @@ struct NetworkTensors {
   const float *tail_weight, *tail_bias;
 };
 
-// Where a job writes the network's output: rows of planes [colors][row][column].
+// Where a job writes the network's output: rows of planes [colors][row][column], and of chroma [2][row][column] if
+// the network gives it.
 struct OutputPlanes {
   float* values;  // at the job's first column
   std::size_t plane_size, row_size;
-  int first_row;  // the LR row that `values` points at
+  float* chroma;  // at the job's first column, or null
+  std::size_t chroma_plane_size, chroma_row_size;
+  int first_row;  // the LR row that both point at
 };
 
 class Network {
@@ -39,11 +46,14 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  int scale() const { return scale_; }
-  int colors() const { return colors_; }
-  int channels() const { return channels_; }
-  int layers() const { return layers_; }
+  const NetworkShape& shape() const { return shape_; }
+  int scale() const { return shape_.scale; }
+  int channels() const { return shape_.channels; }
+  int layers() const { return shape_.layers; }
   const KernelTable& kernels() const { return *kernels_; }
+
+  // How many outputs the tail's kernel works on; what is more than `shape.outputs()` is zero.
+  static int tail_outputs(const NetworkShape& shape);
 
   HeadParams head() const;
   TailParams tail() const;
@@ -57,12 +67,12 @@ class Network {
   void fold_gates(int layer, const float* mean, OutputTransform* transforms) const;
 
   // out[color][dy][s x + dx] = tail[color s^2 + s dy + dx][x] for x < columns: the s output rows of LR row y
-  // in each plane. The tail's outputs lie `stride` values apart.
-  void pixel_shuffle_row(const float* tail, std::size_t stride, int columns, int y,
-                         const OutputPlanes& out) const;
+  // in each plane; and its row of chroma. The tail's outputs lie `stride` values apart.
+  void write_row(const float* tail, std::size_t stride, int columns, int y, const OutputPlanes& out) const;
 
  private:
-  int scale_, colors_, channels_, layers_, gate_taps_;
+  NetworkShape shape_;
+  int gate_taps_;
   const KernelTable* kernels_;
   std::vector<float> head_weight_, head_bias_, tail_weight_, tail_bias_;
   std::vector<BConv2DFilter> filters_;

@@ -20,13 +20,13 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
       given_(std::max(0, tile.top - halo(*network_))),
       ring_(network_->layers() + 1),
       // The tail's head reads a row above the oldest residual row, the body's one below the newest.
-      planes_(network_->colors(), std::min(tile.width, tile.right + halo(*network_)) - first_column_,
+      planes_(network_->shape().planes, std::min(tile.width, tile.right + halo(*network_)) - first_column_,
               tile.height, ring_ + 2),
       residual_size_(residual_row_size(columns(), network_->channels())),
       spatial_size_(residual_row_size(columns(), 1)),
       residual_(residual_size_ * ring_),
       spatial_(spatial_size_ * ring_),
-      window_(HeadRows::window_size(network_->colors(), columns())),
+      window_(HeadRows::window_size(network_->shape().planes, columns())),
       bits_((network_->layers() + 1) * kPackedRing, columns(), word_count(network_->channels())),
       outside_(packed_stride(columns()) * word_count(network_->channels())),
       scratch_(network_->channels()),
@@ -34,11 +34,11 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
 
 std::size_t RowStream::bytes(const NetworkShape& network, int columns) {
   const std::size_t width = static_cast<std::size_t>(kChunk) * chunk_count(columns) + 2 * kPlaneMargin;
-  const std::size_t channels = network.channels, colors = network.colors, ring = network.layers + 1;
+  const std::size_t channels = network.channels, planes = network.planes, ring = network.layers + 1;
   const std::size_t floats = ring * (channels + 1)          // residual, spatial gates
-                             + colors * (ring + 2 + 3 + 3)  // planes, two windows of the head
+                             + planes * (ring + 2 + 3 + 3)  // planes, two windows of the head
                              + TailWindow::kRows * channels * kChunkStride / kChunk  // the tail's input
-                             + colors * network.scale * network.scale;               // and output
+                             + Network::tail_outputs(network);                       // and output
   const std::size_t packed = ring * kPackedRing * channels / 8;
   return width * (sizeof(float) * floats + packed) + kScratchBytes;
 }

@@ -50,7 +50,7 @@ class RowStream {
   int rows_needed(int rows) const;
 
   // Writes `rows` more LR rows, at most `rows_left()`, of the tile's columns; `planes` is
-  // [colors][rows_needed(rows)][columns()].
+  // [planes][rows_needed(rows)][columns()].
   void advance(int rows, const float* planes, const OutputPlanes& out);
 
  private:

@@ -10,7 +10,7 @@ TailWindow::TailWindow(const Network& network, int width, int first_column, int 
       row_size_(static_cast<std::size_t>(chunk_count(width)) * network.channels() * kChunkStride),
       rows_(3 * row_size_),
       zeros_(row_size_),
-      window_(HeadRows::window_size(network.colors(), width)),
+      window_(HeadRows::window_size(network.shape().planes, width)),
       sums_(static_cast<std::size_t>(kChunk) * chunk_count(width) * network.tail().outputs) {}
 
 void TailWindow::push(int y, const float* residual, const HeadRows& planes) {
@@ -23,7 +23,7 @@ void TailWindow::emit(int y, int height, const OutputPlanes& out) {
   const float* const rows[3] = {row(y - 1, height), row(y, height), row(y + 1, height)};
   network_.kernels().tail_row(network_.tail(), rows, width_, sums_.data());
   const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width_);
-  network_.pixel_shuffle_row(sums_.data() + first_column_, stride, columns_, y, out);
+  network_.write_row(sums_.data() + first_column_, stride, columns_, y, out);
 }
 
 const float* TailWindow::row(int y, int height) const {

@@ -39,8 +39,8 @@ void prepare_next(const float* residual, int width, int channels, const NextLaye
 
 float head_pixel(const HeadParams& head, const float* rows, int width, int channel, int x) {
   float sum = head.bias[channel];
-  const float* weight = head.weight + static_cast<std::size_t>(channel) * head.colors * kTaps;
-  for (int plane = 0; plane < 3 * head.colors; ++plane) {
+  const float* weight = head.weight + static_cast<std::size_t>(channel) * head.planes * kTaps;
+  for (int plane = 0; plane < 3 * head.planes; ++plane) {
     const float* pixel = rows + plane_stride(width) * plane + kPlaneMargin + x;
     for (int kx = 0; kx < 3; ++kx) sum = std::fma(weight[3 * plane + kx], pixel[kx - 1], sum);
   }

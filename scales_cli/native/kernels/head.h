@@ -7,14 +7,16 @@
 
 namespace scales {
 
-// Full-precision 3x3 head on 4 p - 2. `rows` holds [color][ky][16 + pixels + 16] with zeros outside the
+// Full-precision 3x3 head on 4 p - 2. `rows` holds [plane][ky][16 + pixels + 16] with zeros outside the
 // picture.
 struct HeadParams {
-  int colors;
+  int planes;
   int channels;
-  const float* weight;  // [channels][colors * 9]
+  const float* weight;  // [channels][planes * 9]
   const float* bias;    // [channels]
 };
+
+static constexpr int kMaxPlanes = 4;  // Y, Cb, Cr and the strength
 
 static constexpr int kPlaneMargin = 16;
 static constexpr std::size_t plane_stride(int width) {

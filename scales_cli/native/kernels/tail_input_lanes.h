@@ -8,7 +8,7 @@ namespace scales {
 namespace {
 
 // Pixels of residual + head in order, at 1 of the chunk lines; their neighbours are not filled in.
-template <class Isa, int kColors>
+template <class Isa, int kPlanes>
 void tail_input_blocks(const HeadParams& head, const float* rows, int width, const float* residual,
                        float* tail_row) {
   constexpr int kBlocks = kChunk / kLanes;
@@ -19,7 +19,7 @@ void tail_input_blocks(const HeadParams& head, const float* rows, int width, con
       for (int c = 0; c < head.channels; ++c) Isa::storeu(line + kChunkStride * c, Isa::set1(0));
       continue;
     }
-    const HeadTaps<Isa, kColors> taps(rows, width, block);
+    const HeadTaps<Isa, kPlanes> taps(rows, width, block);
     const typename Isa::Mask valid = Isa::mask(valid_lanes(width, block));
     const float* body = residual + static_cast<std::size_t>(kLanes) * head.channels * block;
     for (int c = 0; c < head.channels; ++c) {
@@ -45,11 +45,8 @@ void transform_line(float* line) {
 template <class Isa>
 void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual,
                     float* tail_row) {
-  if (head.colors == 1) {
-    tail_input_blocks<Isa, 1>(head, rows, width, residual, tail_row);
-  } else {
-    tail_input_blocks<Isa, 3>(head, rows, width, residual, tail_row);
-  }
+  with_planes(head.planes,
+              [&](auto planes) { tail_input_blocks<Isa, planes>(head, rows, width, residual, tail_row); });
   const int chunks = chunk_count(width);
   const std::size_t chunk_size = static_cast<std::size_t>(head.channels) * kChunkStride;
   for (int c = 0; c < head.channels; ++c) tail_row[kChunkStride * c] = 0;
