@@ -18,7 +18,7 @@ struct NetworkShape {
   int outputs() const { return colors * scale * scale + chroma; }
 };
 
-// The tensors of a packed file (scales_cli/weights/packed_srresnet.py), shapes as there.
+// The tensors of a packed file (scales_cli/weights/packed.py), those of all layers stacked.
 struct NetworkTensors {
   NetworkShape shape;
   int gate_taps;
