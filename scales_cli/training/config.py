@@ -25,7 +25,7 @@ class Degradation:
 
     variants: int = 8  # LR pictures of each tile, the first of which is the clean one
     drawn: float = 0.15  # share of pixels that are of drawn text, line art and interfaces
-    blur: float = 0.6  # probability
+    blur: float = 0.35  # probability
     blur_sigma: Range = (0.1, 1.0)
     anisotropic: float = 0.3  # share of the blurs that differ along two axes
     kernels: Mapping[str, float] = field(

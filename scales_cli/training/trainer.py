@@ -101,7 +101,7 @@ class Trainer:
     def start_from(self, source: Checkpoint) -> None:
         """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail.
 
-        A network of more planes than the other's luma starts with weights of 0 for them, and so do the chroma outputs.
+        A network of more planes than the other's luma starts with weights of 0 for them.
         From a body of other convolutions, such as a full-precision twin's, that is the weights; what reaches each layer
         is new then, and measured again. A packed model's body starts out as it is.
         """
@@ -241,7 +241,11 @@ class Trainer:
 
 
 def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:
-    """Head and tail of a network of luma, with zeros for what `network` has more: input planes, chroma outputs."""
+    """Head and tail of a network of luma, with more input planes and chroma outputs if `network` has them.
+
+    The planes' weights are 0, so that luma starts out as it was. Those of the chroma are the new network's own: with
+    zeros at both ends neither would ever have a gradient.
+    """
     spec, own = source.config.network, network.spec
     if spec.colors != 1 or own.colors != 1 or spec.inputs > own.inputs or spec.outputs > own.outputs:
         return {}
@@ -249,7 +253,8 @@ def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:
     wanted |= dict.fromkeys(("tail.weight", "tail.bias"), spec.scale == own.scale and spec.outputs < own.outputs)
     widened = {}
     for name in (name for name, wide in wanted.items() if wide and name in source.ema):
-        given, wide = source.ema[name], torch.zeros_like(network.state_dict()[name])
+        given, own_value = source.ema[name], network.state_dict()[name]
+        wide = torch.zeros_like(own_value) if name == "head.weight" else own_value.clone()
         wide[tuple(slice(length) for length in given.shape)] = given
         widened[name] = wide
     return widened

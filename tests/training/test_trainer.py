@@ -375,9 +375,10 @@ def test_start_from_a_model_of_luma_is_exact_where_planes_are_added(build_traine
     lr = second.first_batch
     luma, chroma = second.ema.predict(lr)
     torch.testing.assert_close(luma, first.ema(lr[:, :1]), atol=1e-4, rtol=0)
-    assert torch.equal(chroma, lr[:, 1:3])
+    assert (chroma - lr[:, 1:3]).abs().max() < 0.1
+    assert not torch.equal(chroma, lr[:, 1:3])  # zeros here, too, and nothing would have a gradient
     second.run(ignore)
-    assert second.ema.tail.weight[4:].abs().sum() > 0
+    assert second.ema.head.weight[:, 1:3].abs().sum() > 0
 
 
 def test_objective_weighs_chroma_and_the_steps_between_pixels(build_trainer):
