@@ -44,7 +44,7 @@ def spread_chroma(
     rows: tuple[int, int],
     first: int,
     height: int,
-    jobs: ThreadPool | None = None,
+    threads: ThreadPool | None = None,
 ) -> NDArray[np.float32]:
     """The residual of R, G and B, [3, y1 - y0, scale * W], for output rows [y0, y1) of a picture of `height` LR rows.
 
@@ -62,7 +62,7 @@ def spread_chroma(
         native.spread_chroma(luma[y - begin : last - begin], chroma, scale, y, last, first, height, band)
         out[:, y - begin : last - begin] = band
 
-    (jobs or ThreadPool(1)).run(partial(part, y) for y in range(begin, end, step))
+    (threads or ThreadPool(1)).run(partial(part, y) for y in range(begin, end, step))
     return out
 
 

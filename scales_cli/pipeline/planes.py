@@ -42,7 +42,7 @@ class PicturePlanes:
 
 
 def residual_colors(
-    pieces: Iterator[Residual], height: int, scale: int, channels: int, jobs: ThreadPool
+    pieces: Iterator[Residual], height: int, scale: int, channels: int, threads: ThreadPool
 ) -> Iterator[Planes]:
     """The residual of a picture's colors, [1 or `channels`, rows, sW], from what a network gives from the top down.
 
@@ -72,7 +72,7 @@ def residual_colors(
                 rows=(scale * top, scale * bottom),
                 first=first,
                 height=height,
-                jobs=jobs,
+                threads=threads,
             )
         kept = max(end - REACH, 0) - first
         waiting = Residual(planes[:, scale * (end - begin) :].copy(), chroma[:, kept:].copy())
