@@ -1,0 +1,50 @@
+"""Scores on degraded files: the model's beside those of bicubic enlargement."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scales_cli.errors import InputError
+from scales_cli.evaluation.degradations import degradations
+from scales_cli.evaluation.degraded import evaluate_degraded, references
+from scales_cli.evaluation.drawn import drawn_pictures
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.resize import imresize
+
+
+def bicubic(file):
+    pixels = read_image(file).pixels
+    return np.asarray(imresize(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 4), np.uint8)
+
+
+def test_bicubic_enlargement_scores_as_the_bicubic_it_stands_beside():
+    pictures = {name: picture for name, picture in drawn_pictures().items() if name in ("comic", "slide")}
+    fractions = []
+    reports = list(evaluate_degraded(bicubic, pictures, degradations(["clean", "q30"]), 4, progress=fractions.append))
+    assert fractions == [0.5, 1.0]
+    for report in reports:
+        assert report.model == report.bicubic
+        assert report.gains == {"comic": 0, "slide": 0}
+    clean, coded = (report.model for report in reports)
+    assert clean.flat_error == 0
+    assert coded.flat_error > 0
+    assert coded.psnr < clean.psnr
+    assert coded.blockiness > clean.blockiness
+
+
+def test_gains_are_of_each_picture():
+    pictures = {"slide": drawn_pictures()["slide"]}
+    (report,) = evaluate_degraded(lambda file: 255 - bicubic(file), pictures, degradations(["q60"]), 4)
+    assert report.gains["slide"] == pytest.approx(report.model.psnr - report.bicubic.psnr)
+    assert report.gains["slide"] < -5
+
+
+def test_references_are_the_middles_of_pictures_and_the_drawn_ones(tmp_path, rng):
+    pixels = rng.integers(0, 256, (500, 130, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "tall.png")
+    found = references(tmp_path)
+    assert set(found) == {"tall", "document", "screenshot", "line_art", "comic", "slide"}
+    np.testing.assert_array_equal(found["tall"], pixels[58:442, 5:125])
+    Image.fromarray(pixels[:, :90]).save(tmp_path / "small.png")
+    with pytest.raises(InputError, match="too small"):
+        references(tmp_path)
