@@ -1,1 +1,1 @@
-"""Backbones in torch; each takes the class of its body's convolutions."""
+"""Networks in torch, one file a backbone; everything else about one is in `backbones`."""

@@ -7,7 +7,7 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.layers.families import FAMILIES
 from scales_cli.networks.blocks import BicubicUpsampler
-from scales_cli.networks.build import build_network
+from scales_cli.networks.build import NETWORKS, build_network
 from scales_cli.networks.calibration import calibrate
 
 
@@ -61,3 +61,12 @@ def test_calibrate_sets_each_factor_from_its_own_input():
 def test_build_network_refuses_what_it_does_not_know(spec):
     with pytest.raises(UsageError):
         build_network(spec)
+
+
+def test_a_mistake_in_a_network_is_not_taken_for_options_that_do_not_fit(monkeypatch):
+    def mistaken(spec, layers):
+        raise TypeError("a bug")
+
+    monkeypatch.setitem(NETWORKS, "srresnet", mistaken)
+    with pytest.raises(TypeError, match="a bug"):
+        build_network(NetworkSpec())
