@@ -6,15 +6,11 @@ import math
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from scales_cli.cli.command import OTHER
-
-if TYPE_CHECKING:
-    from scales_cli.imaging.output_options import OutputOptions
-    from scales_cli.pipeline.sizing import Sizing
 
 
 def parse_scale(text: str | int) -> int:
@@ -286,27 +282,3 @@ Offline = Annotated[
 ]
 Quiet = Annotated[bool, flag("-q", "--quiet", panel=OTHER, help="Print nothing but errors and --json.")]
 Json = Annotated[bool, flag("--json", panel=OTHER, help="Print results as lines of JSON.")]
-
-
-def sizing_options(
-    factor: float | None, width: int | None, height: int | None, longest: int | None, scales: tuple[int, ...]
-) -> Sizing:
-    """What these options say together; `scales` are the model's."""
-    from scales_cli.pipeline.sizing import Sizing
-
-    return Sizing.of(factor, width, height, longest, scales=scales)
-
-
-def output_options(
-    image_format: str | None,
-    quality: int | None,
-    lossless: bool,
-    background: str | None,
-    metadata: str,
-    frames: str,
-    name: str | None,
-) -> OutputOptions:
-    """What these options say together."""
-    from scales_cli.imaging.output_options import OutputOptions
-
-    return OutputOptions.of(image_format, quality, lossless, background, metadata, frames, name)

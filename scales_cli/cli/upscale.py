@@ -57,14 +57,16 @@ def upscale(
     """
     from scales_cli.cli.console import downloading, print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError
+    from scales_cli.imaging.output_options import OutputOptions
     from scales_cli.pipeline.enlargement import Enlargement
     from scales_cli.pipeline.outcome import Done
     from scales_cli.pipeline.run import upscale_files
+    from scales_cli.pipeline.sizing import Sizing
     from scales_cli.weights.family import resolve
 
-    written = opt.output_options(image_format, quality, lossless, background, metadata, frames, name)
+    written = OutputOptions.of(image_format, quality, lossless, background, metadata, frames, name)
     family = resolve(model)
-    sizing = opt.sizing_options(scale, width, height, max_size, family.scales)
+    sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
     family.pull(sizing.network_scales[0], downloading(quiet))
     check_stdout(inputs, output, as_json)
     failed = 0
