@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, WeightsError
-from scales_cli.imaging import decoding
 from scales_cli.imaging.files import read_image
+from scales_cli.imaging.readers import netpbm
 from scales_cli.pipeline import run
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.plan import plan_jobs
@@ -162,13 +162,13 @@ def test_run_job_of_a_file_that_shrinks_while_it_is_read(upscaler, tmp_path, mon
     path = tmp_path / "deep.ppm"
     path.write_bytes(b"P6 64 64 65535\n" + bytes(64 * 64 * 6))
     (job,) = plan_jobs([str(path)], None, 2).jobs
-    open_rows = decoding.open_rows
+    open_rows = netpbm.open_rows
 
     def shrink(*arguments):
         rows = open_rows(*arguments)
         os.truncate(path, 1000)
         return rows
 
-    monkeypatch.setattr(decoding, "open_rows", shrink)
+    monkeypatch.setattr(netpbm, "open_rows", shrink)
     with pytest.raises(InputError, match="truncated"):
         run_job(upscaler(2), job)
