@@ -35,6 +35,7 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.readers import cmyk, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
+from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 MAX_SIDE = 2**20
 FIRST_ONLY = "only the first picture of the file is used"
@@ -87,7 +88,15 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         if orientation >= 5 and image.format != "TIFF":  # which Pillow turns itself
             width, height = height, width
         lossless = _is_lossless(stream, image_format)
-        layout = Layout(width, height, samples.channels, samples.dtype, format=image_format, lossless=lossless)
+        layout = Layout(
+            width,
+            height,
+            samples.channels,
+            samples.dtype,
+            format=image_format,
+            lossless=lossless,
+            coded_quality=read_jpeg_quality(image),
+        )
         needed = decoding_bytes(stream, image, layout, samples)
         return Header(layout, orientation, needed, _count_frames(image) if image_format.animation else 1)
 
@@ -103,7 +112,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         if image_format is not ImageFormat.JPEG and getattr(image, "n_frames", 1) > 1:
             notes.append(FIRST_ONLY)
         samples = read_samples(image)
-        lossless = _is_lossless(stream, image_format)
+        lossless, quality = _is_lossless(stream, image_format), read_jpeg_quality(image)
         if samples.loads:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
         orientation = read_orientation(image)
@@ -128,6 +137,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             pixels,
             format=image_format,
             lossless=lossless,
+            coded_quality=quality,
             icc_profile=profile,
             dpi=dpi,
             exif=exif,

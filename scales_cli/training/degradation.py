@@ -16,17 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scales_cli.imaging.resize import imresize
+from scales_cli.imaging.wear.estimate import JPEG_SPAN, LEAST, NOISE_SPAN, WEBP_SHARE
 from scales_cli.training.config import Degradation, Range
 from scales_cli.training.planes import LUMA
 
 Pixels = NDArray[np.float32]  # RGB [H, W, 3] in 0..255, not rounded
 Coded = NDArray[np.uint8]
 
-JPEG_SPAN = 75.0  # from quality 100 to the strongest, 25
-NOISE_SPAN = 10.0  # grey levels of luma in the strongest noise
-WEBP_SHARE = 0.5  # a WebP picture is harmed half as much as a JPEG one of the same quality
 BLUR_SHARE = 0.3  # strength of a blur of one LR pixel
-LEAST = 0.02  # strength of what is not quite clean
 BLOCK = 8  # pixels of a JPEG block's side
 
 

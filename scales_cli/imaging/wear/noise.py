@@ -1,0 +1,151 @@
+"""Noise of a picture whose clean version nobody has.
+
+Blocks of 8 x 8 pixels are judged by two measures, both after Immerkaer ("Fast Noise Variance Estimation", 1996): one of
+the picture, one of the picture at half its size. White noise is as strong in both. The flattest blocks at half the size
+are looked at in full: choosing there does not bias what is measured here. What is found is noise if it is stronger than
+at half the size, as no texture is, or differs between the colours, as no texture does, and if it is neither lines nor
+letters nor dither.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.imaging.wear.windows import LEVELS, Windows
+
+Integers = NDArray[np.int64]
+
+FLATTEST = 0.03  # share of the blocks that are looked at
+FEWEST, MOST = 12, 512  # of these blocks
+LEAST = 1.5  # grey levels: less is not told from fine texture
+
+_CELL = 4  # pixels; blocks of two by two cells overlap
+_BLOCK = 2 * _CELL
+_BLIND = _BLOCK**2 // 16  # pixels of a block that may be blind
+_LOST = _BLOCK**2 * 3 // 4  # and lost, if there are few better blocks
+_TO_DEVIATION = math.sqrt(math.pi / 2)  # from a mean absolute deviation, if it is Gaussian
+_OF_MASK = 6.0  # what Immerkaer's mask makes of a deviation of 1
+
+
+def estimate_noise(windows: Windows) -> float:
+    """Standard deviation of luma noise in grey levels of 255, 0 if there is none or none is seen."""
+    if min(windows.luma.shape[1:]) < 2 * _BLOCK:
+        return 0.0
+    half = windows.luma[:, : windows.luma.shape[1] // 2 * 2, : windows.luma.shape[2] // 2 * 2]
+    half = half[:, ::2] + half[:, 1::2]
+    half = half[:, :, ::2] + half[:, :, 1::2]
+    fine = _block_sums(_magnitudes(windows.luma), _CELL)
+    # Sums of four pixels are halved: white noise is as strong in them as in the pixels.
+    coarse = _block_sums(_magnitudes(half // 2), _CELL // 2)
+    seen = np.flatnonzero(_block_sums(windows.blind, _CELL) <= _BLIND)
+    noise = _noise_of(windows, fine, coarse, seen)
+    if noise == 0 and 2 * len(seen) < fine.size:  # dark or bright all over
+        seen = np.flatnonzero(_block_sums(windows.lost, _CELL) <= _LOST)
+        noise = _noise_of(windows, fine, coarse, seen)
+    return round(noise, 2)
+
+
+def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers) -> float:
+    """The noise in the flattest of the blocks `seen`."""
+    count = max(FEWEST, int(FLATTEST * len(seen)))
+    if len(seen) < 2 * FEWEST:
+        return 0.0
+    flatness = coarse.ravel()[seen]
+    flattest = seen[flatness <= np.partition(flatness, count - 1)[count - 1]]
+    flattest = flattest[:: -(-len(flattest) // MOST)]
+    chosen = fine.ravel()[flattest]
+    deviation = _deviation(float(np.median(chosen)), _BLOCK**2 * _OF_MASK * LEVELS)
+    if deviation < LEAST:
+        return 0.0
+    at_half = _deviation(float(coarse.ravel()[flattest].mean()), _BLOCK**2 / 4 * _OF_MASK * LEVELS)
+    patches = _Patches.cut(windows, flattest, fine.shape)
+    return deviation if _is_noise(deviation, at_half, chosen, patches) else 0.0
+
+
+def _is_noise(deviation: float, at_half: float, chosen: Integers, patches: _Patches) -> bool:
+    ratio = deviation / (at_half + 0.05)
+    spread = float(np.sort(chosen)[len(chosen) * 9 // 10] / np.median(chosen))
+    if ratio > 3 or spread > 1.8 or patches.levels() < 12 or patches.evenness() < 0.92:
+        return False
+    if patches.color() > 0.6 * deviation and ratio > 0.4 and patches.whiteness() > 0.3:
+        return True
+    return ratio > max(0.85, 1.1 - 0.05 * max(0.0, deviation - 3)) and patches.whiteness() > 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class _Patches:
+    """Blocks with a margin of one pixel: luma [n, 10, 10] and colours [3, n, 10, 10]."""
+
+    luma: Integers
+    colors: Integers | None
+
+    @classmethod
+    def cut(cls, windows: Windows, blocks: Integers, shape: tuple[int, ...]) -> _Patches:
+        window, row, column = np.unravel_index(blocks, shape)
+        reach = np.arange(-1, _BLOCK + 1)
+        rows = (row[:, None] + 1) * _CELL + reach
+        columns = (column[:, None] + 1) * _CELL + reach
+        where = window[:, None, None], rows[:, :, None], columns[:, None, :]
+        colors = None if windows.colors is None else windows.colors[(slice(None), *where)].astype(np.int64)
+        return cls(windows.luma[where].astype(np.int64), colors)
+
+    def levels(self) -> float:
+        """How many levels of luma a block has, which are few if it is dithered."""
+        values = np.sort(self.luma[:, 1:-1, 1:-1].reshape(-1, _BLOCK**2), axis=1)
+        return float(np.median((np.diff(values, axis=1) > 0).sum(axis=1) + 1))
+
+    def evenness(self) -> float:
+        """1 for Gaussian noise; less for lines and letters in a block, which are strong in few places."""
+        mask = _mask(self.luma)
+        squares = np.sqrt((mask * mask).sum(axis=(1, 2)) / _BLOCK**2)
+        return float(np.median(np.abs(mask).sum(axis=(1, 2)) / _BLOCK**2 * _TO_DEVIATION / np.maximum(squares, 1)))
+
+    def whiteness(self) -> float:
+        """1 for white noise; less for what is stronger along rows and columns than across both."""
+        along = np.abs(self.luma[:, 1:-1, :-2] - 2 * self.luma[:, 1:-1, 1:-1] + self.luma[:, 1:-1, 2:]).sum(axis=(1, 2))
+        down = np.abs(self.luma[:, :-2, 1:-1] - 2 * self.luma[:, 1:-1, 1:-1] + self.luma[:, 2:, 1:-1]).sum(axis=(1, 2))
+        both = np.abs(_mask(self.luma)).sum(axis=(1, 2)) / _OF_MASK
+        return float(np.median(both)) / float(max(np.median(along + down) / math.sqrt(24), 1.0))
+
+    def color(self) -> float:
+        """The deviation of noise that differs between the colours, in grey levels; 0 for grey pictures."""
+        if self.colors is None:
+            return 0.0
+        red, green, blue = self.colors
+        sums = [float(np.median(np.abs(_mask(other - green)).sum(axis=(1, 2)))) for other in (red, blue)]
+        return _deviation(min(sums), _BLOCK**2 * _OF_MASK * math.sqrt(2))
+
+
+def _deviation(total: float, divisor: float) -> float:
+    return total / divisor * _TO_DEVIATION
+
+
+def _mask(values: NDArray[Any]) -> NDArray[Any]:
+    """Immerkaer's mask of planes [n, h, w], [n, h - 2, w - 2]; 16 bits hold it."""
+    down = values[:, :-2] - 2 * values[:, 1:-1] + values[:, 2:]
+    return np.asarray(down[:, :, :-2] - 2 * down[:, :, 1:-1] + down[:, :, 2:])
+
+
+def _magnitudes(luma: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Of the mask, as large as `luma`, 0 along its border."""
+    found = np.zeros_like(luma)
+    np.abs(_mask(luma), out=found[:, 1:-1, 1:-1])
+    return found
+
+
+def _block_sums(values: NDArray[Any], cell: int) -> Integers:
+    """Sums over blocks of two by two cells, [n, rows, columns], without those that touch the border."""
+    height, width = (side // cell for side in values.shape[1:])
+    values = values[:, : height * cell, : width * cell]
+    tall = values.reshape(len(values), height, cell, -1).sum(axis=2, dtype=np.int32)
+    cells = tall[:, :, ::cell].copy()
+    for offset in range(1, cell):  # faster than a sum along so short an axis
+        cells += tall[:, :, offset::cell]
+    cells = cells[:, 1:-1, 1:-1]
+    pairs = cells[:, :-1] + cells[:, 1:]
+    return np.asarray(pairs[:, :, :-1] + pairs[:, :, 1:])
