@@ -35,6 +35,7 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.readers import cmyk, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
+from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 MAX_SIDE = 2**20
@@ -95,7 +96,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
             samples.dtype,
             format=image_format,
             lossless=lossless,
-            coded_quality=read_jpeg_quality(image),
+            coded_quality=_coded_quality(stream, image),
         )
         needed = decoding_bytes(stream, image, layout, samples)
         return Header(layout, orientation, needed, _count_frames(image) if image_format.animation else 1)
@@ -112,7 +113,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         if image_format is not ImageFormat.JPEG and getattr(image, "n_frames", 1) > 1:
             notes.append(FIRST_ONLY)
         samples = read_samples(image)
-        lossless, quality = _is_lossless(stream, image_format), read_jpeg_quality(image)
+        lossless, quality = _is_lossless(stream, image_format), _coded_quality(stream, image)
         if samples.loads:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
         orientation = read_orientation(image)
@@ -263,14 +264,27 @@ def as_stored(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:
-    """Whether a picture was coded without loss; for WebP the first frame's chunk says so, which is then called VP8L."""
+    """Whether a picture was coded without loss; for WebP its first frame's chunk says so, which is then called VP8L."""
     if image_format is not ImageFormat.WEBP:
         return image_format is not ImageFormat.JPEG
+    return _webp_frame(stream)[0] == b"VP8L"
+
+
+def _coded_quality(stream: BinaryIO, image: Image.Image) -> float | None:
+    """What a header says of the quality of lossy coding, 0..100."""
+    if image.format != "WEBP":
+        return read_jpeg_quality(image)
+    chunk, frame = _webp_frame(stream)
+    return vp8.quality_of(frame) if chunk == b"VP8 " else None
+
+
+def _webp_frame(stream: BinaryIO) -> tuple[bytes, bytes]:
+    """The name of the first frame's chunk, and how it begins; without a frame, the name is another."""
     position = 12
     while True:
         stream.seek(position)
         start = stream.read(8)
         chunk, size = start[:4], int.from_bytes(start[4:], "little")
         if len(start) < 8 or chunk in (b"VP8L", b"VP8 "):
-            return chunk == b"VP8L"
+            return chunk, stream.read(min(size, vp8.HEADER_BYTES))
         position += 8 + (16 if chunk == b"ANMF" else size + size % 2)  # a frame's chunks lie inside it

@@ -20,8 +20,8 @@ KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 class Details:
     """What a file says beside its pixels.
 
-    `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None but for JPEG. `exif` and `xmp` hold
-    what is to be kept, `notes` what a user should know about conversions that were made.
+    `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None if it is not said. `exif` and `xmp`
+    hold what is to be kept, `notes` what a user should know about conversions that were made.
     """
 
     format: ImageFormat = ImageFormat.PNG

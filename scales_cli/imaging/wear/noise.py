@@ -70,9 +70,14 @@ def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers
 def _is_noise(deviation: float, at_half: float, chosen: Integers, patches: _Patches) -> bool:
     ratio = deviation / (at_half + 0.05)
     spread = float(np.sort(chosen)[len(chosen) * 9 // 10] / np.median(chosen))
-    if ratio > 3 or spread > 1.8 or patches.levels() < 12 or patches.evenness() < 0.92:
+    if ratio > 3 or patches.levels() < 12 or patches.evenness() < 0.92:
         return False
-    if patches.color() > 0.6 * deviation and ratio > 0.4 and patches.whiteness() > 0.3:
+    color = patches.color() / deviation
+    if color > 0.9 and ratio > 0.4:
+        return True
+    if spread > 1.8:
+        return False
+    if color > 0.6 and ratio > 0.4 and patches.whiteness() > 0.3:
         return True
     return ratio > max(0.85, 1.1 - 0.05 * max(0.0, deviation - 3)) and patches.whiteness() > 0.5
 

@@ -30,7 +30,7 @@ def test_quality_of_a_camera_s_several_pictures(saved, photo):
     assert probe_image(stream.getvalue()).layout.coded_quality == 62
 
 
-@pytest.mark.parametrize("name", ["PNG", "WEBP", "TIFF", "GIF"])
+@pytest.mark.parametrize("name", ["PNG", "AVIF", "TIFF", "GIF"])
 def test_other_formats_say_no_quality(saved, photo, name):
     data = saved(photo, name)
     assert probe_image(data).layout.coded_quality is None
