@@ -32,7 +32,7 @@ LATENT = 0.03  # as in a body trained for 50 000 steps: some thirty steps of Ada
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunRecord:
     """How far a run has come: steps done, seconds spent in them, the latest validation PSNR in dB."""
 
     step: int = 0
@@ -44,7 +44,7 @@ class Progress:
     teacher: str = ""
     history: tuple[str, ...] = ()  # the runs this one was started from, oldest first
 
-    def checked(self) -> Progress:
+    def checked(self) -> RunRecord:
         """Itself; raises `ValueError` for records that no run has written."""
         texts = (self.device, self.commit, self.data, self.teacher, *self.history)
         if not (type(self.step) is int and 0 <= self.step < 2**53 and type(self.seconds) in (int, float)):
@@ -59,7 +59,7 @@ class Checkpoint:
     """What a weights file holds."""
 
     config: TrainConfig
-    progress: Progress
+    progress: RunRecord
     model: dict[str, Tensor]
     ema: dict[str, Tensor]
     packed: bool = False  # comes from a packed model, which keeps neither latent weights nor layer-wise factors
@@ -81,7 +81,7 @@ class Checkpoint:
             progress = json.loads(metadata["progress"])
             progress["history"] = tuple(progress["history"])
             config = TrainConfig.from_dict(json.loads(metadata["config"]))
-            return cls(config, Progress(**progress).checked(), model, ema)
+            return cls(config, RunRecord(**progress).checked(), model, ema)
         except (OSError, SafetensorError, KeyError, ValueError, TypeError, UsageError, RecursionError) as error:
             raise WeightsError(
                 f"{path}: not a training checkpoint ({error})",
@@ -121,7 +121,7 @@ def latest(folder: Path) -> Path | None:
 def save(
     folder: Path,
     config: TrainConfig,
-    progress: Progress,
+    progress: RunRecord,
     model: nn.Module,
     ema: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -169,13 +169,13 @@ def restore_optimizer(path: Path, optimizer: torch.optim.Optimizer, generator: t
         ) from error
 
 
-def _recorded(card: Mapping[str, Any]) -> Progress:
+def _recorded(card: Mapping[str, Any]) -> RunRecord:
     """The records that a model card has of its run; none where they cannot be true, as anyone may write a card."""
     earlier = card.get("started_from", ())
     try:
-        return Progress(card.get("steps", 0), card.get("seconds", 0), history=tuple(earlier)).checked()
+        return RunRecord(card.get("steps", 0), card.get("seconds", 0), history=tuple(earlier)).checked()
     except (TypeError, ValueError):
-        return Progress()
+        return RunRecord()
 
 
 def _optimizer_path(path: Path) -> Path:

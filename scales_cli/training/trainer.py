@@ -21,7 +21,7 @@ from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.networks.calibration import calibrate, unfold_factors
 from scales_cli.training import checkpoint
-from scales_cli.training.checkpoint import Checkpoint, Progress
+from scales_cli.training.checkpoint import Checkpoint, RunRecord
 from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import device_name, use_fast_products
@@ -38,7 +38,7 @@ STUDIO_RANGE = 219.0  # of BT.601 luma, in which papers state PSNR; RGB uses 255
 class Status:
     """What a step's observer sees. `loss` is the mean L1 in grey levels of 255 since the last report."""
 
-    progress: Progress
+    progress: RunRecord
     loss: float
     learning_rate: float
     steps_per_second: float
@@ -76,7 +76,7 @@ class Trainer:
         self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
         use_fast_products(self.network, device)
         self.update = Update(self.network, dataset, config, processes, compiled=compiled)
-        self.progress = Progress(
+        self.progress = RunRecord(
             device=device_name(device), commit=describe_commit(), data=data_name, teacher=teacher_name
         )
         self.stopping = False

@@ -11,7 +11,7 @@ from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
-from scales_cli.training.checkpoint import Checkpoint, Progress
+from scales_cli.training.checkpoint import Checkpoint, RunRecord
 from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
@@ -183,7 +183,7 @@ def test_cards_that_cannot_be_true_leave_no_records(card, build_trainer, tmp_pat
     path = tmp_path / "model.safetensors"
     weights = export_packed(Checkpoint.load(build_trainer().save()), path)
     replace(weights, card={"steps": 3, **card}).save(path)
-    assert Checkpoint.load(path).progress == Progress()
+    assert Checkpoint.load(path).progress == RunRecord()
 
 
 def test_a_damaged_packed_model_is_named_once(build_trainer, tmp_path):
