@@ -80,6 +80,7 @@ class _Batch:
     def __init__(self, request: BatchRequest, watch: Watch) -> None:
         first = request.enlargement.sizing.network_scales[0]
         check_engine(request.enlargement.family.open(first).weights)
+        request.enlargement.check_denoise()
         self.request, self._watch = request, watch
         fingerprint = request.enlargement.fingerprint()
         selection = select(request.inputs, request.chosen, request.output, recursive=request.recursive)

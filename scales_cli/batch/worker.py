@@ -38,6 +38,7 @@ class BatchWorker:
                 max_pixels=options.max_pixels,
                 options=options.output,
                 model=options.family.name,
+                denoise=options.denoise,
             )
             assert job.target is not None  # as is always the case with a folder
             check_target(job.target, overwrite=True)

@@ -112,6 +112,7 @@ def batch(
     background: opt.Background = None,
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
+    denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     name: opt.Name = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -152,7 +153,7 @@ def batch(
     request = BatchRequest(
         inputs=inputs,
         output=output,
-        enlargement=Enlargement(family, sizing, written, max_pixels, tile),
+        enlargement=Enlargement(family, sizing, written, max_pixels, tile, denoise),
         chosen=Filter(include or (), exclude or ()),
         recursive=not flat,
         shard=shard,

@@ -11,16 +11,27 @@ import scales_cli.cli.options as opt
 from scales_cli.system.extras import require
 
 if TYPE_CHECKING:
+    from scales_cli.imaging.picture import Pixels
     from scales_cli.pipeline.upscaler import Upscaler
 
 Folders = Annotated[
     list[str], typer.Argument(metavar="DIR", help="Folders of HR pictures, or with HR/ and LRbicx4/ in them.")
+]
+Degrade = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=opt.SIZE,
+        help="Score on pictures degraded so, as q60, noise10, old; or all. May be repeated.",
+    ),
 ]
 
 
 def evaluate(
     folders: Folders,
     scale: opt.Scale = 4,
+    degrade: Degrade = None,
+    denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     model: opt.Model = None,
     threads: opt.Threads = None,
     quiet: opt.Quiet = False,
@@ -31,12 +42,16 @@ def evaluate(
 
     $ scales eval Set5/ Set14/ -s 4  # the default model
     $ scales eval Set5/ -s 2 -m run  # a training run
+    $ scales eval photos/ --degrade all  # as people have them: JPEG, noise, blur
     """
     from scales_cli.cli.console import print_json, progress_bar
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.evaluation.scores import evaluate as run
 
     upscaler = open_model(model, scale, threads, quiet=quiet)
+    if degrade:
+        print_degraded(upscaler, folders, degrade, denoise, quiet=quiet, as_json=as_json)
+        return
     benchmarks = [find_benchmark(folder, scale) for folder in folders]
     with progress_bar("evaluating", quiet=quiet) as progress:
         report = run(upscaler, benchmarks, progress=progress)
@@ -47,6 +62,32 @@ def evaluate(
 
         for benchmark in report.benchmarks:
             print_table(benchmark, upscaler.name, scale)
+
+
+def print_degraded(
+    upscaler: Upscaler, folders: list[str], names: list[str], denoise: float | None, *, quiet: bool, as_json: bool
+) -> None:
+    """Scores on the pictures in each folder, and on drawn ones, degraded in these ways."""
+    from scales_cli.cli.console import print_json, progress_bar
+    from scales_cli.cli.evaluate_view import print_degraded_table
+    from scales_cli.evaluation.degradations import degradations
+    from scales_cli.evaluation.degraded import evaluate_degraded, references
+    from scales_cli.pipeline.library import enlarge_rgb
+
+    chosen, scale = degradations(names), upscaler.scale
+
+    def enlarge(file: bytes) -> Pixels:
+        return enlarge_rgb(file, upscaler, denoise)
+
+    for folder in folders:
+        pictures = references(folder)
+        with progress_bar(f"evaluating {folder}", quiet=quiet) as progress:
+            reports = list(evaluate_degraded(enlarge, pictures, chosen, scale, progress=progress))
+        if as_json:
+            rows = [report.to_dict() for report in reports]
+            print_json({"model": upscaler.name, "scale": scale, "set": folder, "degradations": rows})
+        elif not quiet:
+            print_degraded_table(reports, upscaler.name, scale)
 
 
 def open_model(model: str | None, scale: int, threads: int | None, *, quiet: bool) -> Upscaler:

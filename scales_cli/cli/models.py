@@ -9,6 +9,7 @@ import typer
 
 import scales_cli.cli.options as opt
 from scales_cli.cli.command import Command, Group
+from scales_cli.cli.values import parse_scale
 
 if TYPE_CHECKING:
     from scales_cli.weights.registry import WeightEntry
@@ -28,7 +29,7 @@ OneScale = Annotated[
     typer.Option(
         "-s",
         "--scale",
-        parser=opt.parse_scale,
+        parser=parse_scale,
         metavar="2|3|4",
         autocompletion=opt.suggesting("2", "3", "4"),
         rich_help_panel=opt.SIZE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable
@@ -11,66 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from scales_cli.cli.command import OTHER
-
-
-def parse_scale(text: str | int) -> int:
-    """An option's text, or its default value: Typer parses that, too."""
-    if str(text) not in ("2", "3", "4"):
-        raise typer.BadParameter(f"{text!r} is not 2, 3 or 4")
-    return int(text)
-
-
-def parse_factor(text: str | float) -> float:
-    """A number above 1, up to what a network reaches, as 2, 1.5 or 2x."""
-    try:
-        factor = float(str(text).lower().removesuffix("x"))
-    except ValueError:
-        factor = math.nan
-    if not 1 < factor <= 4:
-        raise typer.BadParameter(f"{text!r} is not a number above 1, up to 4; for more, enlarge the result again")
-    return factor
-
-
-def parse_count(text: str | int) -> int:
-    """A number that may end in K, M or G, which are powers of 1024."""
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
-    if match is None or not (count := int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))):
-        raise typer.BadParameter(f"{text!r} is not a number such as 500M or 2G")
-    return count
-
-
-def parse_format(text: str) -> str:
-    """A writable format's extension without the dot."""
-    from scales_cli.imaging.formats import ImageFormat
-
-    known = [extension[1:] for item in ImageFormat if item.writable for extension in item.extensions]
-    if text.lower() not in known:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}")
-    return text.lower()
-
-
-def parse_color(text: str) -> str:
-    """A name or notation of CSS, as #rrggbb."""
-    from scales_cli.errors import UsageError
-    from scales_cli.imaging.output_options import parse_color as parse
-
-    try:
-        red, green, blue = parse(text)
-    except UsageError as error:
-        raise typer.BadParameter(error.message) from error
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def parse_metadata(text: str) -> str:
-    if text not in ("safe", "keep", "none"):
-        raise typer.BadParameter(f"{text!r} is not safe, keep or none")
-    return text
-
-
-def parse_frames(text: str) -> str:
-    if text not in ("first", "all"):
-        raise typer.BadParameter(f"{text!r} is not first or all")
-    return text
+from scales_cli.cli.values import (
+    parse_color,
+    parse_count,
+    parse_denoise,
+    parse_factor,
+    parse_format,
+    parse_frames,
+    parse_metadata,
+    parse_scale,
+)
 
 
 def refuse_addresses(inputs: list[str]) -> list[str]:
@@ -219,6 +168,18 @@ Frames = Annotated[
         show_default=False,
         rich_help_panel=OUTPUT,
         help="Of animations: the first, or all, as WebP or animated PNG.",
+    ),
+]
+Denoise = Annotated[
+    float | None,
+    typer.Option(
+        "--denoise",
+        parser=parse_denoise,
+        metavar="auto|0-100",
+        autocompletion=suggesting("auto", "0", "50", "100"),
+        show_default=False,
+        rich_help_panel=SIZE,
+        help="How much -m photo mends noise and JPEG blocks. Default: auto.",
     ),
 ]
 Name = Annotated[

@@ -44,6 +44,7 @@ def upscale(
     background: opt.Background = None,
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
+    denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     name: opt.Name = None,
     overwrite: Overwrite = False,
     quiet: opt.Quiet = False,
@@ -73,7 +74,7 @@ def upscale(
     for outcome in upscale_files(
         inputs,
         output,
-        Enlargement(family, sizing, written, max_pixels, tile),
+        Enlargement(family, sizing, written, max_pixels, tile, denoise),
         overwrite=overwrite,
         threads=threads,
         max_memory=max_memory,

@@ -49,6 +49,10 @@ class DegradedReport:
     bicubic: Quality
     gains: Mapping[str, float]
 
+    def to_dict(self) -> dict[str, Any]:
+        values = {name: dataclasses.asdict(getattr(self, name)) for name in ("model", "bicubic")}
+        return {"degradation": self.degradation.name, **values, "gains": dict(self.gains)}
+
 
 def references(folder: str | os.PathLike[str]) -> dict[str, Pixels]:
     """The middle of each picture in a folder, at most SIDE pixels a side, and the drawn pictures, by name."""

@@ -12,6 +12,7 @@ from scales_cli.errors import OutputError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
+from scales_cli.pipeline.upscaler import not_told
 from scales_cli.weights.family import ModelFamily
 
 
@@ -20,7 +21,7 @@ class Enlargement:
     """By which model, to which size, and how the result is written.
 
     `max_pixels` is the most that a result may have. `tile` is the side of tiles in input pixels; None leaves it to the
-    engine.
+    engine. `denoise` in [0, 1] is how much is mended by models that can; None leaves it to what each picture shows.
     """
 
     family: ModelFamily
@@ -28,6 +29,15 @@ class Enlargement:
     output: OutputOptions = DEFAULTS
     max_pixels: int = MAX_OUTPUT_PIXELS
     tile: int | None = None
+    denoise: float | None = None
+
+    def check_denoise(self) -> None:
+        """Raises `UsageError` if denoising is asked of a model that cannot, `WeightsError` if that cannot be opened."""
+        if self.denoise is None:
+            return
+        model = self.family.open(self.sizing.network_scales[0])
+        if not model.weights.spec.strength:
+            raise not_told(model.name)
 
     def fingerprint(self) -> str:
         """Identifies all that changes a result, the model's weights included.
@@ -41,6 +51,8 @@ class Enlargement:
         format_name = self.output.format and self.output.format.name
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
         values |= {"format": format_name, "models": models}
-        if values["name"] is None:
-            del values["name"]
+        values |= {"denoise": self.denoise}
+        for added in ("name", "denoise"):  # manifests of runs without them stay true
+            if values[added] is None:
+                del values[added]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import BinaryIO, overload
 
+import numpy as np
 from PIL import Image
 
 from scales_cli.errors import UsageError, WeightsError
@@ -74,6 +75,7 @@ def upscale_file(
     metadata: str = "safe",
     frames: str = "first",
     name: str | None = None,
+    denoise: float | None = None,
     overwrite: bool = False,
     max_pixels: int = MAX_OUTPUT_PIXELS,
     max_memory: int | None = None,
@@ -95,6 +97,8 @@ def upscale_file(
         family = resolve(model)
         upscalers = Upscalers(family, threads)
         sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
+    if denoise is not None and not 0 <= denoise <= 100:
+        raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
     options = OutputOptions.of(format, quality, lossless, background, metadata, frames, name)
     if isinstance(model, Upscaler) and sizing.network_scales[0] != model.scale:
         raise WeightsError(f"this upscaler enlarges by {model.scale}, not by {scale}", "load one of another scale")
@@ -111,6 +115,7 @@ def upscale_file(
         max_pixels=max_pixels,
         options=options,
         model=model.name if isinstance(model, Upscaler) else family.name,
+        denoise=None if denoise is None else denoise / 100,
         overwrite=overwrite,
         source=opened,
     )
@@ -123,6 +128,14 @@ def upscale_file(
     if isinstance(outcome, Failed):
         raise outcome.error
     return outcome
+
+
+def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) -> Pixels:
+    """The RGB pixels of an enlarged 8-bit file, [sH, sW, 3], for scores."""
+    picture = read_image(file)
+    wanted = strength if upscaler.engine.spec.strength else None
+    large = upscaler.upscale(picture.pixels, strength=upscaler.strength_for(picture.pixels, picture.layout, wanted))
+    return np.ascontiguousarray(np.broadcast_to(large, (*large.shape[:2], 3)))
 
 
 def _opened(source: StrPath | bytes | BinaryIO) -> tuple[str, BinaryIO | None]:

@@ -11,7 +11,10 @@ from scales_cli.errors import ScalesError
 
 @dataclass(frozen=True)
 class Done:
-    """What was written; `output` is `-` for standard output, `notes` are things the user should know."""
+    """What was written; `output` is `-` for standard output, `notes` are things the user should know.
+
+    `strength` in [0, 1] is how much was mended, None by a model that does not.
+    """
 
     input: str
     output: str
@@ -21,9 +24,13 @@ class Done:
     scale: float
     model: str
     notes: tuple[str, ...] = ()
+    strength: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
+        values = dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
+        if self.strength is None:
+            del values["strength"]
+        return values
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class Job:
     """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output.
 
     `scale` is that of the network, `size` (width, height) that of the result; `frames` are more than one of an
-    animation that is to be enlarged whole.
+    animation that is to be enlarged whole. `denoise` in [0, 1] says how much is to be mended; None leaves it to what
+    the picture shows.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Job:
     frames: int = 1
     overwrite: bool = False
     options: OutputOptions = DEFAULTS
+    denoise: float | None = None
     tiling: Tiling | None = None  # None leaves it to the engine
 
 
@@ -65,6 +67,7 @@ def plan_jobs(
     max_pixels: int = MAX_OUTPUT_PIXELS,
     options: OutputOptions = DEFAULTS,
     model: str = "",
+    denoise: float | None = None,
 ) -> Plan:
     """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run.
 
@@ -84,6 +87,7 @@ def plan_jobs(
                     max_pixels=max_pixels,
                     options=options,
                     model=model,
+                    denoise=denoise,
                     several=several,
                     overwrite=overwrite,
                 )
@@ -105,6 +109,7 @@ def plan_job(
     max_pixels: int = MAX_OUTPUT_PIXELS,
     options: OutputOptions = DEFAULTS,
     model: str = "",
+    denoise: float | None = None,
     several: bool = False,
     overwrite: bool = False,
     source: BinaryIO | None = None,
@@ -130,7 +135,7 @@ def plan_job(
     scale = sizing.network_scale(header.width, header.height)
     if frames > 1 and not image_format.animation:
         raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")
-    return Job(name, opened, header, scale, size, target, image_format, frames, overwrite, options)
+    return Job(name, opened, header, scale, size, target, image_format, frames, overwrite, options, denoise)
 
 
 def _check_arguments(inputs: Sequence[str], output: str | None) -> None:

@@ -52,6 +52,7 @@ def upscale_files(
     `output` is a file for one input, a folder, or `-`; without it results are named after their inputs, beside them.
     Raises `WeightsError` if the model cannot be opened, `UsageError` or `OutputError` if an output cannot be meant.
     """
+    enlargement.check_denoise()
     upscalers = Upscalers(enlargement.family, threads)
     upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before any picture
     plan = plan_jobs(
@@ -62,6 +63,7 @@ def upscale_files(
         max_pixels=enlargement.max_pixels,
         options=enlargement.output,
         model=enlargement.family.name,
+        denoise=enlargement.denoise,
     )
     return run_jobs(upscalers, fit_memory(plan, upscalers, max_memory, enlargement.tile), progress)
 
@@ -97,6 +99,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
     if job.target is not None:
         check_target(job.target, job.overwrite)  # again: others may write there, too
     picture = _read(job)
+    job = dataclasses.replace(job, denoise=upscaler.strength_for(picture.pixels, picture.layout, job.denoise))
     report = progress or (lambda fraction: None)
     layout = job.options.applied(picture.layout.resized(*job.size))
     write = _write_animation if job.frames > 1 else _write_picture
@@ -112,6 +115,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
         seconds=time.perf_counter() - started,
         scale=int(factor) if factor.is_integer() else round(factor, 4),
         model=upscaler.name,
+        strength=job.denoise,
         notes=written.notes,
     )
 
@@ -147,7 +151,7 @@ def _write_animation(
 
 def _enlarged_rows(upscaler: Upscaler, job: Job, pixels: Pixels, report: Progress) -> Iterator[Pixels]:
     """The rows of the result, in its size."""
-    rows = upscaler.upscale_rows(pixels, tiling=job.tiling, progress=report)
+    rows = upscaler.upscale_rows(pixels, strength=job.denoise, tiling=job.tiling, progress=report)
     height, width = (side * upscaler.scale for side in pixels.shape[:2])
     return rows if job.size == (width, height) else resample_rows(rows, height, job.size)
 

@@ -17,7 +17,8 @@ from scales_cli.engine.composition import compose, upscale_bicubic
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.imaging.picture import Pixels
+from scales_cli.imaging.picture import Details, Pixels
+from scales_cli.imaging.wear.estimate import estimate_wear
 from scales_cli.pipeline import alpha as transparency
 from scales_cli.pipeline.pillow import to_image, to_pixels
 from scales_cli.pipeline.planes import PicturePlanes, Read, residual_colors
@@ -44,18 +45,18 @@ class Upscaler:
         return self.upscale(image)
 
     @overload
-    def upscale(self, image: Pixels, *, strength: float = 0.0, progress: Progress | None = None) -> Pixels: ...
+    def upscale(self, image: Pixels, *, strength: float | None = None, progress: Progress | None = None) -> Pixels: ...
     @overload
     def upscale(
-        self, image: Image.Image, *, strength: float = 0.0, progress: Progress | None = None
+        self, image: Image.Image, *, strength: float | None = None, progress: Progress | None = None
     ) -> Image.Image: ...
     def upscale(
-        self, image: Pixels | Image.Image, *, strength: float = 0.0, progress: Progress | None = None
+        self, image: Pixels | Image.Image, *, strength: float | None = None, progress: Progress | None = None
     ) -> Pixels | Image.Image:
         """The same of scale times the size: an array, or an image of Pillow, which keeps its profile.
 
         Arrays are [H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA. `strength` in [0, 1] says how
-        much is to be mended, to networks that are told.
+        much is to be mended, to networks that are told; without it, it is what the picture shows.
         """
         if isinstance(image, Image.Image):
             return to_image(self.upscale(to_pixels(image), strength=strength, progress=progress), image)
@@ -72,7 +73,7 @@ class Upscaler:
         self,
         image: Pixels,
         *,
-        strength: float = 0.0,
+        strength: float | None = None,
         tiling: Tiling | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Pixels]:
@@ -87,7 +88,9 @@ class Upscaler:
         elif alpha is not None:
             read = transparency.VisibleColors(color, alpha).read
             finish = self._finish_transparent
-        source = PicturePlanes(height, width, self.engine.spec, read, strength)
+        source = PicturePlanes(
+            height, width, self.engine.spec, read, self.strength_for(pixels, Details(), strength) or 0
+        )
         pieces = self.engine.residual_rows(source, tiling=tiling, progress=progress)
         sees_color = self.engine.spec.planes != "luma"
         channels = 1 if sees_color and is_grey(color) else color.shape[2]
@@ -102,6 +105,17 @@ class Upscaler:
             del residual  # so that one piece is in memory, not two
             yield rows
             del rows
+
+    def strength_for(self, pixels: Pixels, details: Details, wanted: float | None) -> float | None:
+        """How much is mended of a picture [H, W, C] from a file of these details: what is wanted, or what it shows.
+
+        None if the network is not told. Raises `UsageError` if it should be.
+        """
+        if not self.engine.spec.strength:
+            if wanted is not None:
+                raise not_told(self.name)
+            return None
+        return estimate_wear(pixels, details).strength if wanted is None else wanted
 
     def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         """Output rows from `row` on, as many as the residual has."""
@@ -142,6 +156,11 @@ def load(model: str | os.PathLike[str] | None = None, scale: int = 4, *, threads
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
     return Upscalers(resolve(model), threads)[scale]
+
+
+def not_told(model: str) -> UsageError:
+    """What is wrong if a model is told how much to mend that was not trained for it."""
+    return UsageError(f"{model} does not mend noise or JPEG blocks", "leave --denoise out, or choose a photo model")
 
 
 def is_grey(pixels: Pixels) -> bool:

@@ -6,7 +6,7 @@ import sys
 import pytest
 import typer
 
-from scales_cli.cli import options
+from scales_cli.cli import values
 from scales_cli.cli.app import app, main
 
 
@@ -72,7 +72,7 @@ def test_values_complete_in_shells(words, expected):
 
 @pytest.mark.parametrize("text", ["2x", "1.5", "4X"])
 def test_factors_may_be_written_as_people_do(text):
-    assert options.parse_factor(text) == float(text[:-1] if text[-1] in "xX" else text)
+    assert values.parse_factor(text) == float(text[:-1] if text[-1] in "xX" else text)
 
 
 @pytest.mark.parametrize("command", [["upscale"], ["batch", "-o", "out"]])

@@ -1,0 +1,81 @@
+"""What the texts of options mean."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import typer
+
+
+def parse_scale(text: str | int) -> int:
+    """An option's text, or its default value: Typer parses that, too."""
+    if str(text) not in ("2", "3", "4"):
+        raise typer.BadParameter(f"{text!r} is not 2, 3 or 4")
+    return int(text)
+
+
+def parse_factor(text: str | float) -> float:
+    """A number above 1, up to what a network reaches, as 2, 1.5 or 2x."""
+    try:
+        factor = float(str(text).lower().removesuffix("x"))
+    except ValueError:
+        factor = math.nan
+    if not 1 < factor <= 4:
+        raise typer.BadParameter(f"{text!r} is not a number above 1, up to 4; for more, enlarge the result again")
+    return factor
+
+
+def parse_count(text: str | int) -> int:
+    """A number that may end in K, M or G, which are powers of 1024."""
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
+    if match is None or not (count := int(float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " "))):
+        raise typer.BadParameter(f"{text!r} is not a number such as 500M or 2G")
+    return count
+
+
+def parse_format(text: str) -> str:
+    """A writable format's extension without the dot."""
+    from scales_cli.imaging.formats import ImageFormat
+
+    known = [extension[1:] for item in ImageFormat if item.writable for extension in item.extensions]
+    if text.lower() not in known:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}")
+    return text.lower()
+
+
+def parse_color(text: str) -> str:
+    """A name or notation of CSS, as #rrggbb."""
+    from scales_cli.errors import UsageError
+    from scales_cli.imaging.output_options import parse_color as parse
+
+    try:
+        red, green, blue = parse(text)
+    except UsageError as error:
+        raise typer.BadParameter(error.message) from error
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def parse_metadata(text: str) -> str:
+    if text not in ("safe", "keep", "none"):
+        raise typer.BadParameter(f"{text!r} is not safe, keep or none")
+    return text
+
+
+def parse_denoise(text: str | float | None) -> float | None:
+    """A strength in [0, 1] from one in percent; None from "auto"."""
+    if text == "auto":
+        return None
+    try:
+        percent = float(str(text).removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent <= 100:
+        raise typer.BadParameter(f"{text!r} is not auto or a number from 0 to 100")
+    return percent / 100
+
+
+def parse_frames(text: str) -> str:
+    if text not in ("first", "all"):
+        raise typer.BadParameter(f"{text!r} is not first or all")
+    return text
