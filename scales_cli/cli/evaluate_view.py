@@ -32,29 +32,34 @@ def _cells(row: Scores) -> tuple[str, ...]:
 
 
 def print_degraded_table(reports: Sequence[DegradedReport], model: str, scale: int) -> None:
-    """A line for each degradation: bicubic interpolation, the model, and the picture for which it does least."""
-    table = Table(title=Text(printable(f"{model} x{scale}, means over pictures")), title_justify="left")
-    scores = ("gain\ndB", "SSIM", "chroma\nPSNR", "flat\nerror", "blocks", "letters\nwrong")
-    for name in ("", "bicubic\nPSNR", "model\nPSNR", *scores):
-        table.add_column(Text(name), justify="right" if name else "left")
-    table.add_column(Text("least gain\ndB"))
+    """A line for each degradation: the model, in PSNR beside bicubic interpolation, else as what it changes of that.
+
+    "flat" is how much of the error in flat areas it passes on, "blocks" the steps between JPEG blocks, "text" the share
+    of letters that cannot be read, and at the end stands the picture for which it does least.
+    """
+    title = Text(printable(f"{model} x{scale}: means over pictures, against bicubic interpolation"))
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in ("bicubic\nPSNR", "own\nPSNR", "gain\ndB", "\nSSIM", "\nchroma", "\nflat", "\nblocks", "\ntext"):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    table.add_column(Text("least gain"), no_wrap=True, max_width=11)  # names are cut, figures are not
     for report in reports:
         own, plain = report.model, report.bicubic
         worst, gain = min(report.gains.items(), key=lambda item: item[1])
         table.add_row(
-            Text(printable(report.degradation.title)),
+            Text(report.degradation.name),
             f"{plain.psnr:.2f}",
             f"{own.psnr:.2f}",
             f"{own.psnr - plain.psnr:+.2f}",
             f"{own.ssim - plain.ssim:+.3f}",
-            _change(own.chroma_psnr, plain.chroma_psnr),
+            _change(own.chroma_psnr, plain.chroma_psnr, 1),
             f"{own.flat_error / plain.flat_error:.2f}x" if plain.flat_error else "",
-            f"{own.blockiness:.2f} ({plain.blockiness:.2f})",
-            "" if own.character_errors is None else f"{own.character_errors:.3f} ({plain.character_errors:.3f})",
+            f"{own.blockiness - plain.blockiness:+.2f}",
+            _change(own.character_errors, plain.character_errors, 3),
             Text(printable(f"{gain:+.2f} {worst}")),
         )
     Console(highlight=False).print(table)
 
 
-def _change(own: float | None, plain: float | None) -> str:
-    return "" if own is None or plain is None else f"{own - plain:+.1f}"
+def _change(own: float | None, plain: float | None, digits: int) -> str:
+    return "" if own is None or plain is None else f"{own - plain:+.{digits}f}"

@@ -28,7 +28,6 @@ class KnownDegradation:
     """
 
     name: str
-    title: str
     blur: float = 0.0
     noise: float = 0.0
     grey: bool = False
@@ -75,20 +74,20 @@ def _coded(pixels: NDArray[np.uint8], coder: str, **options: int) -> bytes:
 
 
 def _jpeg(quality: int) -> KnownDegradation:
-    return KnownDegradation(f"q{quality}", f"JPEG {quality}", coder="JPEG", quality=quality)
+    return KnownDegradation(f"q{quality}", coder="JPEG", quality=quality)
 
 
 DEGRADATIONS = (
-    KnownDegradation("clean", "clean"),
+    KnownDegradation("clean"),
     *(_jpeg(quality) for quality in (95, 90, 85, 75, 60, 50, 30, 15)),
-    KnownDegradation("q60-444", "JPEG 60, 4:4:4", coder="JPEG", quality=60, subsampling=0),
-    KnownDegradation("q60-twice", "JPEG 60 twice", coder="JPEG", quality=60, times=2),
-    KnownDegradation("webp50", "WebP 50", coder="WEBP", quality=50),
-    *(KnownDegradation(f"noise{sigma}", f"noise {sigma}", noise=sigma) for sigma in (3, 5, 10, 20)),
-    KnownDegradation("grey10", "grey noise 10", noise=10, grey=True),
-    *(KnownDegradation(f"blur{sigma}", f"blur {sigma}", blur=sigma) for sigma in (0.8, 1.2)),
-    KnownDegradation("phone", "phone", blur=0.6, noise=5, coder="JPEG", quality=75),
-    KnownDegradation("old", "old", blur=1.0, noise=8, coder="JPEG", quality=50),
+    KnownDegradation("q60-444", coder="JPEG", quality=60, subsampling=0),
+    KnownDegradation("q60-twice", coder="JPEG", quality=60, times=2),
+    KnownDegradation("webp50", coder="WEBP", quality=50),
+    *(KnownDegradation(f"noise{sigma}", noise=sigma) for sigma in (3, 5, 10, 20)),
+    KnownDegradation("grey10", noise=10, grey=True),
+    *(KnownDegradation(f"blur{sigma}", blur=sigma) for sigma in (0.8, 1.2)),
+    KnownDegradation("phone", blur=0.6, noise=5, coder="JPEG", quality=75),
+    KnownDegradation("old", blur=1.0, noise=8, coder="JPEG", quality=50),
 )
 
 

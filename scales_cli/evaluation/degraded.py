@@ -76,7 +76,7 @@ def evaluate_degraded(
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[DegradedReport]:
     """Scores what `upscale` makes of every picture, one report a degradation."""
-    clean_of = KnownDegradation("clean", "clean")
+    clean_of = KnownDegradation("clean")
     clean = {name: upscale(clean_of.file(name, hr, scale)) for name, hr in pictures.items()}
     for index, degradation in enumerate(degradations):
         rows, plain, gains = [], [], {}
