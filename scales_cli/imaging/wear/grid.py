@@ -19,9 +19,9 @@ from scales_cli.imaging.wear.windows import LEVELS, Windows
 
 Integers = NDArray[np.int64]
 
-MOST = 192  # patches that are looked at, of 15 x 15 pixels, in which a block may begin at 64 places
-CANDIDATES = 1024  # among which those with most in them are chosen
-LIKELY = 12  # of these places
+MOST = 160  # patches that are looked at, of 15 x 15 pixels, in which a block may begin at 64 places
+CANDIDATES = 512  # among which those with most in them are chosen
+LIKELY = 8  # of these places
 ENOUGH = 35_000  # thousandths of a nat
 
 _BLOCK = 8

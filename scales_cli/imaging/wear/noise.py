@@ -22,12 +22,13 @@ Integers = NDArray[np.int64]
 
 FLATTEST = 0.03  # share of the blocks that are looked at
 FEWEST, MOST = 12, 512  # of these blocks
-LEAST = 1.5  # grey levels: less is not told from fine texture
+LEAST = 2.0  # grey levels: less is not told from fine texture
 
 _CELL = 4  # pixels; blocks of two by two cells overlap
 _BLOCK = 2 * _CELL
 _BLIND = _BLOCK**2 // 16  # pixels of a block that may be blind
 _LOST = _BLOCK**2 * 3 // 4  # and lost, if there are few better blocks
+_LEFT = 0.6  # of a deviation whose one half is cut off
 _TO_DEVIATION = math.sqrt(math.pi / 2)  # from a mean absolute deviation, if it is Gaussian
 _OF_MASK = 6.0  # what Immerkaer's mask makes of a deviation of 1
 
@@ -43,15 +44,15 @@ def estimate_noise(windows: Windows) -> float:
     # Sums of four pixels are halved: white noise is as strong in them as in the pixels.
     coarse = _block_sums(_magnitudes(half // 2), _CELL // 2)
     seen = np.flatnonzero(_block_sums(windows.blind, _CELL) <= _BLIND)
-    noise = _noise_of(windows, fine, coarse, seen)
+    noise = _noise_of(windows, fine, coarse, seen, LEAST)
     if noise == 0 and 2 * len(seen) < fine.size:  # dark or bright all over
         seen = np.flatnonzero(_block_sums(windows.lost, _CELL) <= _LOST)
-        noise = _noise_of(windows, fine, coarse, seen)
+        noise = _noise_of(windows, fine, coarse, seen, LEAST * _LEFT)
     return round(noise, 2)
 
 
-def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers) -> float:
-    """The noise in the flattest of the blocks `seen`."""
+def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers, least: float) -> float:
+    """The noise in the flattest of the blocks `seen`, 0 if it is below `least`."""
     count = max(FEWEST, int(FLATTEST * len(seen)))
     if len(seen) < 2 * FEWEST:
         return 0.0
@@ -60,7 +61,7 @@ def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers
     flattest = flattest[:: -(-len(flattest) // MOST)]
     chosen = fine.ravel()[flattest]
     deviation = _deviation(float(np.median(chosen)), _BLOCK**2 * _OF_MASK * LEVELS)
-    if deviation < LEAST:
+    if deviation < least:
         return 0.0
     at_half = _deviation(float(coarse.ravel()[flattest].mean()), _BLOCK**2 / 4 * _OF_MASK * LEVELS)
     patches = _Patches.cut(windows, flattest, fine.shape)
@@ -70,16 +71,16 @@ def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers
 def _is_noise(deviation: float, at_half: float, chosen: Integers, patches: _Patches) -> bool:
     ratio = deviation / (at_half + 0.05)
     spread = float(np.sort(chosen)[len(chosen) * 9 // 10] / np.median(chosen))
-    if ratio > 3 or patches.levels() < 12 or patches.evenness() < 0.92:
+    if ratio > 2.5 or patches.levels() < 12 or patches.evenness() < 0.92:
         return False
     color = patches.color() / deviation
     if color > 0.9 and ratio > 0.4:
         return True
     if spread > 1.8:
         return False
-    if color > 0.6 and ratio > 0.4 and patches.whiteness() > 0.3:
+    if color > 0.6 and ratio > 0.6 and patches.whiteness() > 0.3:
         return True
-    return ratio > max(0.85, 1.1 - 0.05 * max(0.0, deviation - 3)) and patches.whiteness() > 0.5
+    return ratio > max(0.9, 1.1 - 0.05 * max(0.0, deviation - 3)) and patches.whiteness() > 0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scales_cli.imaging.picture import Pixels
 
 WINDOW = 64  # pixels of a window's side
-MOST = 256  # windows
+MOST = 192  # windows
 LEVELS = 16  # steps of a grey level, in which luma is held
 # Full-range BT.601, as in JPEG, in parts of 2**14.
 _RED, _GREEN, _BLUE = 4899, 9617, 1868
