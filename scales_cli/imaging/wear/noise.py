@@ -39,7 +39,7 @@ def estimate_noise(windows: Windows) -> float:
         return 0.0
     half = windows.luma[:, : windows.luma.shape[1] // 2 * 2, : windows.luma.shape[2] // 2 * 2]
     half = half[:, ::2] + half[:, 1::2]
-    half = half[:, :, ::2] + half[:, :, 1::2]
+    half = (half[:, :, ::2] + half[:, :, 1::2]).astype(np.int32)  # whose mask 16 bits would not hold
     fine = _block_sums(_magnitudes(windows.luma), _CELL)
     # Sums of four pixels are halved: white noise is as strong in them as in the pixels.
     coarse = _block_sums(_magnitudes(half // 2), _CELL // 2)
@@ -132,12 +132,12 @@ def _deviation(total: float, divisor: float) -> float:
 
 
 def _mask(values: NDArray[Any]) -> NDArray[Any]:
-    """Immerkaer's mask of planes [n, h, w], [n, h - 2, w - 2]; 16 bits hold it."""
+    """Immerkaer's mask of planes [n, h, w], [n, h - 2, w - 2]; 16 bits hold that of luma."""
     down = values[:, :-2] - 2 * values[:, 1:-1] + values[:, 2:]
     return np.asarray(down[:, :, :-2] - 2 * down[:, :, 1:-1] + down[:, :, 2:])
 
 
-def _magnitudes(luma: NDArray[np.int16]) -> NDArray[np.int16]:
+def _magnitudes(luma: NDArray[Any]) -> NDArray[Any]:
     """Of the mask, as large as `luma`, 0 along its border."""
     found = np.zeros_like(luma)
     np.abs(_mask(luma), out=found[:, 1:-1, 1:-1])

@@ -72,7 +72,8 @@ def test_patterns_are_clean(rng):
     dithered = np.asarray(Image.fromarray(ramp).convert("1").convert("L"))
     palette = np.asarray(Image.fromarray(np.dstack([ramp, ramp.T[:200, :1] + ramp, ramp])).quantize(12).convert("L"))
     art = np.kron(rng.integers(0, 4, (25, 30)), np.ones((8, 8))).astype(np.uint8) * 60 + 30
-    for picture in (plain, ramp, checks, pixels, dots, dithered, palette, art):
+    harsh = np.where((x // 2 + y // 2) % 2, 254, 1).astype(np.uint8)
+    for picture in (harsh, plain, ramp, checks, pixels, dots, dithered, palette, art):
         assert estimate_wear(picture[..., None], PNG) == Wear()
 
 
