@@ -57,6 +57,8 @@ class NetworkSpec:
             raise UsageError(f"unknown backbone {self.backbone!r}", f"known are {', '.join(BACKBONES)}")
         if self.runs_natively and self.n_feats % 64:
             raise UsageError(f"{self.n_feats} channels do not fill 64-bit words", "use a multiple of 64")
+        if self.has_chroma and not self.runs_natively:
+            raise UsageError(f"{self.backbone} gives no chroma", "use planes luma or rgb, or srresnet")
         self._check_options()
 
     def _check_options(self) -> None:

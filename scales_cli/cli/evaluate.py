@@ -45,10 +45,13 @@ def evaluate(
     $ scales eval photos/ --degrade all  # as people have them: JPEG, noise, blur
     """
     from scales_cli.cli.console import print_json, progress_bar
+    from scales_cli.errors import UsageError
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.evaluation.scores import evaluate as run
 
     upscaler = open_model(model, scale, threads, quiet=quiet)
+    if denoise is not None and not degrade:
+        raise UsageError("--denoise is for degraded pictures", "add --degrade")
     if degrade:
         print_degraded(upscaler, folders, degrade, denoise, quiet=quiet, as_json=as_json)
         return

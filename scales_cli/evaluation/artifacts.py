@@ -51,12 +51,17 @@ def has_reader() -> bool:
     return shutil.which("tesseract") is not None
 
 
-def character_errors(sr: Pixels, lines: Sequence[str]) -> float:
-    """Insertions, deletions and replacements from the page's text to what `tesseract` reads, per character."""
+def character_errors(sr: Pixels, lines: Sequence[str]) -> float | None:
+    """Insertions, deletions and replacements from the page's text to what `tesseract` reads, per character.
+
+    None if it cannot read English.
+    """
     stream = io.BytesIO()
     Image.fromarray(sr).save(stream, "PNG")
     command = ["tesseract", "stdin", "stdout", "--psm", "6", "-l", "eng"]
-    read = subprocess.run(command, input=stream.getvalue(), capture_output=True, check=True)
+    read = subprocess.run(command, input=stream.getvalue(), capture_output=True, check=False)
+    if read.returncode:
+        return None
     text, found = " ".join(lines), " ".join(read.stdout.decode(errors="replace").split())
     return _distance(text, found) / len(text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,8 +51,9 @@ class DegradedReport:
     gains: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        values = {name: dataclasses.asdict(getattr(self, name)) for name in ("model", "bicubic")}
-        return {"degradation": self.degradation.name, **values, "gains": dict(self.gains)}
+        """For JSON, which has neither infinity nor what is left of two of them: that becomes null."""
+        values = {name: _finite(dataclasses.asdict(getattr(self, name))) for name in ("model", "bicubic")}
+        return {"degradation": self.degradation.name, **values, "gains": _finite(self.gains)}
 
 
 def references(folder: str | os.PathLike[str]) -> dict[str, Pixels]:
@@ -78,15 +80,18 @@ def evaluate_degraded(
     """Scores what `upscale` makes of every picture, one report a degradation."""
     clean_of = KnownDegradation("clean")
     clean = {name: upscale(clean_of.file(name, hr, scale)) for name, hr in pictures.items()}
+    untouched = {
+        name: np.asarray(imresize(np.asarray(imresize(hr, 1 / scale), np.uint8), scale), np.uint8)
+        for name, hr in pictures.items()
+    }
     for index, degradation in enumerate(degradations):
         rows, plain, gains = [], [], {}
         for name, hr in pictures.items():
             file = degradation.file(name, hr, scale)
             small = np.asarray(read_image(file).pixels, np.uint8)
             bicubic = np.asarray(imresize(np.broadcast_to(small, (*small.shape[:2], 3)), scale), np.uint8)
-            untouched = np.asarray(imresize(np.asarray(imresize(hr, 1 / scale), np.uint8), scale), np.uint8)
             rows.append(_quality(name, hr, upscale(file), clean[name], scale))
-            plain.append(_quality(name, hr, bicubic, untouched, scale))
+            plain.append(_quality(name, hr, bicubic, untouched[name], scale))
             gains[name] = rows[-1].psnr - plain[-1].psnr
         if progress is not None:
             progress((index + 1) / len(degradations))
@@ -95,7 +100,7 @@ def evaluate_degraded(
 
 def _quality(name: str, hr: Pixels, sr: Pixels, clean: Pixels, scale: int) -> Quality:
     truth, luma = (crop_border(rgb_to_y(picture), scale) for picture in (hr, sr))
-    reads = name == "document" and has_reader()
+    reads = name == "drawn-document" and has_reader()
     return Quality(
         psnr=psnr(truth, luma),
         ssim=ssim(truth, luma),
@@ -104,6 +109,10 @@ def _quality(name: str, hr: Pixels, sr: Pixels, clean: Pixels, scale: int) -> Qu
         blockiness=blockiness(sr, scale),
         character_errors=character_errors(sr, PAGE) if reads else None,
     )
+
+
+def _finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
 
 
 def _mean(rows: Sequence[Quality]) -> Quality:

@@ -29,8 +29,8 @@ Color = tuple[int, int, int]
 
 
 def drawn_pictures() -> dict[str, NDArray[np.uint8]]:
-    """RGB pictures [SIDE, SIDE, 3] by name."""
-    return {draw.__name__: _picture(draw) for draw in (document, screenshot, line_art, comic, slide)}
+    """RGB pictures [SIDE, SIDE, 3] by name, as "drawn-document"."""
+    return {f"drawn-{draw.__name__}": _picture(draw) for draw in (document, screenshot, line_art, comic, slide)}
 
 
 def document(draw: ImageDraw.ImageDraw) -> None:

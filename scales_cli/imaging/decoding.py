@@ -207,7 +207,7 @@ def _count_frames(image: Image.Image) -> int:
 
 def _format(image: Image.Image) -> ImageFormat:
     image_format = format_named(image.format)
-    assert image_format is not None  # `_open` tries no other
+    assert image_format is not None  # `open_image` tries no other
     return image_format
 
 

@@ -115,8 +115,6 @@ class HAT(Network):
 
     def build_tail(self) -> nn.Module:
         spec = self.spec
-        if spec.has_chroma:
-            raise ValueError("its tail works above the LR resolution and gives no chroma there")
         tail = nn.Sequential(nn.Conv2d(spec.n_feats, TAIL_FEATS, 3, padding=1), nn.LeakyReLU(0.01))
         for step in tail_steps(spec.scale):
             tail.extend([nn.Conv2d(TAIL_FEATS, TAIL_FEATS * step**2, 3, padding=1), nn.PixelShuffle(step)])

@@ -133,8 +133,7 @@ def upscale_file(
 def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) -> Pixels:
     """The RGB pixels of an enlarged 8-bit file, [sH, sW, 3], for scores."""
     picture = read_image(file)
-    wanted = strength if upscaler.engine.spec.strength else None
-    large = upscaler.upscale(picture.pixels, strength=upscaler.strength_for(picture.pixels, picture.layout, wanted))
+    large = upscaler.upscale(picture.pixels, strength=upscaler.strength_for(picture.pixels, picture.layout, strength))
     return np.ascontiguousarray(np.broadcast_to(large, (*large.shape[:2], 3)))
 
 

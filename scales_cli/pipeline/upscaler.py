@@ -93,7 +93,7 @@ class Upscaler:
         )
         pieces = self.engine.residual_rows(source, tiling=tiling, progress=progress)
         sees_color = self.engine.spec.planes != "luma"
-        channels = 1 if sees_color and is_grey(color) else color.shape[2]
+        channels = 1 if sees_color and is_grey(color, alpha) else color.shape[2]
         row = 0
         for residual in residual_colors(pieces, height, self.scale, channels, self.threads):
             if not np.isfinite(residual).all():
@@ -115,6 +115,8 @@ class Upscaler:
             if wanted is not None:
                 raise not_told(self.name)
             return None
+        if wanted is not None and not 0 <= wanted <= 1:
+            raise UsageError(f"strength is {wanted!r}", "give a number from 0 to 1")
         return estimate_wear(pixels, details).strength if wanted is None else wanted
 
     def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
@@ -163,9 +165,15 @@ def not_told(model: str) -> UsageError:
     return UsageError(f"{model} does not mend noise or JPEG blocks", "leave --denoise out, or choose a photo model")
 
 
-def is_grey(pixels: Pixels) -> bool:
-    """Whether all pixels [H, W, 1 or 3] have R = G = B."""
-    return pixels.shape[2] == 1 or all(bool((row[:, :2] == row[:, 1:]).all()) for row in pixels)
+def is_grey(color: Pixels, alpha: Pixels | None = None) -> bool:
+    """Whether all pixels [H, W, 1 or 3] that are not invisible have R = G = B."""
+    if color.shape[2] == 1:
+        return True
+    for y, row in enumerate(color):
+        differ = (row[:, :2] != row[:, 1:]).any(axis=1)
+        if (differ if alpha is None else differ & (alpha[y, :, 0] > 0)).any():
+            return False
+    return True
 
 
 def _crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels:

@@ -33,7 +33,7 @@ LATENT = 0.03  # as in a body trained for 50 000 steps: some thirty steps of Ada
 
 @dataclass(frozen=True)
 class RunRecord:
-    """How far a run has come: steps done, seconds spent in them, the latest validation PSNR in dB."""
+    """What a run records of itself: steps done, seconds spent in them, the latest validation PSNR in dB, and more."""
 
     step: int = 0
     seconds: float = 0.0

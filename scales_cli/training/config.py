@@ -15,6 +15,9 @@ from scales_cli.errors import UsageError
 Range = tuple[float, float]
 
 
+KERNELS = ("bicubic", "lanczos", "area", "bilinear", "nearest")  # ways to reduce a picture
+
+
 @dataclass(frozen=True)
 class Degradation:
     """How LR pictures for training come to be like those that people have: blur, reduction, noise, sharpening, coding.
@@ -64,8 +67,14 @@ class Degradation:
                 object.__setattr__(self, item.name, (float(value[0]), float(value[1])))
         if not 1 <= self.variants <= 64 or not 0 <= self.drawn < 1:
             raise UsageError("variants must be 1..64 and drawn in [0, 1)", "see scales_cli/training/README.md")
-        if not (isinstance(self.kernels, Mapping) and self.kernels and _are_numbers(self.kernels.values())):
+        shares = self.kernels.values() if isinstance(self.kernels, Mapping) else ()
+        if not (_are_numbers(shares) and any(shares)):
             raise UsageError("kernels is not a table of names and shares", "see scales_cli/training/README.md")
+        if unknown := sorted(set(self.kernels) - set(KERNELS)):
+            raise UsageError(f"unknown kernel {unknown[0]!r}", f"known are {', '.join(KERNELS)}")
+        names = [item.name for item in dataclasses.fields(self) if type(item.default) is float]
+        if wrong := [name for name in names if not 0 <= getattr(self, name) <= 1]:
+            raise UsageError(f"{wrong[0]} is {getattr(self, wrong[0])!r}", "give a number from 0 to 1")
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"kernels": dict(self.kernels)}

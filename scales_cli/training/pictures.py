@@ -86,7 +86,8 @@ class PairLoader:
         share = self.degradation.drawn if self.degradation else 0.0
         count = round(share / (1 - share) * pixels / DRAWN_TILE**2)
         for index, rgb in enumerate(draw_tiles(count, self.seed)):
-            yield self._pair(rgb, None if self.teacher is None else to_luma(rgb), (index,))
+            # The last number sets these apart from tiles of files and from what drew them.
+            yield self._pair(rgb, None if self.teacher is None else to_luma(rgb), (index, 0, 0, 1))
 
     def _read(self, path: Path) -> Planes | None:
         try:

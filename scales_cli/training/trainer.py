@@ -114,7 +114,7 @@ class Trainer:
         if not needed <= set(fitting):
             raise UsageError(
                 "the body of --init does not fit this network",
-                "give one with the same blocks, channels and colours, whose layers have the same parts",
+                "give one with the same blocks, channels and planes, whose layers have the same parts",
             )
         if source.packed and gate_factors(spec) != gate_factors(self.config.network):
             raise UsageError("the layers of --init have other gate factors", "set gate_factor to 2")
@@ -247,7 +247,9 @@ def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:
     zeros at both ends neither would ever have a gradient.
     """
     spec, own = source.config.network, network.spec
-    if spec.colors != 1 or own.colors != 1 or spec.inputs > own.inputs or spec.outputs > own.outputs:
+    if spec.colors != 1 or own.colors != 1 or spec.inputs > own.inputs:
+        return {}
+    if spec.planes != own.planes and spec.strength:  # whose weights would become those of another plane
         return {}
     wanted = {"head.weight": spec.inputs < own.inputs}
     wanted |= dict.fromkeys(("tail.weight", "tail.bias"), spec.scale == own.scale and spec.outputs < own.outputs)

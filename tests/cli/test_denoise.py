@@ -24,7 +24,7 @@ def photo(tmp_path_factory):
 
 @pytest.fixture
 def pictures(folder, rng):
-    clean = Image.fromarray(drawn_pictures()["comic"]).crop((80, 120, 272, 312))
+    clean = Image.fromarray(drawn_pictures()["drawn-comic"]).crop((80, 120, 272, 312))
     clean.save("clean.png")
     for quality in (90, 30):
         clean.save(f"q{quality}.jpg", quality=quality)
@@ -118,6 +118,6 @@ def test_eval_scores_on_degraded_pictures(pictures, photo, model, capfd):
     assert main([*arguments, "-m", model, "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert [row["degradation"] for row in report["degradations"]] == ["q30", "noise10"]
-    assert set(report["degradations"][0]["gains"]) == {"clean", "document", "screenshot", "line_art", "comic", "slide"}
+    assert set(report["degradations"][0]["gains"]) == {"clean", *drawn_pictures()}
     assert main(["eval", "set", "-s", "2", "-m", model, "--degrade", "rain"]) == 2
     assert "unknown degradation" in capfd.readouterr().err

@@ -46,5 +46,5 @@ def test_distance_counts_insertions_deletions_and_replacements():
 
 @pytest.mark.skipif(not has_reader(), reason="needs tesseract")
 def test_the_page_is_read():
-    assert character_errors(drawn_pictures()["document"], PAGE) < 0.03
+    assert character_errors(drawn_pictures()["drawn-document"], PAGE) < 0.03
     assert character_errors(np.full((100, 100, 3), 255, np.uint8), PAGE) == 1

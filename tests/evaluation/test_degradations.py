@@ -17,7 +17,7 @@ KNOWN = {item.name: item for item in DEGRADATIONS}
 
 @pytest.fixture(scope="module")
 def comic():
-    return drawn_pictures()["comic"]
+    return drawn_pictures()["drawn-comic"]
 
 
 def opened(file):

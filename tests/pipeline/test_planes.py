@@ -9,6 +9,7 @@ from scales_cli.engine.base import Residual
 from scales_cli.engine.composition import spread_chroma, upscale_bicubic
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.engine.tiling import Tiling
+from scales_cli.errors import UsageError
 from scales_cli.pipeline.planes import PicturePlanes, residual_colors
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.system.threads import ThreadPool
@@ -99,3 +100,17 @@ def test_memory_plan_counts_three_colors():
     photo = NativeEngine(random_weights(NetworkSpec(scale=4, planes="ycc", strength=True, n_blocks=1)), 1)
     needs = [engine.plan(400, 400, budget=2**40, pixel_bytes=3)[1] for engine in (luma, photo)]
     assert needs[1] - needs[0] >= 400 * 400 * 16 * 12
+
+
+def test_hidden_colors_do_not_make_grey_pictures_colored(photo, rng):
+    picture = np.concatenate([rng.integers(0, 256, (20, 20, 1)).repeat(3, axis=2), np.full((20, 20, 1), 255)], axis=2)
+    picture = picture.astype(np.uint8)
+    picture[3, 4] = (255, 0, 0, 0)
+    large = photo().upscale(picture)
+    assert np.ptp(large[16:, 16:, :3], axis=2).max() == 0
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, 50])
+def test_strength_lies_between_0_and_1(photo, picture, strength):
+    with pytest.raises(UsageError, match="strength"):
+        photo().upscale(picture, strength=strength)

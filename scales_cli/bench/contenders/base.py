@@ -26,9 +26,9 @@ class Task:
     height: int
     threads: int
 
-    def planes(self) -> NDArray[np.float32]:
-        """Luma to run on, [1, H, W] in [0, 1]: noise, because no contender's time depends on the content."""
-        return np.random.default_rng(0).random((1, self.height, self.width), dtype=np.float32)
+    def planes(self, count: int = 1) -> NDArray[np.float32]:
+        """Luma, or more planes, to run on, [count, H, W] in [0, 1]: noise, for no contender's time depends on it."""
+        return np.random.default_rng(0).random((count, self.height, self.width), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from scales_cli.system.threads import ThreadPool
 
 
 class NativeNetwork(Runner):
-    """The network from luma to residual, as the twins are timed."""
+    """The network from planes to residual, as the twins are timed."""
 
     def __init__(self, task: Task) -> None:
         self._engine = load_engine(task.model, threads=task.threads)
-        self._planes = task.planes()
+        self._planes = task.planes(task.spec.inputs)
         self.model_bytes = task.model.stat().st_size
 
     def run(self) -> Any:

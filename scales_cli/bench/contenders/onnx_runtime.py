@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scales_cli.bench.contenders.base import Runner, Task
-from scales_cli.bench.contenders.torch_runtime import NetworkName
+from scales_cli.bench.contenders.torch_runtime import NetworkName, planes_of
 
 
 class OnnxNetwork(Runner):
@@ -18,7 +18,7 @@ class OnnxNetwork(Runner):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = task.exports / f"{name}.onnx"
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self._planes = task.planes()[None]
+        self._planes = task.planes(planes_of(name, task.spec))[None]
         self.model_bytes = path.stat().st_size
 
     def run(self) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.bench.contenders.base import Runner, Task
-from scales_cli.bench.contenders.torch_runtime import NetworkName
+from scales_cli.bench.contenders.torch_runtime import NetworkName, planes_of
 from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.errors import ScalesError
 from scales_cli.weights.packed import PackedWeights, load_packed
@@ -19,13 +19,13 @@ from scales_cli.weights.packed import PackedWeights, load_packed
 class OpenVinoModel(Runner):
     """A model compiled for pictures of the task's size. `precision` is f32, bf16, or None for OpenVINO's own choice."""
 
-    def __init__(self, task: Task, model: Any, precision: str | None) -> None:
+    def __init__(self, task: Task, model: Any, precision: str | None, planes: int = 1) -> None:
         import openvino
 
         core = openvino.Core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ScalesError("this CPU computes nothing in bfloat16")
-        model.reshape([1, 1, task.height, task.width])
+        model.reshape([1, planes, task.height, task.width])
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": task.threads,
@@ -34,7 +34,7 @@ class OpenVinoModel(Runner):
         if precision:
             options["INFERENCE_PRECISION_HINT"] = precision
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
-        self._planes = task.planes()[None]
+        self._planes = task.planes(planes)[None]
 
     def run(self) -> Any:
         outputs = self._request.infer([self._planes], share_inputs=True, share_outputs=True)
@@ -47,7 +47,7 @@ class OpenVinoNetwork(OpenVinoModel):
     def __init__(self, task: Task, name: NetworkName | Literal["twin-int8"], precision: str | None = "f32") -> None:
         files = [path for path in task.exports.glob(f"{name}.*") if path.suffix in (".onnx", ".xml", ".bin")]
         model = next(path for path in files if path.suffix in (".onnx", ".xml"))
-        super().__init__(task, read_model(model), precision)
+        super().__init__(task, read_model(model), precision, planes_of(name, task.spec))
         self.model_bytes = sum(path.stat().st_size for path in files)
 
 
@@ -58,6 +58,8 @@ class OpenVinoBinary(OpenVinoModel):
         weights = load_packed(task.model)
         if not weights.spec.runs_natively:
             raise ScalesError(f"no form of a {weights.spec.backbone} is known here")
+        if weights.spec.inputs != 1:
+            raise ScalesError("only networks of luma have a form here")
         super().__init__(task, binary_model(weights), "f32")
         self.model_bytes = task.model.stat().st_size
 

@@ -52,6 +52,8 @@ def export_espcn(preparation: Preparation) -> None:
 def quantize_twin(preparation: Preparation) -> None:
     from scales_cli.bench.contenders.openvino_runtime import quantize
 
+    if preparation.spec.inputs != 1:
+        raise ScalesError("only twins that see luma are quantized")
     crops = synthetic_crops() if preparation.data is None else benchmark_crops(preparation.data, preparation.spec.scale)
     quantize(preparation.exports / "twin.onnx", preparation.exports / "twin-int8.xml", crops)
 

@@ -15,7 +15,7 @@ NetworkName = Literal["twin", "fsrcnn", "espcn"]
 
 
 def build(name: NetworkName, spec: NetworkSpec) -> Any:
-    """A module with seeded random weights, [1, 1, H, W] -> [1, 1, sH, sW].
+    """A module with seeded random weights, [1, C, H, W] -> [1, C', sH, sW]; C is 1 for all but twins.
 
     The twin is the network of `spec` with every binary layer in full precision; a convolution, with PReLU and skip.
     """
@@ -32,6 +32,11 @@ def build(name: NetworkName, spec: NetworkSpec) -> Any:
     return network.eval().requires_grad_(False)
 
 
+def planes_of(name: str, spec: NetworkSpec) -> int:
+    """How many planes a network sees: a twin those of `spec`, the others luma."""
+    return spec.inputs if name == "twin" else 1
+
+
 def export(name: NetworkName, spec: NetworkSpec, path: Path) -> None:
     """Writes the network as ONNX, for pictures of any size."""
     import torch
@@ -40,7 +45,7 @@ def export(name: NetworkName, spec: NetworkSpec, path: Path) -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             build(name, spec),
-            (torch.rand(1, 1, 16, 16),),
+            (torch.rand(1, planes_of(name, spec), 16, 16),),
             path,
             dynamo=False,
             input_names=["luma"],
@@ -58,7 +63,7 @@ class TorchNetwork(Runner):
         torch.set_num_threads(task.threads)
         layout = {"dtype": getattr(torch, dtype), "memory_format": torch.channels_last}
         self._network = build(name, task.spec).to(**layout)
-        self._planes = torch.from_numpy(task.planes()[None]).to(**layout)
+        self._planes = torch.from_numpy(task.planes(planes_of(name, task.spec))[None]).to(**layout)
         self.model_bytes = sum(item.numel() * item.element_size() for item in self._network.parameters())
 
     def run(self) -> Any:
