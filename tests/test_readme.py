@@ -72,6 +72,8 @@ def sandbox(tmp_path, monkeypatch):
     for folder in ("Set5", "Set14", "B100"):
         (work / folder).mkdir()
         Image.fromarray(rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)).save(work / folder / "e.png")
+    (work / "valid").mkdir()
+    Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(work / "valid" / "f.png")
     model = ROOT / "scales_cli/weights/models/scales-tiny-x2.safetensors"
     for name in ("mine.safetensors", "scales-mine-x2.safetensors"):
         shutil.copy(model, work / name)

@@ -40,9 +40,8 @@ def evaluate(
 ) -> None:
     """Score a model on benchmark sets, in PSNR and SSIM.
 
-    $ scales eval Set5/ Set14/ -s 4  # the default model
-    $ scales eval Set5/ -s 2 -m run  # a training run
-    $ scales eval photos/ --degrade all  # as people have them: JPEG, noise, blur
+    $ scales eval Set5/ Set14/ -s 2 -m run  # a training run; the default model without -m
+    $ scales eval photos/ --degrade all     # as people have them: JPEG, noise, blur
     """
     from scales_cli.cli.console import print_json, progress_bar
     from scales_cli.errors import UsageError

@@ -101,7 +101,7 @@ class Trainer:
     def start_from(self, source: Checkpoint) -> None:
         """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail.
 
-        A network of more planes than the other's luma starts with weights of 0 for them.
+        A network of more planes than the other's luma starts with weights of its own for them.
         From a body of other convolutions, such as a full-precision twin's, that is the weights; what reaches each layer
         is new then, and measured again. A packed model's body starts out as it is.
         """
@@ -243,8 +243,8 @@ class Trainer:
 def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:
     """Head and tail of a network of luma, with more input planes and chroma outputs if `network` has them.
 
-    The planes' weights are 0, so that luma starts out as it was. Those of the chroma are the new network's own: with
-    zeros at both ends neither would ever have a gradient.
+    Weights of the chroma, at both ends, are the new network's own, for from zeros they hardly grow: what little chroma
+    is in the features then drowns in luma. Those of the strength are 0. So grey pictures start out nearly as they were.
     """
     spec, own = source.config.network, network.spec
     if spec.colors != 1 or own.colors != 1 or spec.inputs > own.inputs:
@@ -256,7 +256,9 @@ def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:
     widened = {}
     for name in (name for name, wide in wanted.items() if wide and name in source.ema):
         given, own_value = source.ema[name], network.state_dict()[name]
-        wide = torch.zeros_like(own_value) if name == "head.weight" else own_value.clone()
+        wide = own_value.clone()
+        if name == "head.weight" and own.strength:
+            wide[:, -1] = 0
         wide[tuple(slice(length) for length in given.shape)] = given
         widened[name] = wide
     return widened

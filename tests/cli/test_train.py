@@ -176,7 +176,7 @@ def test_train_warns_of_benchmark_pictures_and_tiny_ones(photos, settings, tmp_p
 def test_train_reports_its_end_ahead(photos, settings, tmp_path, capsys):
     assert run("train", "--data", photos, "-o", tmp_path / "run", "--recipe", settings, "--steps", 60) == 0
     assert re.search(
-        r"^step 50 of 60: .* it/s  loss .*  valid not yet  0 s left$", capsys.readouterr().err, re.MULTILINE
+        r"^step 50 of 60: .* it/s  loss .*  valid not yet  \d+ s left$", capsys.readouterr().err, re.MULTILINE
     )
 
 
