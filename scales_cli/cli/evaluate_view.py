@@ -1,4 +1,4 @@
-"""What `scales eval` shows: a table for each benchmark set."""
+"""What `scales eval` shows: a table for each benchmark set, or for each folder of degraded pictures."""
 
 from __future__ import annotations
 

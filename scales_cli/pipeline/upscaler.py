@@ -29,7 +29,7 @@ from scales_cli.weights.family import ModelFamily, resolve
 
 
 class Upscaler:
-    """Enlarges pictures with one engine: the network's residual is added to the bicubic picture in every channel."""
+    """Enlarges pictures with one engine: the network's residual is added to the bicubic picture."""
 
     def __init__(self, engine: Engine, *, name: str = "", threads: int | None = None) -> None:
         self.engine = engine

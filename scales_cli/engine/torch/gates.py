@@ -22,7 +22,7 @@ def gates_of(network: Network) -> list[nn.Module]:
 
 @torch.inference_mode()
 def measure_gates(network: Network, windows: Tensor) -> Gates:
-    """What each gate gives for means over all `windows` [N, colors, H, W] together, [1, C, 1, 1]."""
+    """What each gate gives for means over all `windows` [N, inputs, H, W] together, [1, C, 1, 1]."""
     measured: dict[nn.Module, Tensor] = {}
 
     def pool(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
