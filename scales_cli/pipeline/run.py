@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesError
+from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.decoding import FIRST_ONLY
 from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import naming, probe_image, read_frames, read_image
 from scales_cli.imaging.picture import Layout, Picture, Pixels
+from scales_cli.pipeline.destination import destination
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import fit_memory
 from scales_cli.pipeline.outcome import Done, Failed
@@ -27,11 +26,9 @@ from scales_cli.pipeline.plan import STREAM, Job, Plan, plan_jobs
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscaler import Upscaler, Upscalers
-from scales_cli.system.files import make_folder, replacing, temporary_file
 from scales_cli.system.progress import Progress
 
 _NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
-_CHUNK_BYTES = 2**20
 
 # Makes the report of a picture's progress, by its name; entered for as long as the picture is in work.
 Watch = Callable[[str], AbstractContextManager[Progress | None]]
@@ -103,7 +100,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
     report = progress or (lambda fraction: None)
     layout = job.options.applied(picture.layout.resized(*job.size))
     write = _write_animation if job.frames > 1 else _write_picture
-    with _destination(job, sink) as stream:
+    with destination(job.target, overwrite=job.overwrite, sink=sink) as stream:
         written = write(upscaler, job, picture, layout, stream, report)
     report(1.0)
     factor = job.size[0] / picture.width
@@ -188,59 +185,3 @@ def _has_grown(job: Job) -> bool:
 
 def _changed(job: Job) -> InputError:
     return InputError(f"{job.name}: it has changed since it was looked at", "run again")
-
-
-@contextmanager
-def _destination(job: Job, sink: BinaryIO | None) -> Iterator[BinaryIO]:
-    """A seekable stream whose content reaches the job's target, or the sink, once it is complete."""
-    if job.target is not None:
-        with _folder_for(job.target), replacing(job.target, overwrite=job.overwrite) as stream:
-            yield stream
-        return
-    if sink is None and sys.stdout is None:
-        raise OutputError("standard output is closed", "give a file to -o")
-    with temporary_file() as stream:
-        yield stream
-        stream.seek(0)
-        if sink is None:
-            _copy_to_stdout(stream)
-        else:
-            _copy(stream, sink)
-
-
-def _copy_to_stdout(stream: BinaryIO) -> None:
-    try:
-        _copy(stream, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
-
-
-def _copy(stream: BinaryIO, sink: BinaryIO) -> None:
-    while chunk := stream.read(_CHUNK_BYTES):
-        _write_all(sink, memoryview(chunk))
-
-
-def _write_all(stream: BinaryIO, data: memoryview) -> None:
-    """All of it, also if the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time."""
-    while data:
-        written = stream.write(data)
-        if written is None:  # what unbuffered streams that do not block return when they are full
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        data = data[written:]
-
-
-@contextmanager
-def _folder_for(target: Path) -> Iterator[None]:
-    """Makes the folders a file needs, and removes them again if it is not written."""
-    missing = [folder for folder in target.parents if not folder.exists()]
-    try:
-        make_folder(target.parent, "choose another folder")
-        yield
-    except BaseException:
-        for folder in missing:  # the innermost first
-            with suppress(OSError):
-                folder.rmdir()
-        raise

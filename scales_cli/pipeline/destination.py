@@ -1,0 +1,72 @@
+"""Where a result goes: to a file, a stream or standard output, and only once it is complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from scales_cli.errors import OutputError
+from scales_cli.system.files import make_folder, replacing, temporary_file
+
+_CHUNK_BYTES = 2**20
+
+
+@contextmanager
+def destination(target: Path | None, *, overwrite: bool, sink: BinaryIO | None = None) -> Iterator[BinaryIO]:
+    """A seekable stream whose content reaches the target once it is complete, or the sink, or else standard output."""
+    if target is not None:
+        with _folder_for(target), replacing(target, overwrite=overwrite) as stream:
+            yield stream
+        return
+    if sink is None and sys.stdout is None:
+        raise OutputError("standard output is closed", "give a file to -o")
+    with temporary_file() as stream:
+        yield stream
+        stream.seek(0)
+        if sink is None:
+            _copy_to_stdout(stream)
+        else:
+            _copy(stream, sink)
+
+
+def _copy_to_stdout(stream: BinaryIO) -> None:
+    try:
+        _copy(stream, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
+
+
+def _copy(stream: BinaryIO, sink: BinaryIO) -> None:
+    while chunk := stream.read(_CHUNK_BYTES):
+        _write_all(sink, memoryview(chunk))
+
+
+def _write_all(stream: BinaryIO, data: memoryview) -> None:
+    """All of it, also if the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time."""
+    while data:
+        written = stream.write(data)
+        if written is None:  # what unbuffered streams that do not block return when they are full
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        data = data[written:]
+
+
+@contextmanager
+def _folder_for(target: Path) -> Iterator[None]:
+    """Makes the folders a file needs, and removes them again if it is not written."""
+    missing = [folder for folder in target.parents if not folder.exists()]
+    try:
+        make_folder(target.parent, "choose another folder")
+        yield
+    except BaseException:
+        for folder in missing:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
+        raise
