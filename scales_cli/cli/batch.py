@@ -141,19 +141,30 @@ def batch(
     from scales_cli.cli.batch_view import BatchReport
     from scales_cli.cli.console import downloading
     from scales_cli.errors import ScalesError
-    from scales_cli.imaging.output_options import OutputOptions
     from scales_cli.pipeline.enlargement import Enlargement
-    from scales_cli.pipeline.sizing import Sizing
-    from scales_cli.weights.family import resolve
 
-    written = OutputOptions.of(image_format, quality, lossless, background, metadata, frames, name)
-    family = resolve(model)
-    sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
-    family.pull(sizing.network_scales[0], downloading(quiet))
+    enlargement = Enlargement.of(
+        model,
+        scale=scale,
+        width=width,
+        height=height,
+        max_size=max_size,
+        format=image_format,
+        quality=quality,
+        lossless=lossless,
+        background=background,
+        metadata=metadata,
+        frames=frames,
+        name=name,
+        denoise=denoise,
+        max_pixels=max_pixels,
+        tile=tile,
+    )
+    enlargement.pull(downloading(quiet))
     request = BatchRequest(
         inputs=inputs,
         output=output,
-        enlargement=Enlargement(family, sizing, written, max_pixels, tile, denoise),
+        enlargement=enlargement,
         chosen=Filter(include or (), exclude or ()),
         recursive=not flat,
         shard=shard,

@@ -58,23 +58,34 @@ def upscale(
     """
     from scales_cli.cli.console import downloading, print_failure, print_result, progress_bar, say_error
     from scales_cli.errors import ScalesError
-    from scales_cli.imaging.output_options import OutputOptions
     from scales_cli.pipeline.enlargement import Enlargement
     from scales_cli.pipeline.outcome import Done
     from scales_cli.pipeline.run import upscale_files
-    from scales_cli.pipeline.sizing import Sizing
-    from scales_cli.weights.family import resolve
 
-    written = OutputOptions.of(image_format, quality, lossless, background, metadata, frames, name)
-    family = resolve(model)
-    sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
-    family.pull(sizing.network_scales[0], downloading(quiet))
+    enlargement = Enlargement.of(
+        model,
+        scale=scale,
+        width=width,
+        height=height,
+        max_size=max_size,
+        format=image_format,
+        quality=quality,
+        lossless=lossless,
+        background=background,
+        metadata=metadata,
+        frames=frames,
+        name=name,
+        denoise=denoise,
+        max_pixels=max_pixels,
+        tile=tile,
+    )
+    enlargement.pull(downloading(quiet))
     check_stdout(inputs, output, as_json)
     failed = 0
     for outcome in upscale_files(
         inputs,
         output,
-        Enlargement(family, sizing, written, max_pixels, tile, denoise),
+        enlargement,
         overwrite=overwrite,
         threads=threads,
         max_memory=max_memory,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from scales_cli.errors import OutputError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.upscaler import not_told
-from scales_cli.weights.family import ModelFamily
+from scales_cli.weights.family import Downloading, ModelFamily, resolve
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,39 @@ class Enlargement:
     max_pixels: int = MAX_OUTPUT_PIXELS
     tile: int | None = None
     denoise: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: str | os.PathLike[str] | ModelFamily | None = None,
+        *,
+        scale: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        max_size: int | None = None,
+        format: str | None = None,
+        quality: int | None = None,
+        lossless: bool = False,
+        background: str | None = None,
+        metadata: str = "safe",
+        frames: str = "first",
+        name: str | None = None,
+        denoise: float | None = None,
+        max_pixels: int = MAX_OUTPUT_PIXELS,
+        tile: int | None = None,
+    ) -> Self:
+        """By options with the names and values that they have in `scales upscale`.
+
+        Raises `UsageError` for options that exclude each other, `WeightsError` if there is no such model.
+        """
+        output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name)
+        family = model if isinstance(model, ModelFamily) else resolve(model)
+        sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
+        return cls(family, sizing, output, max_pixels, tile, denoise)
+
+    def pull(self, downloading: Downloading | None = None) -> None:
+        """Brings the network that is needed first to this machine. Raises `WeightsError` if that is impossible."""
+        self.family.pull(self.sizing.network_scales[0], downloading)
 
     def check_denoise(self) -> None:
         """Raises `UsageError` if denoising is asked of a model that cannot, `WeightsError` if that cannot be opened."""

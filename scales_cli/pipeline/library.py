@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
 from typing import BinaryIO, overload
 
 import numpy as np
 from PIL import Image
 
-from scales_cli.errors import UsageError, WeightsError
+from scales_cli.errors import UsageError
 from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
-from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.imaging.picture import Pixels
+from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import default_limit, fit_job
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import STREAM, plan_job
 from scales_cli.pipeline.run import attempt
-from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.targets import check_clashes, check_target
 from scales_cli.pipeline.upscaler import Upscaler, Upscalers, load
 from scales_cli.system.progress import Progress
-from scales_cli.weights.family import resolve
+from scales_cli.weights.family import Loaded, ModelFamily
 
 StrPath = str | os.PathLike[str]
 
@@ -89,20 +87,30 @@ def upscale_file(
     for writing, by default a name of its own beside the source. A `model` that was loaded before is used as it is.
     The result tells what was written, and in `notes` what could not be kept. Raises `ScalesError`.
     """
-    upscalers: Mapping[int, Upscaler]
-    if isinstance(model, Upscaler):
-        upscalers = {model.scale: model}
-        sizing = Sizing.of(scale, width, height, max_size, scales=(model.scale,), default=model.scale)
-    else:
-        family = resolve(model)
-        upscalers = Upscalers(family, threads)
-        sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
     if denoise is not None and not 0 <= denoise <= 100:
         raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
-    options = OutputOptions.of(format, quality, lossless, background, metadata, frames, name)
-    if isinstance(model, Upscaler) and sizing.network_scales[0] != model.scale:
-        raise WeightsError(f"this upscaler enlarges by {model.scale}, not by {scale}", "load one of another scale")
-    upscalers[sizing.network_scales[0]]  # a model that cannot be opened is named before the picture is read
+    loaded = [model] if isinstance(model, Upscaler) else []
+    if loaded and (scale, width, height, max_size) == (None, None, None, None):
+        scale = loaded[0].scale
+    enlargement = Enlargement.of(
+        ModelFamily(model.name, {model.scale: Loaded(model.name)}) if isinstance(model, Upscaler) else model,
+        scale=scale,
+        width=width,
+        height=height,
+        max_size=max_size,
+        format=format,
+        quality=quality,
+        lossless=lossless,
+        background=background,
+        metadata=metadata,
+        frames=frames,
+        name=name,
+        denoise=None if denoise is None else denoise / 100,
+        max_pixels=max_pixels,
+        tile=tile,
+    )
+    upscalers = Upscalers(enlargement.family, threads, loaded)
+    upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before the picture is read
     source_name, opened = _opened(source)
     if target is None and opened is not None:
         raise UsageError("there is no target", "give a path or an open file")
@@ -111,11 +119,11 @@ def upscale_file(
     job = plan_job(
         source_name,
         output,
-        sizing,
+        enlargement.sizing,
         max_pixels=max_pixels,
-        options=options,
-        model=model.name if isinstance(model, Upscaler) else family.name,
-        denoise=None if denoise is None else denoise / 100,
+        options=enlargement.output,
+        model=enlargement.family.name,
+        denoise=enlargement.denoise,
         overwrite=overwrite,
         source=opened,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, overload
 
@@ -137,10 +137,10 @@ class Upscaler:
 
 
 class Upscalers(dict[int, Upscaler]):
-    """The upscalers of a model by their scale; each is opened when it is first asked for."""
+    """The upscalers of a model by their scale; those that are not `opened` yet are when they are first asked for."""
 
-    def __init__(self, family: ModelFamily, threads: int | None = None) -> None:
-        super().__init__()
+    def __init__(self, family: ModelFamily, threads: int | None = None, opened: Iterable[Upscaler] = ()) -> None:
+        super().__init__({upscaler.scale: upscaler for upscaler in opened})
         self._family, self._threads = family, threads
 
     def __missing__(self, scale: int) -> Upscaler:

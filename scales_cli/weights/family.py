@@ -87,6 +87,16 @@ class Published:
             return self.store.pull(self.entry, progress=progress)
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A network that is in memory already: nobody asks for its file."""
+
+    name: str
+
+    def locate(self, downloading: Downloading) -> Path:
+        raise WeightsError(f"{self.name} has no file", "it was loaded before")
+
+
 class ModelFamily:
     """The networks of one name, one for each of its `scales`: each is located, hashed and read once, when needed.
 
