@@ -1,0 +1,72 @@
+"""A file without what decoders need not see: parts of another file, and bytes of our own, one behind the other."""
+
+from __future__ import annotations
+
+import io
+import os
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import BinaryIO
+
+Part = tuple[int, int] | bytes  # [start, end) of the file, or bytes that stand there instead
+
+_BUFFER_BYTES = 2**16
+
+
+def excerpt(stream: BinaryIO, parts: Iterable[Part]) -> BinaryIO:
+    """A stream of these parts. `stream` stays the owner of the file, and is to be used by nobody else meanwhile."""
+    return io.BufferedReader(_Excerpt(stream, _joined(parts)), _BUFFER_BYTES)
+
+
+def _joined(parts: Iterable[Part]) -> list[Part]:
+    """The same without seams and empty parts."""
+    joined: list[Part] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if not _size(part):
+            continue
+        if isinstance(part, bytes) and isinstance(last, bytes):
+            joined[-1] = last + part
+        elif isinstance(part, tuple) and isinstance(last, tuple) and last[1] == part[0]:
+            joined[-1] = (last[0], part[1])
+        else:
+            joined.append(part)
+    return joined
+
+
+def _size(part: Part) -> int:
+    return len(part) if isinstance(part, bytes) else max(0, part[1] - part[0])
+
+
+class _Excerpt(io.RawIOBase):
+    def __init__(self, stream: BinaryIO, parts: list[Part]) -> None:
+        self._stream, self._parts = stream, parts
+        self._places = list(accumulate(map(_size, parts), initial=0))  # of each part, and of the end
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._places[-1]}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        index = bisect_right(self._places, self._position) - 1
+        if index >= len(self._parts):
+            return 0
+        part, skipped = self._parts[index], self._position - self._places[index]
+        size = min(len(buffer), self._places[index + 1] - self._position)
+        if isinstance(part, bytes):
+            data = part[skipped : skipped + size]
+        else:
+            self._stream.seek(part[0] + skipped)
+            data = self._stream.read(size)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
