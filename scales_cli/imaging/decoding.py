@@ -19,20 +19,12 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
+from scales_cli.imaging.colors import MAX_PROFILE_BYTES, lost_colors, profile_fits, read_profile
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
-from scales_cli.imaging.metadata import (
-    MAX_PROFILE_BYTES,
-    lost_colors,
-    profile_fits,
-    read_dpi,
-    read_exif,
-    read_orientation,
-    read_profile,
-    read_xmp,
-)
+from scales_cli.imaging.metadata import read_dpi, read_exif, read_orientation, read_xmp
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
-from scales_cli.imaging.readers import cmyk, netpbm, pillow, png16, tiff16
+from scales_cli.imaging.readers import cmyk, jpeg2000, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
 from scales_cli.imaging.wear import vp8
@@ -82,7 +74,7 @@ class Header:
 def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     with decoding_errors():
         image = open_image(stream, max_pixels)
-        samples = read_samples(image)
+        samples = read_samples(stream, image)
         image_format = _format(image)
         orientation = read_orientation(_with_late_chunks(stream, image) if image.format == "PNG" else image)
         width, height = image.size
@@ -112,23 +104,21 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         image_format, notes = _format(image), []
         if image_format is not ImageFormat.JPEG and getattr(image, "n_frames", 1) > 1:
             notes.append(FIRST_ONLY)
-        samples = read_samples(image)
+        samples = read_samples(stream, image)
         lossless, quality = _is_lossless(stream, image_format), _coded_quality(stream, image)
         if samples.loads:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
         orientation = read_orientation(image)
         turned = image.format == "TIFF" and not samples.loads and orientation >= 5
         height = image.width if turned else image.height
-        profile, dpi = read_profile(image), read_dpi(image)
+        profile, dpi = read_profile(stream, image), read_dpi(image)
         exif, exif_note = read_exif(image, metadata)
         xmp, xmp_note = read_xmp(image, metadata)
         notes += [note for note in (lost_colors(image), exif_note, xmp_note) if note is not None]
-        if image.mode == "CMYK":
-            rows, note = cmyk.open_rows(image, profile)
+        rows, conversion = _open_rows(stream, image, samples, profile)
+        if conversion is not None:
             profile = None
-            notes.append(note)
-        else:
-            rows = _open_rows(stream, image, samples)
+            notes.append(conversion)
         del image  # `rows` holds what of it is needed
         pixels = _take_over(rows, height, orientation)
         if profile is not None and not profile_fits(profile, pixels.shape[2]):
@@ -228,18 +218,27 @@ def _with_late_chunks(stream: BinaryIO, image: Image.Image) -> Image.Image:
         return image
 
 
-def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
-    """The rows of an image of any mode but CMYK; loaded if its samples say so. They hold no more of it than needed."""
+def _open_rows(
+    stream: BinaryIO, image: Image.Image, samples: Samples, profile: bytes | None
+) -> tuple[Rows, str | None]:
+    """The rows of an image, which is loaded if its samples say so, and a note if its profile was used to convert them.
+
+    They hold no more of the image than needed.
+    """
     check_mode(image)
     match samples.decoder:
         case Decoder.NETPBM:
-            return netpbm.open_rows(stream, image, samples)
+            return netpbm.open_rows(stream, image, samples), None
         case Decoder.TIFF16:
-            return tiff16.open_rows(stream, image)
+            return tiff16.open_rows(stream, image), None
         case Decoder.PNG16:
-            return png16.open_rows(stream, image, samples)
+            return png16.open_rows(stream, image, samples), None
+        case Decoder.JPEG2000:
+            return jpeg2000.open_rows(stream, profile)
+        case Decoder.CMYK:
+            return cmyk.open_rows(image, profile)
         case Decoder.PILLOW:
-            return pillow.open_rows(image, samples)
+            return pillow.open_rows(image, samples), None
 
 
 def _take_over(rows: Rows, height: int, orientation: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""What is kept of a file's metadata: orientation (to apply it), colour profile, resolution, EXIF tags, XMP."""
+"""What is kept of a file's metadata: orientation (to apply it), resolution, EXIF tags, XMP."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from PIL import ExifTags, Image
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.xmp import still_true
 
-MAX_PROFILE_BYTES = 16 * 2**20
 MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
 
 _ORIENTATION = ExifTags.Base.Orientation
-_SRGB = (0.45455, 0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # gamma; white, red, green, blue, as in PNG
-_PROFILE_SPACES = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}
 
 # Tags that say who made the picture and how. Left out: place, thumbnail, maker notes and serial numbers, and whatever
 # describes the pixels, which are no longer those of the input.
@@ -106,26 +103,6 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
         return None
     usable = all(math.isfinite(value) and 1 <= value <= 65535 for value in (x, y))
     return (x, y) if usable else None
-
-
-def read_profile(image: Image.Image) -> bytes | None:
-    profile = image.info.get("icc_profile")
-    return profile if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES else None
-
-
-def lost_colors(image: Image.Image) -> str | None:
-    """A note if a PNG without a profile says that its colours are others than sRGB, which is not kept."""
-    if "srgb" in image.info or "icc_profile" in image.info:
-        return None
-    stated = (image.info.get("gamma", _SRGB[0]), *image.info.get("chromaticity", _SRGB[1:]))
-    if all(abs(value - usual) < 0.01 for value, usual in zip(stated, _SRGB, strict=False)):  # of a damaged chunk, too
-        return None
-    return "its gamma or primary colours, which are not those of sRGB, were left out: only profiles are kept"
-
-
-def profile_fits(profile: bytes, channels: int) -> bool:
-    """Whether a profile is one at all and describes pixels of this many channels."""
-    return profile[36:40] == b"acsp" and profile[16:20] == _PROFILE_SPACES[channels]
 
 
 def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> tuple[bytes | None, str | None]:

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from scales_cli.errors import InputError, OutputError
+from scales_cli.imaging.colors import MAX_PROFILE_BYTES
 from scales_cli.imaging.encoding import encode_image, fit_to_format, to_8_bit
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.metadata import MAX_PROFILE_BYTES
 from scales_cli.imaging.picture import Layout, Picture
 
 

@@ -185,6 +185,7 @@ INPUTS = {
     "rgb.avif": lambda image, path: image.save(path, quality=60, speed=10),
     "alpha.avif": lambda image, path: with_alpha(image).save(path, quality=60, speed=10, subsampling="4:4:4"),
     "rgb.jp2": lambda image, path: image.save(path, quality_mode="rates", quality_layers=[20]),
+    "deep.jp2": lambda image, path: cv2.imwrite(str(path), deep(image)),
     "alpha.jp2": lambda image, path: with_alpha(image).save(path, quality_mode="rates", quality_layers=[20]),
     "rgb.qoi": lambda image, path: image.save(path),
     "alpha.tga": lambda image, path: with_alpha(image).save(path, compression="tga_rle"),

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from PIL import Image
 from PIL.ExifTags import Base as Tag
 
+from scales_cli.imaging.containers.jpeg2000 import read_jpeg2000
 from scales_cli.imaging.picture import Layout
 from scales_cli.imaging.readers.samples import Decoder, Samples, strip_pixels, tags_of
 from scales_cli.imaging.readers.tiff16 import held_planes
@@ -31,6 +32,8 @@ def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples
         held = 2 * planes * count * pixels
         small += _CONVERTED_BYTES * strip_pixels(layout.width)  # a strip is copied up to three times
         return held + max(array, stream.seek(0, os.SEEK_END) + _largest_tiff_strip(image) // planes) + small
+    if samples.decoder is Decoder.JPEG2000:
+        return array + _jpeg2000_bytes(stream, pixels) + small
     held = pixels * _pillow_bytes(image.mode)
     if samples.decoder is Decoder.PNG16:
         decoded = pixels * 2 * (4 if layout.has_alpha else 3)
@@ -49,8 +52,6 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
         return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "AVIF":  # planes, the frame, its bytes, and copies of the file
         return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
-    if image.format == "JPEG2000":  # all components in 32 bits, twice
-        return 8 * len(image.getbands()) * pixels
     if image.format == "TIFF":
         turned = tags_of(image).get(Tag.Orientation, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))
@@ -60,6 +61,11 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
     if image.format in ("BMP", "PPM") and image.tile[0].codec_name != "raw":  # type: ignore[attr-defined]
         return 3 * held  # written in Python
     return 0
+
+
+def _jpeg2000_bytes(stream: BinaryIO, pixels: int) -> int:
+    """The file, and all components in 32 bits, twice."""
+    return stream.seek(0, os.SEEK_END) + 8 * len(read_jpeg2000(stream).components) * pixels
 
 
 def _largest_tiff_strip(image: Image.Image) -> int:

@@ -28,7 +28,9 @@ def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
         data = stream.read((bottom - top) * row_bytes)
         if len(data) != (bottom - top) * row_bytes:
             raise InputError("the picture is truncated", "get the file again")
-        return stretch(np.frombuffer(data, dtype).reshape(bottom - top, width, samples.channels), samples)
+        return stretch(
+            np.frombuffer(data, dtype).reshape(bottom - top, width, samples.channels), samples.maximum, samples.dtype
+        )
 
     if stream.seek(0, os.SEEK_END) < offset + height * row_bytes:
         raise InputError("the picture is truncated", "get the file again")

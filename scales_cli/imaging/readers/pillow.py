@@ -30,7 +30,7 @@ def open_rows(image: Image.Image, samples: Samples) -> Rows:
             if white_is_zero:
                 return 65535 - grey  # Pillow inverts 8 bits only
             if image.format == "TIFF" and samples.maximum < 65535:  # which Pillow stretches for Netpbm only
-                return stretch(grey, samples)
+                return stretch(grey, samples.maximum, samples.dtype)
             if not isinstance(transparent, int):
                 return grey
             return np.concatenate([grey, opaque_unless(grey, transparent)], axis=2)

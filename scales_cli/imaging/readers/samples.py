@@ -1,8 +1,8 @@
 """A file's samples: how many, how deep, and which of the readers beside this gives them as rows.
 
 Pillow decodes all kinds. It gives 8 bits for colour of 16, which is therefore given to it as grey from TIFF files (see
-`tiff16`), and decoded a second time by OpenCV from PNG files (see `png16`). The samples of Netpbm files that Pillow
-would take one by one in Python are read as they are.
+`tiff16`), and decoded a second time by OpenCV from PNG files (see `png16`); so is deep JPEG 2000 (see `jpeg2000`). The
+samples of Netpbm files that Pillow would take one by one in Python are read as they are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from PIL import Image
 from PIL.ExifTags import Base as Tag
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.containers.jpeg2000 import Space, read_jpeg2000
 from scales_cli.imaging.picture import Pixels
 
 _STRIP_PIXELS = 2**18
+_FEW_PIXELS = 2**14  # of which numbers in 32 bits take little memory
 
 Rows = Callable[[int, int], Pixels]  # the rows [top, bottom) as an array [n, W, C]
 
@@ -33,6 +35,8 @@ class Decoder(Enum):
     PILLOW = "pillow"
     PNG16 = "png16"
     TIFF16 = "tiff16"
+    JPEG2000 = "jpeg2000"
+    CMYK = "cmyk"
     NETPBM = "netpbm"
 
 
@@ -50,15 +54,21 @@ class Samples:
     @property
     def loads(self) -> bool:
         """Whether Pillow's image is to be loaded, which turns a TIFF file's."""
-        return self.decoder in (Decoder.PILLOW, Decoder.PNG16)
+        return self.decoder in (Decoder.PILLOW, Decoder.CMYK, Decoder.PNG16)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint16 if self.maximum > 255 else np.uint8)
 
 
-def read_samples(image: Image.Image) -> Samples:
-    """The samples of an image that is not loaded yet."""
+def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
+    """The samples of a file and its image, which is not loaded yet."""
+    if image.format == "JPEG2000":
+        file = read_jpeg2000(stream)
+        if file.size != image.size:
+            raise InputError("the picture is truncated or damaged", "get the file again")
+        channels = 3 if file.space is Space.CMYK else len(file.channels)
+        return Samples(65535 if max(file.channel_depths) > 8 else 255, channels, Decoder.JPEG2000)
     rawmode, codec = _tile(image)
     maximum = _maximum(image, rawmode)
     grey = is_grey(image) or rawmode == "LA;16B"  # which Pillow makes colour of
@@ -67,7 +77,9 @@ def read_samples(image: Image.Image) -> Samples:
         decoder = Decoder.NETPBM
     elif _is_tiff16(image):
         decoder = Decoder.TIFF16
-    elif maximum > 255 and not holds_16_bits(image) and image.mode != "CMYK":
+    elif image.mode == "CMYK":
+        decoder = Decoder.CMYK
+    elif maximum > 255 and not holds_16_bits(image):
         decoder = Decoder.PNG16
     else:
         decoder = Decoder.PILLOW
@@ -98,21 +110,32 @@ def crop(image: Image.Image, top: int, bottom: int) -> Image.Image:
     return image.crop((0, top, image.width, bottom))
 
 
-def stretch(values: NDArray[Any], samples: Samples) -> Pixels:
-    """Values stretched to the full range of 8 or 16 bits, rounded."""
-    full = np.iinfo(samples.dtype).max
-    if samples.maximum == full:
-        return values.astype(samples.dtype)
+def stretch(values: NDArray[Any], maximum: int, dtype: np.dtype[Any]) -> Pixels:
+    """Values of 0 to `maximum` stretched to the full range of 8 or 16 bits, rounded."""
+    full = np.iinfo(dtype).max
+    if maximum == full:
+        return values.astype(dtype)
     stretched = values.astype(np.uint32)
     stretched *= full
-    stretched += samples.maximum // 2
-    stretched //= samples.maximum
-    return np.minimum(stretched, full, out=stretched).astype(samples.dtype)
+    stretched += maximum // 2
+    stretched //= maximum
+    return np.minimum(stretched, full, out=stretched).astype(dtype)
 
 
 def opaque_unless(pixels: NDArray[np.uint16], transparent: Any) -> NDArray[np.uint16]:
     """An alpha channel [H, W, 1] that is zero where pixels have the colour `transparent`."""
     return np.where((pixels == transparent).all(axis=2, keepdims=True), 0, 65535).astype(np.uint16)
+
+
+def unpremultiplied(pixels: Pixels) -> Pixels:
+    """Colours that were multiplied by their alpha, divided by it; those that no alpha shows are zero."""
+    result, full = np.array(pixels), np.iinfo(pixels.dtype).max
+    flat = result.reshape(-1, result.shape[2])
+    for start in range(0, len(flat), _FEW_PIXELS):
+        color, alpha = np.split(flat[start : start + _FEW_PIXELS].astype(np.uint32), [-1], axis=1)
+        np.minimum(color, alpha, out=color)  # more than that has no meaning
+        flat[start : start + _FEW_PIXELS, :-1] = (color * full + alpha // 2) // np.maximum(alpha, 1)
+    return result
 
 
 def tags_of(image: Image.Image) -> Any:

@@ -17,17 +17,15 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base as Tag
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.picture import Pixels
-from scales_cli.imaging.readers.samples import Rows, tags_of
+from scales_cli.imaging.readers.samples import Rows, tags_of, unpremultiplied
 from scales_cli.imaging.tiff_directory import LONG, SHORT, Tags, directory
 
 _PREMULTIPLIED = 1  # what ExtraSamples says of such alpha
-_FEW_PIXELS = 2**14  # of which numbers in 32 bits take little memory
 _STORED, _PACK_BITS = 1, 32773
 _DIFFERENCED = (5, 8, 32946, 34925, 50000)  # where a predictor counts: LZW, deflate (two numbers), LZMA, Zstandard
 
@@ -130,17 +128,6 @@ def held_planes(image: Image.Image) -> tuple[int, int]:
     if tags.get(Tag.PlanarConfiguration, 1) == 2:
         return len(image.getbands()), 1
     return 1, tags.get(Tag.SamplesPerPixel, 1)
-
-
-def unpremultiplied(pixels: Pixels) -> NDArray[np.uint16]:
-    """Colours that were multiplied by their alpha, divided by it; those that no alpha shows are zero."""
-    result = np.array(pixels)
-    flat = result.reshape(-1, result.shape[2])
-    for start in range(0, len(flat), _FEW_PIXELS):
-        color, alpha = np.split(flat[start : start + _FEW_PIXELS].astype(np.uint32), [-1], axis=1)
-        np.minimum(color, alpha, out=color)  # more than that has no meaning
-        flat[start : start + _FEW_PIXELS, :-1] = (color * 65535 + alpha // 2) // np.maximum(alpha, 1)
-    return result
 
 
 def _refusal() -> InputError:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from scales_cli.imaging.metadata import profile_fits
+from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
 
 QUALITY = 95

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.imaging.metadata import profile_fits
+from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
 

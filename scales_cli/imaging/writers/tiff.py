@@ -12,7 +12,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL.ExifTags import Base as Tag
 
-from scales_cli.imaging.metadata import native_tags, profile_fits
+from scales_cli.imaging.colors import profile_fits
+from scales_cli.imaging.metadata import native_tags
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.tiff_directory import ASCII, BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Tags, directory
 from scales_cli.imaging.writers.strips import rows_of_strip

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.metadata import profile_fits
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
 

@@ -11,7 +11,7 @@ from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import probe_image, read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
-from scales_cli.imaging.readers.tiff16 import unpremultiplied
+from scales_cli.imaging.readers.samples import unpremultiplied
 from scales_cli.imaging.tiff_directory import LONG, directory
 
 UNSPECIFIED, PREMULTIPLIED, ALPHA = 0, 1, 2
