@@ -144,6 +144,9 @@ class Handler(SimpleHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(super().do_HEAD)
 
+    def do_CONNECT(self) -> None:
+        self._answer(lambda: self.send_error(405))
+
     def _answer(self, serve_file: Callable[[], None]) -> None:
         assert isinstance(self.server, ModelServer)
         self.server.requests.append(self.path)

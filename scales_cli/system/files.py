@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -86,6 +89,20 @@ def make_folder(folder: Path, hint: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}", hint) from error
+
+
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """A file opened for reading. What is no file is not opened, as a pipe would be waited for. Raises `OSError`."""
+    if stat.S_ISREG(Path(path).stat().st_mode):
+        stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (Path.open takes no opener)
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # still
+            return stream
+        stream.close()
+    raise OSError(errno.EINVAL, "is not a file", os.fspath(path))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def file_identity(path: str | Path) -> tuple[int, int] | None:

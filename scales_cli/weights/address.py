@@ -6,7 +6,6 @@ hf:owner/repository@revision/folder/mine-x4.safetensors   a tag, branch or commi
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.weights.packed import MAX_FILE_BYTES
+from scales_cli.system.files import using_temporary_folder
+from scales_cli.system.progress import Progress
 from scales_cli.weights.registry import SUFFIX
-from scales_cli.weights.transfer import check_url
+from scales_cli.weights.transfer import copy_source
+from scales_cli.weights.web import check_url
 
 _WEB = re.compile(r"(?P<url>[a-z]+://[^#]+)#sha256=(?P<sha256>[0-9a-fA-F]{64})")
 _HUB = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>(?:\w[\w.-]*/)*\w[\w.-]*)")
@@ -60,27 +61,23 @@ class HubAddress:
         return cls(**matched.groupdict())
 
     @contextmanager
-    def download(self) -> Iterator[tuple[Path, str]]:
+    def download(self, progress: Progress | None = None) -> Iterator[tuple[Path, str]]:
         """The file, for the time of the context, and its hash. Raises `WeightsError`."""
         try:
             import huggingface_hub as hub
-            from huggingface_hub.utils.tqdm import disable_progress_bars
+            from huggingface_hub.constants import HF_HUB_OFFLINE
         except ImportError as error:
             raise WeightsError("hf: needs huggingface_hub", "pip install 'scales-cli[hub]'") from error
-        disable_progress_bars()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                url = hub.hf_hub_url(self.repository, self.file, revision=self.revision)
-                size = hub.get_hf_file_metadata(url).size
-                if size is not None and size <= MAX_FILE_BYTES:
-                    hub.hf_hub_download(self.repository, self.file, revision=self.revision, local_dir=folder)
-            except Exception as error:  # its own, those of the HTTP library it uses, and the system's
-                reason = " ".join(str(error).split()) or type(error).__name__
-                raise WeightsError(f"{self.file} of {self.repository}: {reason}", "check the address") from error
-            path = Path(folder, self.file)
-            if not path.is_file():
-                raise WeightsError(f"{self.file} of {self.repository}: too large for a model", "check the address")
-            yield path, hashlib.sha256(path.read_bytes()).hexdigest()
+        if HF_HUB_OFFLINE:
+            raise WeightsError(f"HF_HUB_OFFLINE forbids to fetch {self.name}", "`scales models import` adds a file")
+        url = hub.hf_hub_url(self.repository, self.file, revision=self.revision)
+        token = hub.get_token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with using_temporary_folder(), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model")
+            with path.open("wb") as stream:
+                sha256 = copy_source(url, stream, progress=progress, headers=headers)
+            yield path, sha256
 
 
 def parse_address(text: str) -> WebAddress | HubAddress | None:

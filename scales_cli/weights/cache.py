@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scales_cli.errors import FULL_DISK, OutputError, WeightsError
-from scales_cli.system.files import abandoned_files
+from scales_cli.system.files import abandoned_files, open_regular
 from scales_cli.weights.registry import SUFFIX
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -30,10 +30,16 @@ class CachedModel:
     sha256: str
     path: Path
 
+    def check_kind(self) -> None:
+        """Raises `WeightsError` if there is what is no file: a pipe would be waited for, a device has no end."""
+        if self.path.exists() and not self.path.is_file():
+            raise WeightsError(f"{self.path}: is not a file", f"remove it, or set {VARIABLE} to another folder")
+
     def check(self) -> None:
         """Raises `WeightsError` if the content is not what the name says."""
         try:
-            with self.path.open("rb") as stream:
+            self.check_kind()
+            with open_regular(self.path) as stream:
                 intact = hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256
         except OSError as error:
             raise WeightsError(f"{self.path}: cannot be read: {error.strerror}", "check the cache folder") from error
@@ -73,7 +79,7 @@ class Cache:
         found = [model for model in self.models() if model.name == name and model.sha256 != but]
         with self.writing():
             for model in found:
-                model.path.unlink(missing_ok=True)
+                _remove(model.path)
         return len(found)
 
     def prune(self, superseded: Callable[[CachedModel], bool]) -> list[Path]:
@@ -88,7 +94,7 @@ class Cache:
                 useless.append(model.path)
         with self.writing():
             for path in useless:
-                path.unlink(missing_ok=True)
+                _remove(path)
         return useless
 
     @contextmanager
@@ -105,7 +111,7 @@ class Cache:
 
     def _files(self) -> list[Path]:
         try:
-            return [path for path in self.folder.iterdir() if path.is_file()]
+            return list(self.folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -123,6 +129,12 @@ def _default_folder() -> Path:
         return Path(folder).expanduser().absolute() / "models"
     except RuntimeError as error:  # HOME is unset, and the system knows of no other
         raise WeightsError("there is no home folder to keep models in", f"set {VARIABLE} to a folder") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        raise WeightsError(f"{path}: is a folder", "remove it by hand")
+    path.unlink(missing_ok=True)
 
 
 def _modified(path: Path) -> float:

@@ -130,7 +130,7 @@ class Store:
             raise WeightsError(f"{OFFLINE} forbids to fetch {address.name}", "`scales models import` adds a file")
         if isinstance(address, WebAddress):
             return self.add(address.name, address.sha256, address.url, progress)
-        with address.download() as (path, sha256):
+        with address.download(progress) as (path, sha256):
             return self.add(address.name, sha256, path)
 
     def add(self, name: str, sha256: str, source: str | Path, progress: Progress | None = None) -> Path:

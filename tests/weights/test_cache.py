@@ -1,10 +1,13 @@
 """Folders that cannot be used: a message that names the remedy."""
 
+import contextlib
 import os
 import pwd
+import socket
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +66,51 @@ def test_a_full_disk(weights_file, own_models):
     assert "SCALES_CACHE" in result.stdout
     assert "File too large" in result.stdout
     assert list(own_models.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder"])
+def test_what_is_no_file_is_refused_and_not_opened(kind, weights_file, own_models, server, monkeypatch):
+    store = Store()
+    file, tiny = weights_file(2), store.find("scales-tiny-x4")
+    mine = store.import_file(file, "mine")
+    published = store.cache.path(tiny.name, tiny.sha256)
+    mine.unlink()
+    with contextlib.ExitStack() as stack:
+        for path in (mine, published):
+            put(kind, path, stack)
+        monkeypatch.setenv("SCALES_MIRROR", server.url)
+        for attempt in (
+            lambda: store.import_file(file, "mine"),
+            lambda: store.obtain(tiny),
+            store.find("mine").check,
+        ):
+            with pytest.raises(WeightsError, match="is not a file") as caught:
+                attempt()
+            assert "remove it" in caught.value.hint
+        assert [str(error) for _, path, error in store.verify() if path in (mine, published)] == [
+            f"{mine}: is not a file",
+            f"{published}: is not a file",
+        ]
+        if kind == "folder":
+            with pytest.raises(WeightsError, match="is a folder"):
+                store.prune()
+        else:
+            assert sorted(store.prune()) == [mine, published]
+        assert server.requests == []
+
+
+def put(kind, path, stack):
+    """Makes what is no file, for as long as the stack is open."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        stack.enter_context(contextlib.chdir(path.parent))  # as the names of sockets have to be short
+        stack.enter_context(socket.socket(socket.AF_UNIX)).bind("s")
+        Path("s").rename(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
 
 
 def test_a_relative_folder_is_of_the_place_where_the_program_runs(monkeypatch, tmp_path):

@@ -1,31 +1,33 @@
 """A server that does everything wrong: the cache never holds a bad file, and works again afterwards."""
 
 import contextlib
+import gzip
+import io
 import os
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from scales_cli.errors import WeightsError
-from scales_cli.weights import transfer
+from scales_cli.weights.budget import Patience
 from scales_cli.weights.cache import Cache
+from scales_cli.weights.packed import MAX_FILE_BYTES
 from scales_cli.weights.registry import load_registry
 from scales_cli.weights.store import Store
-from scales_cli.weights.transfer import check_url, fetch
+from scales_cli.weights.transfer import copy_source, fetch
+from scales_cli.weights.web import check_url
 
 ENTRY = load_registry().entries[1]
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(transfer, "TIMEOUT_SECONDS", 0.3)
-    monkeypatch.setattr(transfer, "GRACE_SECONDS", 0.2)
-    monkeypatch.setattr(transfer, "MIN_RATE", 1e5)
+IMPATIENT = Patience(idle=0.3, start=0.6, rate=1e6)
+MAX_MEMORY = 12 * 2**20  # of what Python allocates, with the server's
+PIECE = bytes(2**16)
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def content(published):
 
 
 def fetch_from(server, name=ENTRY.file):
-    return fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/{name}", size=ENTRY.size)
+    return fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/{name}", size=ENTRY.size, patience=IMPATIENT)
 
 
 @pytest.mark.parametrize("entry", load_registry().entries, ids=lambda entry: entry.name)
@@ -66,26 +68,26 @@ def send(body, *, status=200, length=None, **headers):
     return answer
 
 
-def trickle(content):
+def raw(*pieces, then=b"", pause=0.0):
+    """Sends bytes as they are, then others again and again until the client leaves."""
+
     def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
+        handler.close_connection = True
         with contextlib.suppress(OSError):
-            for byte in content[:200]:
-                handler.wfile.write(bytes([byte]))
-                handler.wfile.flush()
-                time.sleep(0.02)
+            for piece in pieces:
+                handler.wfile.write(piece)
+            until = time.monotonic() + 10
+            while then and time.monotonic() < until:
+                handler.wfile.write(then)
+                time.sleep(pause)
 
     return answer
 
 
-def raw(data):
-    def answer(handler):
-        with contextlib.suppress(OSError):
-            handler.wfile.write(data)
-
-    return answer
+def trickle(*pieces):
+    """Sends bytes as they are, but the last of them alone, again and again."""
+    data = b"".join(pieces)
+    return raw(data[:-1], then=data[-1:], pause=0.02)
 
 
 def silence(handler):
@@ -97,7 +99,11 @@ def fault(kind, content, rng):
     cut = int(rng.integers(len(content)))
     spoilt = bytearray(content)
     spoilt[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
-    huge = transfer.MAX_FILE_BYTES + 1
+    huge = MAX_FILE_BYTES + 1
+    ok, chunked = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /x\r\n"
+    bomb = gzip.compress(PIECE * 2**9, 1) if "bomb" in kind else b""
+    packed = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     return {
         "cut": send(content[:cut], length=len(content)),
         "short": send(content[:cut], length=cut),
@@ -119,24 +125,55 @@ def fault(kind, content, rng):
         "file": send(b"", status=301, length=0, Location="file:///etc/passwd"),
         "elsewhere": send(b"", status=307, length=0, Location="http://example.org/x"),
         "nonsense": send(b"", status=308, length=0, Location="http://[::bad/x"),
-        "slow": trickle(content),
         "silence": silence,
+        "slow": trickle(ok, b"\r\n", content[:100]),
+        "slow status": trickle(b"HTTP/1.1 200 O"),
+        "slow header": trickle(ok, b"X: a"),
+        "slow redirection": trickle(moved, b"X: a"),
+        "slow chunk size": trickle(ok, chunked, b"0"),
+        "slow trailer": trickle(ok, chunked, b"0\r\nX: a"),
+        "endless status": raw(b"HTTP/1.1 200 ", then=b"O" * 2**16),
+        "endless header": raw(ok, b"X: ", then=b"a" * 2**16),
+        "endless headers": raw(ok, then=b"X: a\r\n" * 1000),
+        "endless interim": raw(then=b"HTTP/1.1 100 Continue\r\nX: a\r\n\r\n" * 1000),
+        "endless extension": raw(ok, chunked, b"1;", then=b"a" * 2**16),
+        "endless extensions": raw(ok, chunked, then=b"1;%s\r\na\r\n" % (b"a" * 60_000)),
+        "endless trailer": raw(ok, chunked, b"0\r\n", then=b"X: a\r\n" * 1000),
+        "endless redirection": raw(moved, b"\r\n", then=PIECE),
+        "endless excuse": raw(b"HTTP/1.1 503 Busy\r\n\r\n", then=PIECE),
+        "huge redirection": raw(moved, b"Content-Length: 9999999999\r\n\r\n", then=PIECE),
+        "huge chunk": raw(ok, chunked, b"FFFFFFFFFFFF\r\n", then=PIECE),
+        "huge chunk size": raw(ok, chunked, b"F" * 60_000, b"\r\n", then=PIECE),
+        "negative chunk": raw(ok, chunked, b"-5\r\n", then=PIECE),
+        "bomb": raw(ok, packed, bomb),
+        "bomb in a redirection": raw(moved, packed, bomb),
+        "bomb in an excuse": raw(b"HTTP/1.1 503 Busy\r\n", packed, bomb),
+        "part": send(content, status=206, length=len(content), Content_Range="bytes 5-9/10"),
+        "lengths": send(content, length=f"{len(content)}, 5"),
     }[kind]
 
 
 KINDS = (
     *("cut", "short", "unannounced", "longer", "endless", "spoilt", "huge", "empty", "nothing", "noise", "html"),
-    *("pickle", "compressed", "status", "busy", "loop", "scheme", "file", "elsewhere", "nonsense", "slow", "silence"),
+    *("pickle", "compressed", "status", "busy", "loop", "scheme", "file", "elsewhere", "nonsense", "silence", "slow"),
+    *("slow status", "slow header", "slow redirection", "slow chunk size", "slow trailer", "endless status"),
+    *("endless header", "endless headers", "endless interim", "endless extension", "endless extensions"),
+    *("endless trailer", "endless redirection", "endless excuse", "huge redirection", "huge chunk", "huge chunk size"),
+    *("negative chunk", "bomb", "bomb in a redirection", "bomb in an excuse", "part", "lengths"),
 )
 
 
 def endure(kind, seed, server, content, own_models):
     server.answer = fault(kind, content, np.random.default_rng(seed))
     started = time.monotonic()
+    tracemalloc.start()
     with pytest.raises(WeightsError) as caught:
         fetch_from(server)
-    assert caught.value.hint
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (caught.value.exit_code, bool(caught.value.hint)) == (5, True)
     assert time.monotonic() - started < 5
+    assert peak < MAX_MEMORY
     assert list(own_models.iterdir()) == []
     server.answer = None
     assert fetch_from(server).read_bytes() == content
@@ -152,6 +189,89 @@ def test_faults_leave_nothing_behind(kind, server, content, own_models):
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_faults_leave_nothing_behind(kind, seed, server, content, own_models):
     endure(kind, seed, server, content, own_models)
+
+
+def test_a_handshake_that_trickles(own_models):
+    def answer():
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB
+            for _ in range(500):
+                connection.sendall(b"\x02")
+                time.sleep(0.02)
+
+    started = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        source = f"https://127.0.0.1:{listener.getsockname()[1]}/x"
+        with pytest.raises(WeightsError, match="too slow"):
+            fetch(Cache(), ENTRY.name, ENTRY.sha256, source, patience=Patience(idle=5, start=0.4))
+        thread.join()
+    assert time.monotonic() - started < 3
+
+
+def test_a_proxy_that_trickles(server, monkeypatch, own_models):
+    server.answer = trickle(b"HTTP/1.1 200 OK\r\nX: a")
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    started = time.monotonic()
+    with pytest.raises(WeightsError, match="too slow"):
+        fetch(Cache(), ENTRY.name, ENTRY.sha256, "https://example.org/x", patience=IMPATIENT)
+    assert time.monotonic() - started < 5
+    assert server.requests == ["example.org:443"]
+
+
+def test_time_ends_also_within_a_read(server, content, own_models):
+    def answer(handler):
+        time.sleep(1)
+        send(content[:9], length=len(content))(handler)
+        time.sleep(2)
+
+    server.answer = answer
+    patience, started = Patience(idle=60, start=1.2, rate=1e6), time.monotonic()
+    with pytest.raises(WeightsError, match="too slow, not done after 1 s"):
+        fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/x", size=ENTRY.size, patience=patience)
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("kind", ["endless interim", "endless extensions", "endless trailer"])
+def test_what_is_no_file_has_bounds_in_bytes(kind, server, content, own_models):
+    server.answer = fault(kind, content, np.random.default_rng(0))
+    with pytest.raises(WeightsError, match="sends more than the file"):
+        fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/x", size=ENTRY.size, patience=Patience(start=9))
+
+
+def test_more_time_for_what_keeps_coming(server, content):
+    """A file that takes longer than its start may."""
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        for start in range(0, len(content), 8192):
+            handler.wfile.write(content[start : start + 8192])
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    server.answer = answer
+    patience = Patience(idle=5, start=0.4, rate=len(content) / 30)
+    source, started = f"{server.url}/x", time.monotonic()
+    assert fetch(Cache(), ENTRY.name, ENTRY.sha256, source, patience=patience).read_bytes() == content
+    assert time.monotonic() - started > patience.start
+
+
+def test_credentials_stay_with_the_server_that_was_asked(server, published, monkeypatch, tmp_path):
+    seen = []
+
+    def answer(handler):
+        seen.append((handler.headers["Host"], handler.headers["Authorization"]))
+        other = server.url.replace("127.0.0.1", "localhost")
+        send(b"", status=302, length=0, Location=f"{other}/x" if len(seen) == 2 else "/y")(handler)
+
+    server.answer = answer
+    with pytest.raises(WeightsError, match="redirects without end"):
+        copy_source(f"{server.url}/x", io.BytesIO(), patience=IMPATIENT, headers={"Authorization": "Bearer secret"})
+    assert [word for _, word in seen] == ["Bearer secret"] * 2 + [None] * 4
 
 
 def test_a_redirection_within_the_scheme_is_followed(server, content):

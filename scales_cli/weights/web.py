@@ -1,0 +1,166 @@
+"""Files of the web, from servers that may do anything: what they send is bounded, and nothing of it is unpacked."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from scales_cli.errors import WeightsError
+from scales_cli.weights.budget import Budget, Patience
+
+if TYPE_CHECKING:
+    import requests
+    import urllib3
+
+MAX_REDIRECTS = 5
+CHUNK_BYTES = 2**16
+_BUSY = (429, 500, 502, 503, 504)
+_PAUSES = (0.3, 0.6)  # seconds, before a busy server is asked again
+
+
+@contextmanager
+def open_url(
+    url: str, max_bytes: int, patience: Patience, headers: Mapping[str, str] | None = None
+) -> Iterator[tuple[Iterator[bytes], int | None]]:
+    """Pieces of a file of at most `max_bytes`, and its size if the server announces it.
+
+    `headers` go to the server of `url`, not to where it redirects. Raises `WeightsError`, also while it is read.
+    """
+    import requests
+    import urllib3
+
+    from scales_cli.weights.connection import BudgetSession
+
+    check_url(url)
+    try:
+        with Budget(patience) as budget, BudgetSession(budget) as session:
+            session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy reaches this machine's own
+            session.verify = os.environ.get("SSL_CERT_FILE") or True
+            with _answer(session, url, headers or {}, budget) as response:
+                size = _announced(response)
+                if size is not None and size > max_bytes:
+                    raise WeightsError("larger than it should be", "check the address")
+                budget.begin_file(max_bytes if size is None else size)
+                yield _pieces(response.raw), size
+    except WeightsError as error:
+        raise error.about(url) from error
+    except requests.exceptions.ProxyError as error:
+        raise WeightsError(f"{url}: the proxy does not answer", "check HTTPS_PROXY") from error
+    except requests.exceptions.SSLError as error:
+        raise WeightsError(f"{url}: {_innermost(error)}", "SSL_CERT_FILE names certificates to trust") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise WeightsError(
+            f"{url}: cannot be fetched: {_innermost(error)}", "check the connection, try again"
+        ) from error
+    except ValueError as error:  # of a redirection to what is no address
+        raise WeightsError(f"{url}: {error}", "try again") from error
+    except OSError as error:
+        if error.errno is not None:  # of the file that is written
+            raise
+        raise WeightsError(f"{url}: {error}", "check SSL_CERT_FILE") from error
+
+
+def check_url(url: str, previous: str | None = None) -> None:
+    """Allows https, and http to this machine itself; a redirection keeps its scheme."""
+    try:
+        parts = urlsplit(url)
+        local = is_loopback(parts.hostname or "")
+        if parts.port == 0 or not parts.hostname:
+            raise ValueError
+    except ValueError as error:
+        raise WeightsError(f"{url}: is not the address of a file", "give one that starts with https://") from error
+    if parts.username is not None or parts.password is not None:
+        raise WeightsError(f"an address at {parts.hostname} holds a password", "use ~/.netrc instead")
+    if previous is not None and parts.scheme != urlsplit(previous).scheme:
+        raise WeightsError(f"{previous}: redirects to {url}, another scheme", "check the address")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise WeightsError(f"{url}: is not fetched over {parts.scheme}", "give an address that starts with https://")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def _answer(
+    session: requests.Session, url: str, headers: Mapping[str, str], budget: Budget
+) -> Iterator[requests.Response]:
+    """The response of `url`, or of where it redirects to; nothing of other bodies is read."""
+    origin = urlsplit(url).netloc
+    for _ in range(MAX_REDIRECTS + 1):
+        own = headers if urlsplit(url).netloc == origin else {}
+        with _asked(session, url, own, budget) as response:
+            if not response.is_redirect:
+                _check(response, url)
+                yield response
+                return
+            target = urljoin(url, response.headers["Location"])
+            check_url(target, url)
+            url = target
+    raise WeightsError(f"{url}: redirects without end", "check the address")
+
+
+@contextmanager
+def _asked(
+    session: requests.Session, url: str, headers: Mapping[str, str], budget: Budget
+) -> Iterator[requests.Response]:
+    """The response of a server, which is asked again while it is busy."""
+    for pause in (*_PAUSES, None):
+        with session.get(
+            url,
+            stream=True,
+            allow_redirects=False,
+            timeout=max(min(budget.patience.idle, budget.remaining), 0.001),
+            headers={"Accept-Encoding": "identity", **headers},
+        ) as response:
+            if pause is None or pause >= budget.remaining or response.status_code not in _BUSY:
+                yield response
+                return
+        time.sleep(pause)
+
+
+def _check(response: requests.Response, url: str) -> None:
+    """Raises `WeightsError` for what is not a file as it is."""
+    code = response.status_code
+    if code != HTTPStatus.OK:
+        raise WeightsError(
+            f"{url}: the server answers {code} {_phrase(code)}".rstrip(),
+            "check the address" if code < HTTPStatus.INTERNAL_SERVER_ERROR else "try again later",
+        )
+    if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
+        raise WeightsError(f"{url}: the server sends it compressed ({encoding[:20]}), unasked", "take another address")
+
+
+def _announced(response: requests.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if re.fullmatch(r"[0-9]{1,15}", length) else None
+
+
+def _pieces(body: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    while chunk := body.read1(CHUNK_BYTES, decode_content=False):
+        yield chunk
+
+
+def _phrase(code: int) -> str:
+    try:
+        return HTTPStatus(code).phrase
+    except ValueError:
+        return ""
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system said, below the layers that wrap it."""
+    seen = error
+    while (inner := getattr(seen, "reason", None) or next(iter(seen.args), None)) and isinstance(inner, BaseException):
+        seen = inner
+    return getattr(seen, "strerror", None) or str(seen)
