@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -45,7 +45,7 @@ class Status:
 Watch = Callable[[Status], None]  # called several times a second
 
 
-def run(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[Outcome]:
+def run(request: BatchRequest, watch: Watch = lambda status: None) -> Generator[Outcome, None, None]:
     """Enlarges pictures, and yields what becomes of every input as soon as it is known and recorded.
 
     Raises `ScalesError` before any work if the request cannot be met as a whole: no model, no pictures, two inputs of
@@ -60,7 +60,7 @@ def run(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[O
                 return
 
 
-def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Iterator[Planned | Outcome]:
+def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Generator[Planned | Outcome, None, None]:
     """What `run` would do: every output it would write, then the inputs it would not enlarge. Nothing is written."""
     with _Batch(request, watch) as batch:
         batch.plan()
@@ -104,8 +104,17 @@ class _Batch:
         self._pool.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._pool.__exit__(*error)
+    def __exit__(self, *_: object) -> None:
+        """Ends what is in work. Pictures that were done meanwhile are recorded, of others nothing is left."""
+        for item, answer, pid in self._pool.close():
+            if item not in self.jobs:  # which was only looked at
+                continue
+            with suppress(OutputError):  # of a manifest that cannot be written: what ended the batch is told instead
+                if isinstance(answer, WorkerError):
+                    remove_temporary_files(_target(self.jobs[item]).parent, pid)
+                    self._history.interrupt(item)
+                else:
+                    self._history.record(item, self._outcome(item, answer))
 
     def plan(self) -> None:
         """Looks at every input that the manifest does not settle.
@@ -139,7 +148,7 @@ class _Batch:
                 self.settled.append((item, _failed(item, answer)))
                 self._refused.add(item)
                 continue
-            target, replaces = _target(answer), self._history.may_replace(item, _target(answer))
+            target, replaces = _target(answer), self._history.may_replace(_target(answer))
             if os.path.lexists(target) and not replaces:
                 self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
             else:
@@ -179,6 +188,7 @@ class _Batch:
 
         def arguments(item: Item) -> tuple[Job, int]:
             made.extend(_make_folder(_target(self.jobs[item]).parent))
+            self._history.begin(item, _target(self.jobs[item]))
             return self.jobs[item], limit
 
         def watch(running: Sequence[tuple[Item, float]]) -> None:
@@ -186,17 +196,18 @@ class _Batch:
 
         try:
             for item, answer, pid in self._pool.run(items, BatchWorker.enlarge, arguments, watch):
-                target = _target(self.jobs[item])
                 if isinstance(answer, WorkerError):
-                    remove_temporary_files(target.parent, pid)
-                if isinstance(answer, Failed) and isinstance(answer.error, OutputExistsError):  # since it was planned
-                    yield item, Skipped(answer.input, os.fspath(target), "exists")
-                else:
-                    yield item, answer if isinstance(answer, Done) else _failed(item, answer)
+                    remove_temporary_files(_target(self.jobs[item]).parent, pid)
+                yield item, self._outcome(item, answer)
         finally:
             for folder in reversed(made):
                 with suppress(OSError):  # of those with something in them
                     folder.rmdir()
+
+    def _outcome(self, item: Item, answer: Done | Failed | WorkerError) -> Outcome:
+        if isinstance(answer, Failed) and isinstance(answer.error, OutputExistsError):  # since it was planned
+            return Skipped(answer.input, os.fspath(_target(self.jobs[item])), "exists")
+        return answer if isinstance(answer, Done) else _failed(item, answer)
 
     def _report(self, seen: int, running: Sequence[tuple[PurePath, float]] | None = None) -> None:
         total = len(self._items) + len(self.unreadable)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
-from scales_cli.batch.manifest import DONE, FAILED, Manifest, Record
-from scales_cli.batch.outcome import LeftOut, Outcome, Skipped
+from scales_cli.batch.manifest import BEGUN, DONE, FAILED, LEFT, Manifest, Record
+from scales_cli.batch.outcome import Outcome, Skipped
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import InputError
 from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.system.processes import WorkerError
 
 
 class History:
@@ -23,6 +24,7 @@ class History:
         self._manifest = Manifest.of(request.output, request.manifest, request.shard)
         # Inputs before they were looked at, so that one which changes while it is read is not taken for done.
         self._stats: dict[Item, os.stat_result] = {}
+        self._begun: dict[Item, tuple[Path, bool]] = {}  # targets, and whether files there were ours before
 
     def prepare(self) -> None:
         """Makes the manifest. Raises `OutputError` if it cannot be written."""
@@ -43,34 +45,50 @@ class History:
                 return None
             return Failed(name, InputError(record.error, "failed before; --retry-failed tries again"))
         target = self._request.output / record.output
-        if self._request.overwrite or not _is_file_of(target, record.output_size):
+        if record.status != DONE or self._request.overwrite or not _is_file_of(target, record.output_size):
             return None
         return Skipped(name, os.fspath(target), "done before")
 
-    def may_replace(self, item: Item, target: Path) -> bool:
-        """Whether a file at `target` may be replaced: by order, or because an earlier run of ours wrote it."""
-        record = self._manifest.find(item.place.as_posix())
-        ours = record is not None and record.output == self._place(target)
-        return self._request.overwrite or ours
+    def may_replace(self, target: Path) -> bool:
+        """Whether a file at `target` may be replaced: by order, or because a run of ours wrote it."""
+        return self._request.overwrite or self._owns(target)
+
+    def begin(self, item: Item, target: Path) -> None:
+        """A line in the manifest before work begins. Raises `OutputError` if it cannot be written."""
+        self._begun[item] = target, self._owns(target)
+        self._append(item, BEGUN, output=self._place(target))
 
     def record(self, item: Item, outcome: Outcome) -> None:
         """A line in the manifest, of what was tried. Raises `OutputError` if it cannot be written."""
-        status = self._stats.get(item)
-        if status is None or isinstance(outcome, Skipped | LeftOut):  # there was no file, or nothing was done
-            return
-        record = Record(
-            input=item.place.as_posix(),
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            settings=self._fingerprint,
-            status=DONE if isinstance(outcome, Done) else FAILED,
-        )
-        if isinstance(outcome, Done):
-            output = Path(outcome.output)
-            record = dataclasses.replace(record, output=self._place(output), output_size=output.stat().st_size)
-        else:
-            record = dataclasses.replace(record, error=outcome.error.message, exit_code=outcome.error.exit_code)
-        self._manifest.append(record)
+        target, ours = self._begun.pop(item, (None, False))
+        match outcome:
+            case Done():
+                path = Path(outcome.output)
+                self._append(item, DONE, output=self._place(path), output_size=path.stat().st_size)
+            case Failed():
+                dead = isinstance(outcome.error, WorkerError) and target is not None and os.path.lexists(target)
+                output = self._place(target) if dead and target is not None else ""
+                self._append(
+                    item, FAILED, output=output, error=outcome.error.message, exit_code=outcome.error.exit_code
+                )
+            case Skipped():
+                if target is not None and not ours:  # a file of somebody else's, which came to be there meanwhile
+                    self._append(item, LEFT)
+
+    def interrupt(self, item: Item) -> None:
+        """A line for a picture whose work was broken off, if there is nothing of ours."""
+        target, ours = self._begun.pop(item, (None, True))
+        if target is not None and not ours and not os.path.lexists(target):
+            self._append(item, LEFT)
+
+    def _append(self, item: Item, status: str, **values: Any) -> None:
+        found = self._stats.get(item)
+        if found is not None:  # else there was no file
+            values |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "settings": self._fingerprint}
+            self._manifest.append(Record(input=item.place.as_posix(), status=status, **values))
+
+    def _owns(self, target: Path) -> bool:
+        return self._manifest.owns(self._place(target))
 
     def _place(self, target: Path) -> str:
         """An output's path within the output folder."""

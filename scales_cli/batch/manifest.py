@@ -1,7 +1,13 @@
 """What became of each picture of a batch: JSON lines in the output folder, only ever appended to.
 
 A line is one `Record`, written at once, so that several runs may share a manifest and a run may be killed at any
-moment; a line that is torn nevertheless is left out when reading. The last line on an input counts.
+moment; a line that is torn nevertheless is left out when reading. The last line on an input counts, and outputs
+once written stay known. The `status` of a line is one of
+
+begun   the work is about to begin: if there is a file at `output` afterwards, a run that was killed may have written it
+done    `output`, of `output_size` bytes, was written
+failed  nothing was written, for the reason `error`; with an `output`, it may have been, for the process died
+left    nothing was written, because there was a file already, or because the run was interrupted
 """
 
 from __future__ import annotations
@@ -18,11 +24,11 @@ from typing import Any
 
 from scales_cli.errors import OutputError
 
-DONE, FAILED = "done", "failed"
+BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
 _NAME = ".scales-batch"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """An input at its `place` in the tree, as it was then, and what became of it.
 
@@ -43,6 +49,10 @@ class Record:
         """Whether the input and the settings are those of this record."""
         return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
 
+    def agrees(self, other: Record) -> bool:
+        """Whether the other record is of the same input and settings."""
+        return (self.size, self.mtime_ns, self.settings) == (other.size, other.mtime_ns, other.settings)
+
 
 class Manifest:
     """The records of `files`; new ones go to `path`."""
@@ -50,6 +60,8 @@ class Manifest:
     def __init__(self, path: Path, files: Iterable[Path]) -> None:
         self.path = path
         self._records: dict[str, Record] = {}
+        self._written: set[str] = set()  # outputs that are ours
+        self._begun: set[str] = set()  # outputs that may be
         for file in files:
             self._read(file)
 
@@ -67,6 +79,10 @@ class Manifest:
     def find(self, place: str) -> Record | None:
         return self._records.get(place)
 
+    def owns(self, output: str) -> bool:
+        """Whether a file at `output` is, or may be, what a run wrote."""
+        return output in self._written or output in self._begun
+
     def prepare(self) -> None:
         """Makes the file, so that one that cannot be written is an `OutputError` before any work."""
         with self._writing(), self.path.open("ab"):
@@ -80,7 +96,21 @@ class Manifest:
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read(1) == b"\n" else b"\n" + line
             file.write(line)
-        self._records[record.input] = record
+        self._add(record)
+
+    def _add(self, record: Record) -> None:
+        previous = self._records.get(record.input)
+        if previous is not None and previous.status == BEGUN:
+            self._begun.discard(previous.output)
+        if record.output:
+            (self._written if record.status == DONE else self._begun).add(record.output)
+        if (
+            previous is None
+            or previous.status != DONE
+            or record.status in (DONE, FAILED)
+            or not record.agrees(previous)
+        ):
+            self._records[record.input] = record  # else another run has done the same meanwhile
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -105,7 +135,7 @@ class Manifest:
             raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
         for line in lines:
             if (record := _parsed(line)) is not None:
-                self._records[record.input] = record
+                self._add(record)
 
 
 def _is_foreign(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -176,8 +177,11 @@ def batch(
         threads=threads,
         max_memory=max_memory,
     )
-    with BatchReport(quiet=quiet, as_json=as_json, preview=dry_run) as report:
-        for outcome in (preview if dry_run else run)(request, report.watch):
+    with (
+        BatchReport(quiet=quiet, as_json=as_json, preview=dry_run) as report,
+        closing((preview if dry_run else run)(request, report.watch)) as outcomes,
+    ):
+        for outcome in outcomes:
             report.add(outcome)
     report.summarise()
     if report.failures:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import functools
+import hashlib
 import io
 import os
+import re
 import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +29,7 @@ def whole_file(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     Without `overwrite` a file that came to be there meanwhile is left as it is. Raises `OSError` or
     `OutputExistsError`.
     """
-    temporary = target.parent / f".scales-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary = target.parent / f".scales-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         with temporary.open("x+b") as stream:
             yield stream
@@ -67,20 +70,52 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
 
 def remove_temporary_files(folder: Path, pid: int) -> None:
     """Removes what a process that was killed while it wrote into `folder` has left there."""
-    for path in folder.glob(f".scales-{pid}-*.tmp"):
-        with suppress(OSError):
-            path.unlink()
+    _remove(folder.glob(f".scales-{_machine()}-{pid}-*.tmp"))
 
 
 def abandoned_files(folder: Path) -> list[Path]:
-    """The temporary files of runs that were killed with all their processes: not written to for a day."""
-    return [path for path in folder.glob(".scales-*-*.tmp") if time.time() - _modified(path) > ABANDONED_SECONDS]
+    """The temporary files of runs that were killed with all their processes.
+
+    That is known of those on this machine. Of others on a shared folder: they were not written to for a day.
+    """
+    return [path for path in folder.glob(".scales-*-*.tmp") if _is_abandoned(path)]
 
 
 def remove_abandoned_files(folder: Path) -> None:
-    for path in abandoned_files(folder):
+    _remove(abandoned_files(folder))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
         with suppress(OSError):
             path.unlink()
+
+
+def _is_abandoned(path: Path) -> bool:
+    match = re.fullmatch(r"\.scales-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]+\.tmp", path.name)
+    if match and match[1] == _machine() and not _is_running(int(match[2])):
+        return True
+    return time.time() - _modified(path) > ABANDONED_SECONDS
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # as of another user's
+        return True
+    return True
+
+
+@functools.cache
+def _machine() -> str:
+    """What systems share that number their processes together, so no two containers; "0" if that is not known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        return hashlib.sha256(f"{boot}{Path('/proc/self/ns/pid').readlink()}".encode()).hexdigest()[:8]
+    except OSError:  # not Linux
+        return "0"
 
 
 def make_folder(folder: Path, hint: str) -> None:

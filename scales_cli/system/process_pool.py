@@ -34,14 +34,25 @@ class WorkerPool(Generic[Task]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> list[tuple[Task, Any, int]]:
+        """Ends all workers; gives what there is of their running tasks, as `run` does.
+
+        That is an answer that nobody has asked for yet, or a `WorkerError`.
+        """
         members = [*self._idle, *self._busy]
         for member in members:
             member.worker.terminate()
         end = time.monotonic() + _PATIENCE
         for member in members:
-            member.worker.stop(max(0.0, end - time.monotonic()))
+            member.worker.end(max(0.0, end - time.monotonic()))
+        left = [(task, member.last_answer(), member.worker.pid) for member, task in self._busy.items()]
+        for member in members:
+            member.worker.connection.close()
         self._idle.clear()
         self._busy.clear()
+        return left
 
     def shrink(self, size: int) -> None:
         """Ends all idle workers but `size`."""
@@ -75,9 +86,6 @@ class WorkerPool(Generic[Task]):
                 answer = member.answer()
                 if answer is PENDING:
                     continue
-                if member.starting and not isinstance(answer, WorkerError):
-                    member.starting = False
-                    continue
                 task = self._busy.pop(member)
                 if isinstance(answer, WorkerError):
                     member.worker.kill()
@@ -101,10 +109,22 @@ class _Member:
         self.worker.ask(method, *arguments)
 
     def answer(self) -> Any:
+        """To the task; `PENDING` if what comes next is none."""
         try:
-            return self.worker.receive()
+            answer = self.worker.receive()
         except WorkerError as error:
             return error
+        if self.starting and answer is not PENDING:
+            self.starting = False
+            return PENDING
+        return answer
+
+    def last_answer(self) -> Any:
+        """That of a worker which has ended."""
+        while self.worker.connection.poll():
+            if (answer := self.answer()) is not PENDING:
+                return answer
+        return WorkerError("its process was ended")
 
 
 _NONE: Any = object()

@@ -58,7 +58,7 @@ class Worker:
         """As `wait`; but `PENDING` if what comes next is a report. Raises `WorkerError`."""
         try:
             message = self.connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # which it also is if the process was killed amid a message
             self._process.join(1)
             raise WorkerError(f"its process ended with {_ending(self._process.exitcode)}") from None
         if isinstance(message, float):
@@ -86,19 +86,27 @@ class Worker:
         """Asks the process to end, which lets it clean up."""
         self._process.terminate()
 
-    def stop(self, seconds: float) -> None:
-        """`terminate`, and kills it if that takes longer."""
-        self.terminate()
-        self._process.join(seconds)
-        self.kill()
+    def end(self, seconds: float = 0.0) -> None:
+        """Ends a process that was asked to, at once if `seconds` do not suffice, with those that it started.
 
-    def kill(self) -> None:
-        """Ends the process and those it started, whatever they do."""
+        What it has sent before can still be received.
+        """
+        self._process.join(seconds)
         with contextlib.suppress(OSError):
             if hasattr(os, "killpg") and os.getpgid(self.pid) == self.pid:
                 os.killpg(self.pid, _KILL)
         self._process.kill()
         self._process.join()
+
+    def stop(self, seconds: float) -> None:
+        """`terminate`, and kills it if that takes longer."""
+        self.terminate()
+        self.end(seconds)
+        self.connection.close()
+
+    def kill(self) -> None:
+        """Ends the process and those it started, whatever they do."""
+        self.end()
         self.connection.close()
 
 

@@ -94,3 +94,47 @@ def test_manifest_is_a_regular_file_or_none(tmp_path):
         with pytest.raises(OutputError, match="not a regular file"):
             Manifest.of(tmp_path, path)
     Manifest.of(tmp_path, Path("/dev/null")).append(RECORD)
+
+
+BEGUN = replace(RECORD, status="begun", output_size=0)
+LEFT = replace(RECORD, status="left", output="", output_size=0)
+FAILED = replace(LEFT, status="failed", error="why")
+
+
+@pytest.mark.parametrize(
+    ("records", "owned"),
+    [
+        ([], False),
+        ([BEGUN], True),
+        ([BEGUN, RECORD], True),
+        ([BEGUN, FAILED], False),
+        ([BEGUN, replace(FAILED, output=RECORD.output)], True),
+        ([BEGUN, LEFT], False),
+        ([RECORD, BEGUN, LEFT], True),
+        ([RECORD, FAILED], True),
+        ([BEGUN, BEGUN, RECORD, LEFT], True),  # by two runs
+        ([replace(RECORD, input="other")], True),
+    ],
+)
+def test_manifest_knows_which_outputs_are_ours(tmp_path, records, owned):
+    manifest = Manifest.of(tmp_path)
+    for record in records:
+        manifest.append(record)
+    assert manifest.owns(RECORD.output) == Manifest.of(tmp_path).owns(RECORD.output) == owned
+
+
+@pytest.mark.parametrize(
+    ("later", "done"),
+    [
+        (BEGUN, True),
+        (LEFT, True),
+        (FAILED, False),
+        (replace(BEGUN, settings="x"), False),
+        (replace(BEGUN, size=1), False),
+    ],
+)
+def test_manifest_forgets_what_was_done_only_for_other_work(tmp_path, later, done):
+    """What is begun again may have been written by another run; files of other settings may have the same size."""
+    for record in (RECORD, later):
+        Manifest.of(tmp_path).append(record)
+    assert (Manifest.of(tmp_path).find(RECORD.input) == RECORD) == done

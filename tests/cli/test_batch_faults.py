@@ -14,6 +14,7 @@ from PIL import Image
 
 from scales_cli.imaging.files import read_image
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc")
 COUNT = 16  # pictures, some tenths of a second of work
 
 
@@ -26,8 +27,12 @@ def pictures(folder, rng):
     Path("in/sub").mkdir(parents=True)
     for index in range(COUNT):
         name = f"in/{'sub/' if index % 3 else ''}{index}.png"
-        Image.fromarray(rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)).save(name)
+        save_noise(name, rng)
     return Path("in")
+
+
+def save_noise(path, rng):
+    Image.fromarray(rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)).save(path)
 
 
 @pytest.fixture
@@ -69,27 +74,89 @@ def wait_for(condition, seconds=30.0):
     return condition()
 
 
-@rounds(4, 200)
-def test_killed_batches_are_resumed(start, rng, rounds):
-    code, _, err = finish(start(output="whole"))
-    assert code == 0, err
-    whole = outputs("whole")
-    assert len(whole) == COUNT
-    for _ in range(rounds):
+def behind(pid):
+    """Lets workers finish what a batch has not heard of yet."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.3)
+
+
+ENDINGS = {
+    "killed": lambda pid: os.kill(pid, signal.SIGKILL),
+    "killed with its workers": lambda pid: [os.kill(victim, signal.SIGKILL) for victim in [pid, *children(pid)]],
+    "killed behind": lambda pid: (behind(pid), os.kill(pid, signal.SIGKILL)),
+    "interrupted": lambda pid: os.kill(pid, signal.SIGINT),
+    "terminated": lambda pid: os.kill(pid, signal.SIGTERM),
+    "terminated behind": lambda pid: (behind(pid), os.kill(pid, signal.SIGTERM), os.kill(pid, signal.SIGCONT)),
+}
+
+
+@needs_proc
+@rounds(7, 70)
+def test_killed_batches_are_resumed(start, pictures, rng, rounds):
+    """Three kills a round, at any moment: of two workers and of the rest. A third of the pictures changes each time."""
+    sources = sorted(pictures.rglob("*.png"))
+    order = [name for _ in range(-(-rounds // len(ENDINGS))) for name in rng.permutation(list(ENDINGS))]
+    for name in order[:rounds]:
+        for path in rng.permutation(sources)[: COUNT // 3]:
+            save_noise(path, rng)
         process = start()
-        time.sleep(rng.uniform(0.3, 1.5))
-        before = len(outputs())
-        process.kill()
+        wait_for(lambda process=process: len(children(process.pid)) == 2 or process.poll() is not None)
+        for _ in range(2):
+            time.sleep(rng.uniform(0, 0.3))
+            if process.poll() is None and (victims := children(process.pid)):
+                os.kill(rng.choice(victims), signal.SIGKILL)
+        time.sleep(rng.uniform(0.1, 0.6))
+        if process.poll() is None:
+            ENDINGS[name](process.pid)
         process.communicate()
-        assert wait_for(lambda: not leftovers(), 5)
-        assert len(outputs()) >= before
-        assert all(outputs()[name] == whole[name] for name in outputs())
-        if len(outputs()) == COUNT:
-            for path in Path("out").rglob("*.png"):
-                path.unlink()
+        for path in Path("out").rglob("[!.]*.png"):
+            read_image(path)
+    for path in sources[::3]:
+        save_noise(path, rng)
     code, _, err = finish(start())
     assert code == 0, err
-    assert outputs() == whole
+    assert not leftovers()
+    assert finish(start(output="whole"))[0] == 0
+    assert len(outputs()) == COUNT
+    assert outputs() == outputs("whole")
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_a_batch_published_is_never_forgotten(start, pictures, rng, number):
+    """Nor what it had not heard of when it was ended."""
+    process = start()
+    assert wait_for(lambda: bool(outputs()))
+    os.kill(process.pid, signal.SIGSTOP)
+    recorded = Path("out/.scales-batch.jsonl").read_text().count('"done"')
+    assert wait_for(lambda: len(outputs()) > recorded)
+    time.sleep(0.3)  # for answers to be sent
+    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGCONT)
+    process.communicate()
+    lines = Path("out/.scales-batch.jsonl").read_text()
+    assert (lines.count('"done"') > recorded) == (number == signal.SIGTERM)
+    for path in pictures.rglob("*.png"):
+        save_noise(path, rng)
+    code, out, err = finish(start())
+    assert (code, len(out.splitlines())) == (0, COUNT), err
+
+
+def children(pid):
+    """The workers of a batch."""
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if is_worker(child)
+        ]
+    except OSError:  # it has ended
+        return []
+
+
+def is_worker(pid):
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 @rounds(2, 50)
@@ -110,12 +177,7 @@ def test_signals_end_a_batch_at_once(start, rng, number, code, rounds):
             path.unlink()
 
 
-def children(pid):
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split() if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc")
+@needs_proc
 def test_a_killed_worker_costs_one_picture(start):
     process = start()
     assert wait_for(lambda: bool(outputs()))

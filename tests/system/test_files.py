@@ -1,6 +1,9 @@
 import errno
 import os
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +78,15 @@ def test_a_missing_temporary_folder_is_named(monkeypatch):
     with pytest.raises(OutputError, match="no temporary folder") as caught, temporary_file():
         pass
     assert "TMPDIR" in caught.value.hint
+
+
+@pytest.mark.skipif(not Path("/proc/sys/kernel/random/boot_id").exists(), reason="which of Linux's processes wrote it")
+def test_files_of_dead_processes_are_abandoned_at_once(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with whole_file(tmp_path / "a"):
+        (ours,) = tmp_path.iterdir()
+        dead = tmp_path / ours.name.replace(str(os.getpid()), str(child.pid))
+        for name in (dead.name, dead.name.replace(dead.name.split("-")[1], "0a1b2c3d")):  # or of another machine
+            (tmp_path / name).touch()
+        assert abandoned_files(tmp_path) == [dead]
