@@ -18,6 +18,7 @@ from scales_cli.imaging.decoding import as_stored, decoding_errors, open_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.writers.png import as_texts
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
 
 MAX_FRAMES = 10_000
@@ -71,9 +72,10 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
     for name in ("icc_profile", "exif", "xmp"):
         if (value := getattr(layout, name)) is not None:
             options[name] = value
-    if layout.xmp is not None and image_format is ImageFormat.PNG:
+    if image_format is ImageFormat.PNG:
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", layout.xmp.decode())
+        for text in as_texts(layout):
+            options["pnginfo"].add(text.kind, text.data)
     images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)
 
 

@@ -21,7 +21,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import MAX_PROFILE_BYTES, lost_colors, profile_fits, read_profile
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
-from scales_cli.imaging.metadata import read_dpi, read_exif, read_orientation, read_xmp
+from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.readers import cmyk, jpeg2000, netpbm, pillow, png16, tiff16
@@ -112,9 +112,8 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         turned = image.format == "TIFF" and not samples.loads and orientation >= 5
         height = image.width if turned else image.height
         profile, dpi = read_profile(stream, image), read_dpi(image)
-        exif, exif_note = read_exif(image, metadata)
-        xmp, xmp_note = read_xmp(image, metadata)
-        notes += [note for note in (lost_colors(image), exif_note, xmp_note) if note is not None]
+        records = read_records(stream, image, metadata)
+        notes += [note for note in (lost_colors(image), *records.notes) if note is not None]
         rows, conversion = _open_rows(stream, image, samples, profile)
         if conversion is not None:
             profile = None
@@ -131,8 +130,10 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             coded_quality=quality,
             icc_profile=profile,
             dpi=dpi,
-            exif=exif,
-            xmp=xmp,
+            exif=records.exif,
+            xmp=records.xmp,
+            iptc=records.iptc,
+            texts=records.texts,
             notes=tuple(notes),
         )
 

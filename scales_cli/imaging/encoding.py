@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.errors import OutputError, ScalesError
+from scales_cli.imaging.carriage import fit_records
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.metadata import without_exposure
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.writers.bmp import BmpWriter
 from scales_cli.imaging.writers.jpeg import JpegWriter
@@ -26,7 +26,6 @@ from scales_cli.imaging.writers.png import PngWriter
 from scales_cli.imaging.writers.strips import StripWriter, rows_of_strip
 from scales_cli.imaging.writers.tiff import TiffWriter
 from scales_cli.imaging.writers.webp import WebpWriter, is_lossless
-from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES
 
 _WRITERS: dict[ImageFormat, Callable[[Layout, BinaryIO], StripWriter]] = {
     ImageFormat.PNG: PngWriter,
@@ -51,7 +50,7 @@ class Map(Protocol):
 def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
     """The layout as `image_format` can hold it; what is lost is said in its notes."""
     image_format.check_size(layout.width, layout.height, layout.channels)
-    channels, dtype, exif, xmp, notes = layout.channels, layout.dtype, layout.exif, layout.xmp, list(layout.notes)
+    channels, dtype, notes = layout.channels, layout.dtype, list(layout.notes)
     if layout.has_alpha and (layout.background is not None or not image_format.alpha):
         channels = 3 if len(set(layout.background or ())) > 1 else channels - 1  # a colour makes one of grey
         if layout.background is None:
@@ -59,14 +58,8 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
     if dtype == np.uint16 and not image_format.sixteen_bit:
         dtype = np.dtype(np.uint8)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
-    if exif is not None and image_format is ImageFormat.TIFF:
-        exif = without_exposure(exif)
-        if exif != layout.exif:
-            notes.append("the exposure data of its EXIF were left out, which are not written to TIFF")
-    if xmp is not None and image_format is ImageFormat.JPEG and len(xmp) > MAX_JPEG_XMP_BYTES:
-        xmp = None
-        notes.append(f"its XMP metadata were left out: JPEG holds {MAX_JPEG_XMP_BYTES} bytes of them")
-    return dataclasses.replace(layout, channels=channels, dtype=dtype, exif=exif, xmp=xmp, notes=tuple(notes))
+    fitted = dataclasses.replace(layout, channels=channels, dtype=dtype, notes=tuple(notes))
+    return fit_records(fitted, image_format)
 
 
 def open_writer(layout: Layout, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> RowWriter:

@@ -1,88 +1,21 @@
-"""What is kept of a file's metadata: orientation (to apply it), resolution, EXIF tags, XMP."""
+"""What is kept of a file's metadata: orientation (to apply it), resolution, and records: EXIF, XMP, IPTC, texts."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, TypeVar
 
 from PIL import ExifTags, Image
 
+from scales_cli.imaging import exif, iptc, texts
+from scales_cli.imaging.exif import Exif
 from scales_cli.imaging.output_options import Metadata
+from scales_cli.imaging.texts import Text
 from scales_cli.imaging.xmp import still_true
 
-MAX_EXIF_BYTES = 60_000  # a JPEG segment holds 65 533
-
 _ORIENTATION = ExifTags.Base.Orientation
-
-# Tags that say who made the picture and how. Left out: place, thumbnail, maker notes and serial numbers, and whatever
-# describes the pixels, which are no longer those of the input.
-_KEPT = (
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.Copyright,
-)
-_KEPT_OF_EXPOSURE = (
-    ExifTags.Base.ExposureTime,
-    ExifTags.Base.FNumber,
-    ExifTags.Base.ExposureProgram,
-    ExifTags.Base.ISOSpeedRatings,
-    ExifTags.Base.DateTimeOriginal,
-    ExifTags.Base.DateTimeDigitized,
-    ExifTags.Base.OffsetTime,
-    ExifTags.Base.OffsetTimeOriginal,
-    ExifTags.Base.ShutterSpeedValue,
-    ExifTags.Base.ApertureValue,
-    ExifTags.Base.ExposureBiasValue,
-    ExifTags.Base.MeteringMode,
-    ExifTags.Base.Flash,
-    ExifTags.Base.FocalLength,
-    ExifTags.Base.FocalLengthIn35mmFilm,
-    ExifTags.Base.LensMake,
-    ExifTags.Base.LensModel,
-)
-
-_PHOTOSHOP_LAYERS = 37724
-
-# What describes the stored pixels, which are no longer those of the input, and the directories that are read apart.
-_OF_THE_PIXELS = (
-    ExifTags.Base.Orientation,
-    ExifTags.Base.ImageWidth,
-    ExifTags.Base.ImageLength,
-    ExifTags.Base.BitsPerSample,
-    ExifTags.Base.Compression,
-    ExifTags.Base.PhotometricInterpretation,
-    ExifTags.Base.StripOffsets,
-    ExifTags.Base.SamplesPerPixel,
-    ExifTags.Base.RowsPerStrip,
-    ExifTags.Base.StripByteCounts,
-    ExifTags.Base.PlanarConfiguration,
-    ExifTags.Base.Predictor,
-    ExifTags.Base.ColorMap,
-    ExifTags.Base.TileWidth,
-    ExifTags.Base.TileLength,
-    ExifTags.Base.TileOffsets,
-    ExifTags.Base.TileByteCounts,
-    ExifTags.Base.ExtraSamples,
-    ExifTags.Base.SampleFormat,
-    ExifTags.Base.XMLPacket,
-    ExifTags.Base.InterColorProfile,
-    ExifTags.Base.ExifOffset,
-    ExifTags.Base.GPSInfo,
-    ExifTags.Base.ExifImageWidth,
-    ExifTags.Base.ExifImageHeight,
-    ExifTags.Base.ExifInteroperabilityOffset,
-    ExifTags.Base.XResolution,
-    ExifTags.Base.YResolution,
-    ExifTags.Base.ResolutionUnit,
-    ExifTags.Base.NewSubfileType,
-    ExifTags.Base.SubIFDs,
-    ExifTags.Base.ImageResources,
-    _PHOTOSHOP_LAYERS,
-)
 
 
 def read_orientation(image: Image.Image) -> int:
@@ -105,66 +38,93 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
     return (x, y) if usable else None
 
 
-def read_exif(image: Image.Image, metadata: Metadata = Metadata.SAFE) -> tuple[bytes | None, str | None]:
-    """The tags to keep as a new EXIF block, None if there are none; and why tags are missing that should be kept."""
+@dataclass(frozen=True)
+class Records:
+    """What is to be kept of a file's metadata, and notes on what should be and is not."""
+
+    exif: bytes | None
+    xmp: bytes | None
+    iptc: bytes | None
+    texts: tuple[Text, ...]
+    notes: tuple[str, ...]
+
+
+def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Records:
+    """Of an image that is loaded, or is not to be; what is broken of them does not make a picture unreadable."""
     if metadata is Metadata.NONE:
-        return None, None
-    kept = Image.Exif()
-    try:
-        exif = image.getexif()
-        exposure = exif.get_ifd(ExifTags.IFD.Exif)
-        if metadata is Metadata.SAFE:
-            tags, exposure = _chosen(exif, _KEPT), _chosen(exposure, _KEPT_OF_EXPOSURE)
-        else:
-            tags, exposure = _without(exif, _OF_THE_PIXELS), _without(exposure, _OF_THE_PIXELS)
-            if place := exif.get_ifd(ExifTags.IFD.GPSInfo):
-                kept[ExifTags.IFD.GPSInfo] = dict(place)
-        for tag, value in tags.items():
-            kept[tag] = value
-        if exposure:
-            kept.get_ifd(ExifTags.IFD.Exif).update(exposure)
-            kept[ExifTags.IFD.Exif] = exposure
-        block = kept.tobytes() if len(kept) else b""
-    except Exception:  # as above
-        return None, None
-    if len(block) <= MAX_EXIF_BYTES:
-        return block or None, None
-    note = f"its EXIF has more than {MAX_EXIF_BYTES} bytes and was left out"
+        return Records(None, None, None, (), ())
+    notes: list[str] = []
+    kept_texts, is_cut = _texts(stream, image)
+    profiles = dict(text.raw_profile for text in kept_texts if text.raw_profile)
+    if is_cut and metadata is Metadata.KEEP:
+        notes.append(f"its texts have more than {texts.MAX_TEXT_BYTES} bytes, and some were left out")
+    said = _tried(lambda: _exif(stream, image, profiles), "EXIF", notes) or Exif()
     if metadata is Metadata.SAFE:
-        return None, note
-    return read_exif(image, Metadata.SAFE)[0], f"{note} but for the usual tags"
+        kept_texts = tuple(text for text in kept_texts if text.keyword in texts.SAFE_KEYWORDS)
+        return Records(said.safe().packed(), None, None, kept_texts, tuple(notes))
+    if said.damaged:
+        notes.append(f"{said.damaged} entries of its EXIF are damaged or too long and were left out")
+    if exif.GEO_TAGS & said.picture.keys():
+        notes.append("its place on the map (GeoTIFF) was left out, which is counted in pixels")
+    packet = image.info.get("xmp") or profiles.get("xmp")
+    return Records(
+        said.still_true().packed(),
+        _tried(lambda: still_true(bytes(packet)) if packet else None, "XMP metadata", notes),
+        _tried(lambda: _iptc(image, said, profiles), "IPTC", notes),
+        tuple(text for text in kept_texts if text.is_text),
+        (*notes, *_notes_of_segments(image)),
+    )
 
 
-def read_xmp(image: Image.Image, metadata: Metadata) -> tuple[bytes | None, str | None]:
-    """The packet to keep, and why one is not. Only all of it is worth keeping: it is about people and places."""
-    packet = image.info.get("xmp")
-    if metadata is not Metadata.KEEP or not packet:
-        return None, None
+Found = TypeVar("Found")
+
+
+def _tried(read: Callable[[], Found], name: str, notes: list[str]) -> Found | None:
+    """What is read; None and a note if it is damaged."""
     try:
-        return still_true(bytes(packet)), None
+        return read()
     except (ValueError, TypeError) as error:
-        return None, f"its XMP metadata were left out: {error}"
+        notes.append(f"its {name} were left out: {error}" if str(error) else f"its {name} are damaged")
+        return None
 
 
-def without_exposure(exif: bytes) -> bytes | None:
-    """An EXIF block without its directory of exposure data, None if nothing else is in it."""
-    kept = Image.Exif()
-    kept.load(exif)
-    kept.pop(ExifTags.IFD.Exif, None)
-    return kept.tobytes() if len(kept) else None
+def _exif(stream: BinaryIO, image: Image.Image, profiles: dict[str, bytes]) -> Exif | None:
+    if image.format == "TIFF":
+        return Exif.read(stream)
+    block = image.info.get("exif") or profiles.get("exif") or profiles.get("app1")
+    block = block.removeprefix(exif.PREFIX) if isinstance(block, bytes) else b""
+    return Exif.parse(block) if block.strip(b"\0") else None
 
 
-def native_tags(exif: bytes) -> dict[int, bytes]:
-    """The tags of an EXIF block that TIFF holds as texts of its own."""
-    block = Image.Exif()
-    block.load(exif)
-    texts = {tag: value for tag, value in _chosen(block, _KEPT).items() if isinstance(value, str)}
-    return {tag: text.encode("ascii", "replace") for tag, text in texts.items()}
+def _iptc(image: Image.Image, said: Exif, profiles: dict[str, bytes]) -> bytes | None:
+    """The records that still hold."""
+    resources = [profiles.get("8bim", b""), profiles.get("iptc", b"")]
+    resources += [said.picture[tag][1] for tag in (exif.PHOTOSHOP,) if tag in said.picture]
+    prefix = iptc.SEGMENT_PREFIX
+    segments = [data for name, data in getattr(image, "applist", ()) if name == "APP13" and data.startswith(prefix)]
+    resources.append(b"".join(data.removeprefix(prefix) for data in segments))
+    found = [records for block in resources if (records := iptc.from_resources(block.removeprefix(prefix)))]
+    if exif.IPTC in said.picture:
+        found.insert(0, iptc.from_tag(said.picture[exif.IPTC][1]))
+    return iptc.still_true(found[0]) if found else None
 
 
-def _without(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:
-    return {tag: value for tag, value in tags.items() if tag not in names}
+def _texts(stream: BinaryIO, image: Image.Image) -> tuple[tuple[Text, ...], bool]:
+    """The texts of a PNG, or a comment; and whether there are more."""
+    if image.format == "PNG":
+        return texts.read_texts(stream)
+    comments = [data for name, data in getattr(image, "applist", ()) if name == "COM"]
+    if image.format == "GIF" and (comment := image.info.get("comment")):
+        comments = [comment]
+    return tuple(Text.of(texts.COMMENT, comment.rstrip(b"\0")) for comment in comments), False
 
 
-def _chosen(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:
-    return {int(name): tags[name] for name in names if name in tags}
+def _notes_of_segments(image: Image.Image) -> tuple[str, ...]:
+    """On the parts of a JPEG's metadata that have no place in an enlarged picture."""
+    notes = []
+    segments = getattr(image, "applist", ())
+    if any(name == "APP1" and data.startswith(b"http://ns.adobe.com/xmp/extension/\0") for name, data in segments):
+        notes.append("the extension of its XMP metadata was left out")
+    if any(name == "APP11" and data.startswith(b"JP") for name, data in segments):
+        notes.append("its content credentials (C2PA) were left out, which hold of the original pixels only")
+    return tuple(notes)

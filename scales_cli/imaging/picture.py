@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.imaging.formats import ImageFormat
+from scales_cli.imaging.texts import Text
 
 Pixels = NDArray[Any]  # uint8 or uint16
 
@@ -20,8 +21,9 @@ KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 class Details:
     """What a file says beside its pixels.
 
-    `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None if it is not said. `exif` and `xmp`
-    hold what is to be kept, `notes` what a user should know about conversions that were made.
+    `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None if it is not said. `exif` (a block
+    with its prefix), `xmp`, `iptc` (records) and `texts` hold what is to be kept, `notes` what a user should know about
+    conversions that were made.
     """
 
     format: ImageFormat = ImageFormat.PNG
@@ -31,6 +33,8 @@ class Details:
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
+    texts: tuple[Text, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from PIL import Image
 
 from scales_cli.imaging.colors import profile_fits
+from scales_cli.imaging.iptc import SEGMENT_PREFIX, as_resources
 from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.texts import COMMENT
 
 QUALITY = 95
 
@@ -38,6 +40,7 @@ class JpegWriter:
             self._metadata["xmp"] = layout.xmp
         if layout.dpi is not None:
             self._metadata["dpi"] = layout.dpi
+        self._metadata["extra"] = _segments(layout)
 
     def encode(self, rows: Pixels, above: Pixels | None) -> tuple[bytes, memoryview]:
         """The header before the first strip, the marker between two, and what is coded of these rows."""
@@ -58,6 +61,13 @@ class JpegWriter:
 
     def finish(self) -> None:
         self._stream.write(_EOI)
+
+
+def _segments(layout: Layout) -> bytes:
+    """IPTC records and comments."""
+    parts = [] if layout.iptc is None else [(b"\xff\xed", SEGMENT_PREFIX + as_resources(layout.iptc))]
+    parts += [(b"\xff\xfe", text.content or b"") for text in layout.texts if text.keyword == COMMENT]
+    return b"".join(marker + struct.pack(">H", len(data) + 2) + data for marker, data in parts)
 
 
 def _positions(data: memoryview) -> tuple[int, int]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.imaging.colors import profile_fits
+from scales_cli.imaging.iptc import as_resources
 from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.texts import Text, raw_profile
 from scales_cli.imaging.writers.strips import rows_of_strip
 
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -47,8 +50,8 @@ class PngWriter:
             stream.write(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
         if layout.exif is not None:
             stream.write(_chunk(b"eXIf", layout.exif.removeprefix(b"Exif\0\0")))
-        if layout.xmp is not None:  # as a text that is neither compressed nor in any language
-            stream.write(_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + layout.xmp))
+        for text in as_texts(layout):
+            stream.write(_chunk(text.kind, text.data))
 
     def encode(self, rows: Pixels, above: Pixels | None) -> tuple[bytes, int, int]:
         """The chunk, and the checksum and number of the bytes it was made of."""
@@ -65,6 +68,15 @@ class PngWriter:
 
     def finish(self) -> None:
         self._stream.write(_chunk(b"IDAT", _LAST_BLOCK + struct.pack(">I", self._adler)) + _chunk(b"IEND", b""))
+
+
+def as_texts(layout: Layout) -> Iterator[Text]:
+    """The texts of a picture, and the records that PNG has as texts."""
+    if layout.xmp is not None:  # neither compressed nor in any language
+        yield Text(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + layout.xmp)
+    if layout.iptc is not None:
+        yield raw_profile("iptc", as_resources(layout.iptc))
+    yield from layout.texts
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -13,9 +13,9 @@ import numpy as np
 from PIL.ExifTags import Base as Tag
 
 from scales_cli.imaging.colors import profile_fits
-from scales_cli.imaging.metadata import native_tags
+from scales_cli.imaging.exif import IPTC, Exif
 from scales_cli.imaging.picture import Layout, Pixels
-from scales_cli.imaging.tiff_directory import ASCII, BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Tags, directory
+from scales_cli.imaging.tiff_directory import BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Tags
 from scales_cli.imaging.writers.strips import rows_of_strip
 
 _CLASSIC_BYTES = 2**32 - 2**26  # of samples; the rest is for what deflate may add, the directory and the profile
@@ -46,8 +46,11 @@ class TiffWriter:
         self._stream.write(strip + bytes(len(strip) % 2))
 
     def finish(self) -> None:
+        said = Exif() if self._layout.exif is None else Exif.parse(self._layout.exif).still_true()
+        below, main = said.directories(self._position(), self._tags(), big=self._big)
+        self._stream.write(below)
         position = self._position()
-        self._stream.write(directory(self._tags(), position, self._big))
+        self._stream.write(main)
         self._stream.seek(self._start + (8 if self._big else 4))
         self._stream.write(struct.pack("<Q" if self._big else "<I", position))
         self._stream.seek(0, 2)
@@ -75,8 +78,8 @@ class TiffWriter:
             tags[Tag.ResolutionUnit] = (SHORT, (2,))  # per inch
         if layout.has_alpha:
             tags[Tag.ExtraSamples] = (SHORT, (2,))  # not premultiplied
-        if layout.exif is not None:
-            tags |= {tag: (ASCII, text + b"\0") for tag, text in native_tags(layout.exif).items()}
+        if layout.iptc is not None:
+            tags[IPTC] = (UNDEFINED, layout.iptc)
         if layout.xmp is not None:
             tags[Tag.XMLPacket] = (BYTE, layout.xmp)
         if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
