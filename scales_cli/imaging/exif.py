@@ -71,7 +71,7 @@ _OF_THE_PIXELS = frozenset(
         *GEO_TAGS,
     }
 )
-_LARGE = frozenset({Tag.StripOffsets, Tag.StripByteCounts, Tag.TileOffsets, Tag.TileByteCounts, Tag.XMLPacket})
+_UNREAD = _OF_THE_PIXELS - GEO_TAGS - {Tag.ExifOffset, Tag.GPSInfo, IPTC, PHOTOSHOP}  # some are as large as the picture
 
 _WORD_BYTES = {5: 4, 10: 4}  # of rationals, which are two
 
@@ -93,7 +93,7 @@ class Exif:
     def read(cls, stream: BinaryIO) -> Self:
         """All of a block without its prefix, or of a TIFF file's first directory. Raises `ValueError` for others."""
         reader = DirectoryReader(stream, MAX_EXIF_BYTES)
-        picture = reader.entries(reader.first, _LARGE)
+        picture = reader.entries(reader.first, _UNREAD)
         exposure, place = (
             reader.entries(reader.number(picture[tag][1])) if tag in picture else {}
             for tag in (Tag.ExifOffset, Tag.GPSInfo)
