@@ -20,11 +20,12 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import MAX_PROFILE_BYTES, lost_colors, profile_fits, read_profile
+from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
-from scales_cli.imaging.readers import cmyk, jpeg2000, netpbm, pillow, png16, tiff16
+from scales_cli.imaging.readers import avif16, cmyk, jpeg2000, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
 from scales_cli.imaging.wear import vp8
@@ -77,7 +78,8 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         samples = read_samples(stream, image)
         image_format = _format(image)
         orientation = read_orientation(_with_late_chunks(stream, image) if image.format == "PNG" else image)
-        width, height = image.size
+        left, top, right, bottom = _crop(stream, image) or (0, 0, *image.size)
+        width, height = right - left, bottom - top
         if orientation >= 5 and image.format != "TIFF":  # which Pillow turns itself
             width, height = height, width
         lossless = _is_lossless(stream, image_format)
@@ -106,19 +108,25 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             notes.append(FIRST_ONLY)
         samples = read_samples(stream, image)
         lossless, quality = _is_lossless(stream, image_format), _coded_quality(stream, image)
+        on_side = image.format == "TIFF" and read_orientation(image) >= 5
         if samples.loads:
             image.load()  # before EXIF is asked for, which may stand behind the pixels
         orientation = read_orientation(image)
-        turned = image.format == "TIFF" and not samples.loads and orientation >= 5
-        height = image.width if turned else image.height
+        height = image.width if on_side and not samples.loads else image.height
         profile, dpi = read_profile(stream, image), read_dpi(image)
+        if dpi is not None and (on_side or orientation >= 5):
+            dpi = dpi[::-1]
         records = read_records(stream, image, metadata)
         notes += [note for note in (lost_colors(image), *records.notes) if note is not None]
-        rows, conversion = _open_rows(stream, image, samples, profile)
-        if conversion is not None:
-            profile = None
-            notes.append(conversion)
+        rows, note = _open_rows(stream, image, samples, profile)
+        if samples.is_cmyk:
+            profile = None  # by which its colors were converted
+        if note is not None:
+            notes.append(note)
+        crop = _crop(stream, image)
         del image  # `rows` holds what of it is needed
+        if crop is not None:
+            rows, height = _cropped(rows, crop), crop[3] - crop[1]
         pixels = _take_over(rows, height, orientation)
         if profile is not None and not profile_fits(profile, pixels.shape[2]):
             profile = None
@@ -222,7 +230,7 @@ def _with_late_chunks(stream: BinaryIO, image: Image.Image) -> Image.Image:
 def _open_rows(
     stream: BinaryIO, image: Image.Image, samples: Samples, profile: bytes | None
 ) -> tuple[Rows, str | None]:
-    """The rows of an image, which is loaded if its samples say so, and a note if its profile was used to convert them.
+    """The rows of an image, which is loaded if its samples say so, and a note if they are not what is stored.
 
     They hold no more of the image than needed.
     """
@@ -234,12 +242,25 @@ def _open_rows(
             return tiff16.open_rows(stream, image), None
         case Decoder.PNG16:
             return png16.open_rows(stream, image, samples), None
+        case Decoder.AVIF16:
+            return avif16.open_rows(stream, image, samples)
         case Decoder.JPEG2000:
             return jpeg2000.open_rows(stream, profile)
         case Decoder.CMYK:
             return cmyk.open_rows(image, profile)
         case Decoder.PILLOW:
             return pillow.open_rows(image, samples), None
+
+
+def _crop(stream: BinaryIO, image: Image.Image) -> tuple[int, int, int, int] | None:
+    """What of a stored picture is to be seen, (left, top, right, bottom), if that is not all: AVIF may say so."""
+    is_still = image.format == "AVIF" and getattr(image, "n_frames", 1) == 1
+    return read_avif(stream).crop if is_still else None
+
+
+def _cropped(rows: Rows, crop: tuple[int, int, int, int]) -> Rows:
+    left, top, right, _ = crop
+    return lambda first, last: rows(top + first, top + last)[:, left:right]
 
 
 def _take_over(rows: Rows, height: int, orientation: int) -> Pixels:

@@ -78,6 +78,14 @@ def test_read_image_applies_orientation(saved, photo, name, orientation):
     assert picture.exif is None or 0x0112 not in Image.Exif() | _exif(picture.exif)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF"])
+def test_resolutions_turn_with_the_picture(saved, photo, name, orientation):
+    data = saved(photo, name, dpi=(600, 300), exif=orientation_exif(orientation))
+    expected = (600, 300) if orientation < 5 else (300, 600)
+    assert np.allclose(read_image(data).dpi, expected, atol=0.1)
+
+
 def behind_the_pixels(data, chunk):
     """A PNG with one more chunk at its end."""
     return data[:-12] + chunk + data[-12:]

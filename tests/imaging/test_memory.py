@@ -156,6 +156,11 @@ def save_deep(image, path, channels=3, **options):
     tifffile.imwrite(path, pixels, photometric="rgb", **options)
 
 
+def deep_avif(image):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    return imagecodecs.avif_encode(deep(image) >> 6, level=60, bitspersample=10, pixelformat="420", speed=10)
+
+
 INPUTS = {
     "rgb.jpg": lambda image, path: image.save(path, quality=90),
     "turned.jpg": lambda image, path: image.save(path, quality=90, exif=turned()),
@@ -184,6 +189,7 @@ INPUTS = {
     "palette.gif": lambda image, path: image.quantize(64, method=2).save(path),
     "rgb.avif": lambda image, path: image.save(path, quality=60, speed=10),
     "alpha.avif": lambda image, path: with_alpha(image).save(path, quality=60, speed=10, subsampling="4:4:4"),
+    "deep.avif": lambda image, path: path.write_bytes(deep_avif(image)),
     "rgb.jp2": lambda image, path: image.save(path, quality_mode="rates", quality_layers=[20]),
     "deep.jp2": lambda image, path: cv2.imwrite(str(path), deep(image)),
     "alpha.jp2": lambda image, path: with_alpha(image).save(path, quality_mode="rates", quality_layers=[20]),

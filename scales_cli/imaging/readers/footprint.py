@@ -38,6 +38,9 @@ def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples
     if samples.decoder is Decoder.PNG16:
         decoded = pixels * 2 * (4 if layout.has_alpha else 3)
         return held + 2 * decoded + stream.seek(0, os.SEEK_END) + small  # OpenCV copies its picture once
+    if samples.decoder is Decoder.AVIF16:  # planes of 16 bits beside it
+        decoded = pixels * 2 * samples.channels
+        return held + decoded + max(array, decoded + 16 * pixels + 4 * stream.seek(0, os.SEEK_END)) + small
     return held + max(array, _beside(stream, image, pixels, held)) + small
 
 

@@ -18,6 +18,7 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.containers.jpeg2000 import Jpeg2000, Space, read_jpeg2000
 from scales_cli.imaging.picture import Pixels
 from scales_cli.imaging.readers import cmyk
+from scales_cli.imaging.readers.opencv import RGB_ORDER, decode_deep
 from scales_cli.imaging.readers.samples import Rows, stretch, unpremultiplied
 from scales_cli.imaging.rgb import ycc_to_rgb
 
@@ -69,19 +70,11 @@ def _decode(stream: BinaryIO, file: Jpeg2000) -> list[NDArray[Any]]:
     stream.seek(file.codestream.start)
     codestream = stream.read(file.codestream.end - file.codestream.start)
     if file.depth > 8 and len(file.components) > 1:
-        values = _decode_deep(codestream, file)
-        return [values[..., index] for index in (2, 1, 0, 3)[: len(file.components)]]
+        decoded = decode_deep(codestream, file.size)
+        if decoded is None or decoded.shape[2] != len(file.components):
+            raise InputError("the picture is truncated or damaged", "get the file again")
+        return [decoded[..., channel] for channel in RGB_ORDER[: len(file.components)]]
     image = Jpeg2KImagePlugin.Jpeg2KImageFile(io.BytesIO(codestream))  # not by `Image.open`, whose limits are not ours
     image.load()
     values = np.asarray(image).reshape(image.height, image.width, -1)
     return list(np.moveaxis(values, 2, 0))
-
-
-def _decode_deep(codestream: bytes, file: Jpeg2000) -> NDArray[Any]:
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
-    values: NDArray[Any] | None = cv2.imdecode(np.frombuffer(codestream, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16 or values.shape != (*file.size[::-1], len(file.components)):
-        raise InputError("the picture is truncated or damaged", "get the file again")
-    return values

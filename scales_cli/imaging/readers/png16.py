@@ -10,35 +10,31 @@ import os
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.picture import Pixels
 from scales_cli.imaging.readers import pillow
+from scales_cli.imaging.readers.opencv import RGB_ORDER, decode_deep
 from scales_cli.imaging.readers.samples import Rows, Samples, opaque_unless, strips_of
 
 
 def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
     """The rows of a loaded image, accepted only if they agree with Pillow's 8 bits."""
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
     refusal = InputError("this kind of 16-bit picture is not supported", "save it as a plain 16-bit PNG")
-    data = np.frombuffer(_still_file(stream, image), np.uint8)
-    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != image.size[::-1]:
+    data = _still_file(stream, image)
+    decoded = decode_deep(data, image.size)
+    if decoded is None:
         raise refusal
-    decoded = decoded.reshape(*decoded.shape[:2], -1)
     transparent = image.info.pop("transparency", None)
     grey_alpha = image.format == "PNG" and data[25] == 4  # both make colour of it
 
     def rows(top: int, bottom: int) -> Pixels:
-        pixels: NDArray[np.uint16] = decoded[top:bottom]
+        pixels = decoded[top:bottom]
         if grey_alpha:
             return pixels[..., [0, 3]]
         if pixels.shape[2] >= 3:
-            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+            pixels = pixels[..., RGB_ORDER[: pixels.shape[2]]]
         if transparent is not None:
             pixels = np.dstack([pixels[..., :3], opaque_unless(pixels[..., :3], transparent)])
         return pixels

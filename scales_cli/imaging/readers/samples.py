@@ -1,8 +1,8 @@
 """A file's samples: how many, how deep, and which of the readers beside this gives them as rows.
 
 Pillow decodes all kinds. It gives 8 bits for colour of 16, which is therefore given to it as grey from TIFF files (see
-`tiff16`), and decoded a second time by OpenCV from PNG files (see `png16`); so is deep JPEG 2000 (see `jpeg2000`). The
-samples of Netpbm files that Pillow would take one by one in Python are read as they are.
+`tiff16`), and decoded a second time by OpenCV from PNG and AVIF files (see `png16`, `avif16`); so is JPEG 2000 (see
+`jpeg2000`). The samples of Netpbm files that Pillow would take one by one in Python are read as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import Image
 from PIL.ExifTags import Base as Tag
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.containers.jpeg2000 import Space, read_jpeg2000
 from scales_cli.imaging.picture import Pixels
 
@@ -34,6 +35,7 @@ class Decoder(Enum):
 
     PILLOW = "pillow"
     PNG16 = "png16"
+    AVIF16 = "avif16"
     TIFF16 = "tiff16"
     JPEG2000 = "jpeg2000"
     CMYK = "cmyk"
@@ -50,11 +52,12 @@ class Samples:
     maximum: int
     channels: int
     decoder: Decoder
+    is_cmyk: bool = False  # which becomes RGB
 
     @property
     def loads(self) -> bool:
         """Whether Pillow's image is to be loaded, which turns a TIFF file's."""
-        return self.decoder in (Decoder.PILLOW, Decoder.CMYK, Decoder.PNG16)
+        return self.decoder in (Decoder.PILLOW, Decoder.CMYK, Decoder.PNG16, Decoder.AVIF16)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -67,12 +70,14 @@ def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
         file = read_jpeg2000(stream)
         if file.size != image.size:
             raise InputError("the picture is truncated or damaged", "get the file again")
-        channels = 3 if file.space is Space.CMYK else len(file.channels)
-        return Samples(65535 if max(file.channel_depths) > 8 else 255, channels, Decoder.JPEG2000)
+        maximum, is_cmyk = 65535 if max(file.channel_depths) > 8 else 255, file.space is Space.CMYK
+        return Samples(maximum, 3 if is_cmyk else len(file.channels), Decoder.JPEG2000, is_cmyk)
     rawmode, codec = _tile(image)
     maximum = _maximum(image, rawmode)
     grey = is_grey(image) or rawmode == "LA;16B"  # which Pillow makes colour of
     has_alpha = image.has_transparency_data and image.mode != "CMYK"
+    if image.format == "AVIF" and read_avif(stream).depth > 8:
+        return Samples(65535, len(image.getbands()), Decoder.AVIF16)
     if image.format == "PPM" and (codec == "ppm" or rawmode == "I;16B"):
         decoder = Decoder.NETPBM
     elif _is_tiff16(image):
@@ -83,7 +88,7 @@ def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
         decoder = Decoder.PNG16
     else:
         decoder = Decoder.PILLOW
-    return Samples(maximum, (1 if grey else 3) + has_alpha, decoder)
+    return Samples(maximum, (1 if grey else 3) + has_alpha, decoder, image.mode == "CMYK")
 
 
 def check_mode(image: Image.Image) -> None:
