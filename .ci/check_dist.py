@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MODELS = tomllib.loads((ROOT / "scales_cli/weights/registry.toml").read_text(encoding="utf-8"))["model"]
 DATA = [
+    "scales_cli/comparison/page.html",
     "scales_cli/py.typed",
     "scales_cli/weights/registry.toml",
     *(f"scales_cli/weights/models/{model['file']}" for model in MODELS),

@@ -18,6 +18,7 @@ from scales_cli.cli.ablate import ablate
 from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
 from scales_cli.cli.command import Command, Group
+from scales_cli.cli.compare import compare
 from scales_cli.cli.console import LeaveNow, abandon, say, say_error
 from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("upscale", cls=Command)(upscale)
 app.command("batch", cls=Command)(batch)
+app.command("compare", cls=Command)(compare)
 app.command("eval", cls=Command)(evaluate)
 app.command("train", cls=Command)(train)
 app.command("ablate", cls=Command)(ablate)

@@ -12,11 +12,14 @@ import sys
 import textwrap
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from scales_cli.errors import ScalesError
+
+if TYPE_CHECKING:
+    from scales_cli.pipeline.outcome import Failed
 
 
 class LeaveNow(BaseException):
@@ -68,6 +71,31 @@ def print_result(result: Mapping[str, Any], *, quiet: bool, as_json: bool) -> No
         print_json(result)
     elif not quiet and result["output"] != "-":
         print_path(result["output"])
+
+
+class Written(Protocol):
+    """A result that has been written."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def print_outcomes(outcomes: Iterable[Written | Failed], count: int, *, quiet: bool, as_json: bool) -> None:
+    """What became of `count` inputs, as it comes. Raises `ScalesError` if some failed, of one input its own."""
+    from scales_cli.pipeline.outcome import Failed
+
+    failed = 0
+    for outcome in outcomes:
+        if not isinstance(outcome, Failed):
+            print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
+            continue
+        if as_json:
+            print_failure(outcome.input, outcome.error)
+        if count == 1:
+            raise outcome.error
+        say_error(outcome.error)
+        failed += 1
+    if failed:
+        raise ScalesError(f"{failed} of {count} pictures failed", "the lines above name them")
 
 
 def print_failure(name: str, error: ScalesError) -> None:

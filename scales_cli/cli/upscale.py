@@ -56,10 +56,8 @@ def upscale(
     $ scales upscale photo.jpg -s 4                # to photo_x4.jpg
     $ scales upscale *.png --width 1920 -o large/  # several, into a folder
     """
-    from scales_cli.cli.console import downloading, print_failure, print_result, progress_bar, say_error
-    from scales_cli.errors import ScalesError
+    from scales_cli.cli.console import downloading, print_outcomes, progress_bar
     from scales_cli.pipeline.enlargement import Enlargement
-    from scales_cli.pipeline.outcome import Done
     from scales_cli.pipeline.run import upscale_files
 
     enlargement = Enlargement.of(
@@ -81,8 +79,7 @@ def upscale(
     )
     enlargement.pull(downloading(quiet))
     check_stdout(inputs, output, as_json)
-    failed = 0
-    for outcome in upscale_files(
+    outcomes = upscale_files(
         inputs,
         output,
         enlargement,
@@ -90,18 +87,8 @@ def upscale(
         threads=threads,
         max_memory=max_memory,
         progress=lambda name: progress_bar(name, quiet=quiet),
-    ):
-        if isinstance(outcome, Done):
-            print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
-            continue
-        if as_json:
-            print_failure(outcome.input, outcome.error)
-        if len(inputs) == 1:
-            raise outcome.error
-        say_error(outcome.error)
-        failed += 1
-    if failed:
-        raise ScalesError(f"{failed} of {len(inputs)} pictures failed", "the lines above name them")
+    )
+    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json)
 
 
 def check_stdout(inputs: list[str], output: str | None, as_json: bool) -> None:

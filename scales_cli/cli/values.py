@@ -75,6 +75,16 @@ def parse_denoise(text: str | float | None) -> float | None:
     return percent / 100
 
 
+def parse_point(text: str | tuple[int, int]) -> tuple[int, int]:
+    """Two whole numbers, x and y, as 640,480."""
+    if isinstance(text, tuple):
+        return text
+    match = re.fullmatch(r"(\d{1,9})\s*[,x]\s*(\d{1,9})", text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is not two numbers such as 640,480")
+    return int(match[1]), int(match[2])
+
+
 def parse_frames(text: str) -> str:
     if text not in ("first", "all"):
         raise typer.BadParameter(f"{text!r} is not first or all")

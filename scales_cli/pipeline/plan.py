@@ -15,6 +15,7 @@ from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.outcome import Failed
+from scales_cli.pipeline.region import Region
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.targets import (
     automatic_format,
@@ -35,7 +36,7 @@ class Job:
 
     `scale` is that of the network, `size` (width, height) that of the result; `frames` are more than one of an
     animation that is to be enlarged whole. `denoise` in [0, 1] says how much is to be mended; None leaves it to what
-    the picture shows.
+    the picture shows. Of a `region` of the result nothing else is written.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Job:
     options: OutputOptions = DEFAULTS
     denoise: float | None = None
     tiling: Tiling | None = None  # None leaves it to the engine
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def plan_jobs(
 
     `max_pixels` limits the outputs, `model` is the name for templates of names.
     """
-    _check_arguments(inputs, output)
+    check_arguments(inputs, output)
     sizing = sizing if isinstance(sizing, Sizing) else Sizing(sizing)
     jobs, failures = [], []
     for name in inputs:
@@ -138,7 +140,8 @@ def plan_job(
     return Job(name, opened, header, scale, size, target, image_format, frames, overwrite, options, denoise)
 
 
-def _check_arguments(inputs: Sequence[str], output: str | None) -> None:
+def check_arguments(inputs: Sequence[str], output: str | None) -> None:
+    """Raises `UsageError` for inputs and an output that cannot be meant together, whatever there is on the disk."""
     if not inputs:
         raise UsageError("no input given", "give picture files or -")
     if "" in inputs:

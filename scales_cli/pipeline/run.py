@@ -99,7 +99,8 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
     picture = _read(job)
     job = dataclasses.replace(job, denoise=upscaler.strength_for(picture.pixels, picture.layout, job.denoise))
     report = progress or (lambda fraction: None)
-    layout = job.options.applied(picture.layout.resized(*job.size))
+    size = job.size if job.region is None else (job.region.width, job.region.height)
+    layout = job.options.applied(picture.layout.resized(*size))
     write = _write_animation if job.frames > 1 else _write_picture
     with destination(job.target, overwrite=job.overwrite, sink=sink) as stream:
         written = write(upscaler, job, picture, layout, stream, report)
@@ -149,10 +150,12 @@ def _write_animation(
 
 
 def _enlarged_rows(upscaler: Upscaler, job: Job, pixels: Pixels, report: Progress) -> Iterator[Pixels]:
-    """The rows of the result, in its size."""
+    """The rows of the result, in its size, or of its region."""
     rows = upscaler.upscale_rows(pixels, strength=job.denoise, tiling=job.tiling, progress=report)
     height, width = (side * upscaler.scale for side in pixels.shape[:2])
-    return rows if job.size == (width, height) else resample_rows(rows, height, job.size)
+    if job.size != (width, height):
+        rows = resample_rows(rows, height, job.size)
+    return rows if job.region is None else job.region.cut(rows)
 
 
 def _read(job: Job) -> Picture:

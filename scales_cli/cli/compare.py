@@ -1,0 +1,95 @@
+"""`scales compare`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import scales_cli.cli.options as opt
+from scales_cli.cli.values import parse_point
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", callback=opt.refuse_addresses, help="Picture files, or - for standard input."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|DIR|-",
+        rich_help_panel=opt.OUTPUT,
+        help="An .html file, a folder, or -. Default: as photo_compare.html.",
+    ),
+]
+Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace files that exist.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME|FILE",
+        autocompletion=opt.suggest_models,
+        rich_help_panel=opt.SIZE,
+        help="As of `scales upscale`; may be repeated. Default: what that takes.",
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        parser=parse_point,
+        metavar="X,Y",
+        rich_help_panel=opt.OUTPUT,
+        help="Of large pictures, the input's pixel to show. Default: the middle.",
+    ),
+]
+
+
+def compare(
+    inputs: Inputs,
+    models: Models = None,
+    scale: opt.Factor = None,
+    denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    output: Output = None,
+    at: At = None,
+    threads: opt.Threads = None,
+    max_memory: opt.MaxMemory = None,
+    max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
+    overwrite: Overwrite = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+    offline: opt.Offline = False,
+) -> None:
+    """Enlarge a picture by several models, and look at them behind a slider.
+
+    $ scales compare photo.jpg                             # to photo_compare.html
+    $ scales compare old.jpg -m base -m photo -o page.html
+    """
+    import os
+
+    from scales_cli.cli.console import downloading, print_outcomes, progress_bar
+    from scales_cli.cli.upscale import check_stdout
+    from scales_cli.comparison.comparison import compare_files, mending
+    from scales_cli.pipeline.enlargement import Enlargement
+
+    named: list[str | None] = [*dict.fromkeys(models or ())]
+    enlargements = [
+        Enlargement.of(model, scale=scale, format="png", metadata="none", max_pixels=max_pixels)
+        for model in named or [os.environ.get("SCALES_MODEL") or None]
+    ]
+    for enlargement in enlargements:
+        enlargement.pull(downloading(quiet))
+    check_stdout(inputs, output, as_json)
+    outcomes = compare_files(
+        inputs,
+        output,
+        mending(enlargements, denoise),
+        at=at,  # type: ignore[arg-type]
+        overwrite=overwrite,
+        threads=threads,
+        max_memory=max_memory,
+        progress=lambda name: progress_bar(name, quiet=quiet),
+    )
+    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json)

@@ -1,0 +1,1 @@
+"""One picture by several models, side by side in a page."""

@@ -1,0 +1,180 @@
+"""Pictures enlarged by several models, each picture's results in a page of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from scales_cli.backbones.spec import SCALES
+from scales_cli.comparison.page import Page
+from scales_cli.comparison.plan import PagePlan, Point, plan_page
+from scales_cli.engine.bicubic_engine import BicubicEngine
+from scales_cli.errors import InputError, ScalesError, UsageError
+from scales_cli.pipeline.destination import destination
+from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.pipeline.memory import default_limit, fit_job
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.plan import STREAM, check_arguments
+from scales_cli.pipeline.run import Watch, attempt
+from scales_cli.pipeline.targets import check_clashes, check_target
+from scales_cli.pipeline.upscaler import Upscaler, Upscalers
+from scales_cli.weights.family import Loaded, ModelFamily
+
+BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to enlarge, with its networks."""
+
+    enlargement: Enlargement
+    upscalers: Mapping[int, Upscaler]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A page of `size` bytes that was written; `output` is `-` for standard output, `pictures` are what it shows."""
+
+    input: str
+    output: str
+    size: int
+    pictures: tuple[Done, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        first, kept = self.pictures[0], ("model", "strength", "seconds")
+        pictures = [picture.to_dict() for picture in self.pictures]
+        return {
+            "input": self.input,
+            "output": self.output,
+            "bytes": self.size,
+            "width": first.width,
+            "height": first.height,
+            "scale": first.scale,
+            "pictures": [{name: picture[name] for name in kept if name in picture} for picture in pictures],
+            "notes": self.notes,
+        }
+
+
+def compare_files(
+    inputs: Sequence[str],
+    output: str | None,
+    enlargements: Sequence[Enlargement],
+    *,
+    at: Point | None = None,
+    overwrite: bool = False,
+    threads: int | None = None,
+    max_memory: int | None = None,
+    progress: Watch = lambda name: nullcontext(),
+) -> Iterator[Compared | Failed]:
+    """Enlarges each input bicubically and in all of these ways, into a page: yields what became of it.
+
+    `output` is a page for one input, a folder, or `-`; without it pages are named after their inputs, beside them. Of
+    results too large for a page it shows the part around the input's pixel `at`, by default the middle.
+    Raises `WeightsError` if a model cannot be opened, `UsageError` or `OutputError` if an output cannot be meant.
+    """
+    check_arguments(inputs, output)
+    contenders = [Contender(item, Upscalers(item.family, threads)) for item in enlargements]
+    for contender in contenders:  # a model that cannot be opened is named before any picture
+        contender.upscalers[contender.enlargement.sizing.network_scales[0]]
+    contenders.insert(0, _bicubic(enlargements[0], threads))
+    plans: list[PagePlan] = []
+    failures: list[Failed] = []
+    for name in inputs:
+        ways = [contender.enlargement for contender in contenders]
+        try:
+            plans.append(plan_page(name, output, ways, at, several=len(inputs) > 1))
+        except InputError as error:
+            failures.append(Failed(name, error))
+    targets = [(plan.name, plan.target) for plan in plans if plan.target is not None]
+    check_clashes(targets, [name for name in inputs if name != STREAM])
+    for _, target in targets:
+        check_target(target, overwrite)
+    limit = default_limit() if max_memory is None else max_memory
+    return _write_pages(plans, failures, contenders, overwrite, limit, progress)
+
+
+def mending(enlargements: Sequence[Enlargement], denoise: float | None) -> list[Enlargement]:
+    """The enlargements, those by models that mend with this strength. Raises `UsageError` if it is given to none."""
+    asked, refusal = [], None
+    for enlargement in enlargements:
+        told = dataclasses.replace(enlargement, denoise=denoise)
+        try:
+            told.check_denoise()
+        except UsageError as error:
+            told, refusal = enlargement, error
+        asked.append(told)
+    if refusal is not None and all(item.denoise is None for item in asked):
+        raise refusal
+    return asked
+
+
+def _bicubic(model: Enlargement, threads: int | None) -> Contender:
+    """Interpolation to the size that a model enlarges to."""
+    upscalers = [Upscaler(BicubicEngine(scale), name=BICUBIC, threads=threads) for scale in SCALES]
+    family = ModelFamily(BICUBIC, {scale: Loaded(BICUBIC) for scale in SCALES})
+    sizing = dataclasses.replace(model.sizing, scales=SCALES)
+    enlargement = dataclasses.replace(model, family=family, sizing=sizing, denoise=None)
+    return Contender(enlargement, Upscalers(family, threads, upscalers))
+
+
+def _write_pages(
+    plans: Sequence[PagePlan],
+    failures: Sequence[Failed],
+    contenders: Sequence[Contender],
+    overwrite: bool,
+    limit: int,
+    progress: Watch,
+) -> Iterator[Compared | Failed]:
+    yield from failures
+    for plan in plans:
+        try:
+            yield _write_page(plan, contenders, overwrite, limit, progress)
+        except ScalesError as error:
+            yield Failed(plan.name, error)
+
+
+def _write_page(
+    plan: PagePlan, contenders: Sequence[Contender], overwrite: bool, limit: int, progress: Watch
+) -> Compared:
+    pictures = []
+    with destination(plan.target, overwrite=overwrite) as stream:
+        page = Page(stream, plan.title, _details(plan))
+        for job, contender in zip(plan.jobs, contenders, strict=True):
+            upscaler = contender.upscalers[job.scale]
+            job = fit_job(job, upscaler, limit)
+            with (
+                page.picture(f"{plan.title}, enlarged by {upscaler.name}", *plan.shown) as sink,
+                progress(f"{job.name}, {upscaler.name}") as report,
+            ):
+                outcome = attempt(upscaler, job, report, sink)
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            page.caption(outcome.model, _strength_and_time(outcome))
+            pictures.append(outcome)
+        page.close()
+        size = stream.tell()
+    notes = dict.fromkeys(note for picture in pictures for note in picture.notes)
+    if plan.jobs[0].region is not None:
+        notes[f"the page has room for {_times(plan.shown)} of {_times(plan.jobs[0].size)}; --at X,Y says where"] = None
+    output = STREAM if plan.target is None else os.fspath(plan.target)
+    return Compared(plan.name, output, size, tuple(pictures), tuple(notes))
+
+
+def _details(plan: PagePlan) -> str:
+    job = plan.jobs[0]
+    text = f"{_times((job.header.width, job.header.height))}, enlarged to {_times(job.size)}"
+    return text if job.region is None else f"{text}, of which {_times(plan.shown)} are shown"
+
+
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]} pixels"
+
+
+def _strength_and_time(picture: Done) -> str:
+    seconds = f"{picture.seconds:.2f}\N{NO-BREAK SPACE}s"
+    return seconds if picture.strength is None else f"denoise {100 * picture.strength:.0f}, {seconds}"
