@@ -115,6 +115,7 @@ def batch(
     frames: opt.Frames = "first",
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     name: opt.Name = None,
+    keep_times: opt.KeepTimes = False,
     include: Include = None,
     exclude: Exclude = None,
     flat: Flat = False,
@@ -157,6 +158,7 @@ def batch(
         metadata=metadata,
         frames=frames,
         name=name,
+        keep_times=keep_times,
         denoise=denoise,
         max_pixels=max_pixels,
         tile=tile,

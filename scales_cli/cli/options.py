@@ -191,6 +191,9 @@ Name = Annotated[
         help="Names of results, of {stem}, {from}, {scale}, {model}, {ext}.",
     ),
 ]
+KeepTimes = Annotated[
+    bool, flag("--keep-times", panel=OUTPUT, help="Give results the modification times of their inputs.")
+]
 Threads = Annotated[
     int | None,
     typer.Option(

@@ -46,6 +46,7 @@ def upscale(
     frames: opt.Frames = "first",
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     name: opt.Name = None,
+    keep_times: opt.KeepTimes = False,
     overwrite: Overwrite = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
@@ -73,6 +74,7 @@ def upscale(
         metadata=metadata,
         frames=frames,
         name=name,
+        keep_times=keep_times,
         denoise=denoise,
         max_pixels=max_pixels,
         tile=tile,

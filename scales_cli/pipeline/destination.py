@@ -17,10 +17,15 @@ _CHUNK_BYTES = 2**20
 
 
 @contextmanager
-def destination(target: Path | None, *, overwrite: bool, sink: BinaryIO | None = None) -> Iterator[BinaryIO]:
-    """A seekable stream whose content reaches the target once it is complete, or the sink, or else standard output."""
+def destination(
+    target: Path | None, *, overwrite: bool, sink: BinaryIO | None = None, modified_ns: int | None = None
+) -> Iterator[BinaryIO]:
+    """A seekable stream whose content reaches the target once it is complete, or the sink, or else standard output.
+
+    `modified_ns` is the modification time that a target is given; None leaves it to the system.
+    """
     if target is not None:
-        with _folder_for(target), replacing(target, overwrite=overwrite) as stream:
+        with _folder_for(target), replacing(target, overwrite=overwrite, modified_ns=modified_ns) as stream:
             yield stream
         return
     if sink is None and sys.stdout is None:

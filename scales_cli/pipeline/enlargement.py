@@ -49,6 +49,7 @@ class Enlargement:
         metadata: str = "safe",
         frames: str = "first",
         name: str | None = None,
+        keep_times: bool = False,
         denoise: float | None = None,
         max_pixels: int = MAX_OUTPUT_PIXELS,
         tile: int | None = None,
@@ -57,7 +58,7 @@ class Enlargement:
 
         Raises `UsageError` for options that exclude each other, `WeightsError` if there is no such model.
         """
-        output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name)
+        output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name, keep_times)
         family = model if isinstance(model, ModelFamily) else resolve(model)
         sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
         return cls(family, sizing, output, max_pixels, tile, denoise)
@@ -87,7 +88,7 @@ class Enlargement:
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
         values |= {"format": format_name, "models": models}
         values |= {"denoise": self.denoise}
-        for added in ("name", "denoise"):  # manifests of runs without them stay true
-            if values[added] is None:
+        for added in ("name", "denoise", "keep_times"):  # manifests of runs without them stay true
+            if values[added] is None or values[added] is False:
                 del values[added]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -134,6 +134,8 @@ def plan_job(
         )
     else:
         check_no_template(options)
+    if options.keep_times and (target is None or not isinstance(opened, Path)):
+        raise UsageError("times can be kept from file to file only", "leave out --keep-times")
     scale = sizing.network_scale(header.width, header.height)
     if frames > 1 and not image_format.animation:
         raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")

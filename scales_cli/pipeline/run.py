@@ -96,13 +96,14 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
     started = time.perf_counter()
     if job.target is not None:
         check_target(job.target, job.overwrite)  # again: others may write there, too
+    modified_ns = _modified_ns(job)
     picture = _read(job)
     job = dataclasses.replace(job, denoise=upscaler.strength_for(picture.pixels, picture.layout, job.denoise))
     report = progress or (lambda fraction: None)
     size = job.size if job.region is None else (job.region.width, job.region.height)
     layout = job.options.applied(picture.layout.resized(*size))
     write = _write_animation if job.frames > 1 else _write_picture
-    with destination(job.target, overwrite=job.overwrite, sink=sink) as stream:
+    with destination(job.target, overwrite=job.overwrite, sink=sink, modified_ns=modified_ns) as stream:
         written = write(upscaler, job, picture, layout, stream, report)
     report(1.0)
     factor = job.size[0] / picture.width
@@ -175,6 +176,16 @@ def _read(job: Job) -> Picture:
     if job.options.all_frames and probe_image(job.source).frames != job.frames:
         raise _changed(job)
     return picture
+
+
+def _modified_ns(job: Job) -> int | None:
+    """The input's modification time, if the output is to have it."""
+    if not job.options.keep_times:
+        return None
+    assert isinstance(job.source, Path)  # `plan_job` takes no other
+    with suppress(OSError):  # of whom reading it will say more
+        return job.source.stat().st_mtime_ns
+    return None
 
 
 def _name(job: Job) -> str:

@@ -19,22 +19,28 @@ from typing import BinaryIO
 
 from scales_cli.errors import OutputError, OutputExistsError
 
+_ACCESS_LIST = "system.posix_acl_access"
 ABANDONED_SECONDS = 24 * 3600  # nothing is longer in the writing
 
 
 @contextmanager
-def whole_file(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def whole_file(target: Path, *, overwrite: bool = False, modified_ns: int | None = None) -> Iterator[BinaryIO]:
     """A stream to a temporary file beside `target` that takes its place at the end, or vanishes on any exception.
 
-    Without `overwrite` a file that came to be there meanwhile is left as it is. Raises `OSError` or
-    `OutputExistsError`.
+    Without `overwrite` a file that came to be there meanwhile is left as it is. With it, who may read and write the
+    file that is replaced may do so with this one. `modified_ns` is the modification time that it is given. Raises
+    `OSError` or `OutputExistsError`.
     """
     temporary = target.parent / f".scales-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         with temporary.open("x+b") as stream:
+            if overwrite:
+                _take_permissions(target, temporary)  # before there is anything to read
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
+        if modified_ns is not None:
+            os.utime(temporary, ns=(temporary.stat().st_atime_ns, modified_ns))
         _publish(temporary, target, overwrite)
     except BaseException:
         with suppress(OSError):
@@ -43,13 +49,30 @@ def whole_file(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replacing(target: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def replacing(target: Path, *, overwrite: bool = False, modified_ns: int | None = None) -> Iterator[BinaryIO]:
     """A `whole_file` whose errors are `OutputError`s."""
     try:
-        with whole_file(target, overwrite=overwrite) as stream:
+        with whole_file(target, overwrite=overwrite, modified_ns=modified_ns) as stream:
             yield stream
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}", "check the folder") from error
+
+
+def _take_permissions(source: Path, target: Path) -> None:
+    """The mode of a file, if it exists; its owner, group and access list as far as this user may give them."""
+    try:
+        status = source.stat()
+    except OSError:
+        return
+    if hasattr(os, "chown"):
+        for owner in (status.st_uid, -1):
+            with suppress(OSError):
+                os.chown(target, owner, status.st_gid)
+                break
+    target.chmod(stat.S_IMODE(status.st_mode) & 0o777)
+    if hasattr(os, "setxattr"):
+        with suppress(OSError):  # there is none, or the file system has none
+            os.setxattr(target, _ACCESS_LIST, os.getxattr(source, _ACCESS_LIST))
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:

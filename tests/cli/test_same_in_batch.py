@@ -1,13 +1,17 @@
 """A picture has one result, whether it is enlarged by itself or in a batch: bytes, exit codes and planned memory."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
+import scales_cli
 from scales_cli.cli.app import main
+from scales_cli.errors import UsageError
 
 FORMATS = [None, "png", "jpg", "webp", "tif", "bmp", "ppm"]
 SAMPLE = [None, "webp"]  # the first writes every kind in its own format
@@ -32,7 +36,15 @@ def save_described(path, rng):
     save_still(path, rng, exif=exif)
 
 
+def save_with_texts(path, rng):
+    texts = PngImagePlugin.PngInfo()
+    for keyword in ("parameters", "workflow", "Title", "Comment"):
+        texts.add_text(keyword, f"of {keyword}")
+    save_still(path, rng, pnginfo=texts)
+
+
 KINDS = {
+    "texts.png": save_with_texts,
     "still.png": save_still,
     "transparent.png": lambda path, rng: save_still(path, rng, channels=4),
     "deep.png": save_deep,
@@ -96,3 +108,27 @@ def test_batch_plans_the_memory_of_upscale(folder, model, spawn, image_format, c
     assert spawn("upscale", "in/a.png", "-o", "single/", *options).returncode == code
     line = json.loads(spawn("batch", "in", "-o", "out", "-j", "1", *options).stdout)
     assert line.get("exit_code", 0) == code
+
+
+def test_results_have_the_times_of_their_inputs(folder, model, capfd):
+    os.utime("a.png", ns=(0, 1_234_567_890_123_456_789))
+    Path("in").mkdir()
+    shutil.copy2("a.png", "in/a.png")
+    options = ["-s", "2", "-m", model, "-t", "1"]
+    assert main(["upscale", "a.png", "-o", "kept.png", "--keep-times", *options]) == 0
+    assert main(["batch", "in", "-o", "out", "-j", "1", "--keep-times", *options]) == 0
+    scales_cli.upscale_file("a.png", "python.png", model=model, scale=2, keep_times=True)
+    for name in ("kept.png", "out/a_x2.png", "python.png"):
+        assert Path(name).stat().st_mtime_ns == 1_234_567_890_123_456_789
+    assert main(["batch", "in", "-o", "out", "-j", "1", "--keep-times", *options]) == 0  # and is known as done
+    assert "1 skipped" in capfd.readouterr().err
+    assert main(["upscale", "a.png", "-o", "now.png", *options]) == 0
+    assert Path("now.png").stat().st_mtime > 1_700_000_000
+
+
+def test_what_is_no_file_has_no_time(upscale, model):
+    code, out, error = upscale("--keep-times", "a.png", "-o", "-")
+    assert (code, out) == (2, b"")
+    assert "file to file" in error
+    with pytest.raises(UsageError):
+        scales_cli.upscale_file(Path("a.png").read_bytes(), "b.png", model=model, scale=2, keep_times=True)

@@ -90,3 +90,37 @@ def test_files_of_dead_processes_are_abandoned_at_once(tmp_path):
         for name in (dead.name, dead.name.replace(dead.name.split("-")[1], "0a1b2c3d")):  # or of another machine
             (tmp_path / name).touch()
         assert abandoned_files(tmp_path) == [dead]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o777])
+def test_a_replaced_file_keeps_its_mode(tmp_path, mode):
+    target = tmp_path / "a.png"
+    target.touch()
+    target.chmod(mode)
+    with whole_file(target, overwrite=True) as stream:
+        assert os.fstat(stream.fileno()).st_mode & 0o777 == mode  # before there is anything to read
+        stream.write(b"new")
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new", mode)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_new_file_follows_the_umask(tmp_path, mask):
+    previous = os.umask(mask)
+    try:
+        with whole_file(tmp_path / "a.png") as stream:
+            stream.write(b"new")
+    finally:
+        os.umask(previous)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_replaced_file_keeps_its_owner(tmp_path):
+    target = tmp_path / "a.png"
+    target.touch()
+    os.chown(target, 1234, 4321)
+    with whole_file(target, overwrite=True) as stream:
+        stream.write(b"new")
+    assert (target.stat().st_uid, target.stat().st_gid) == (1234, 4321)
