@@ -18,6 +18,7 @@ from scales_cli.imaging.decoding import as_stored, decoding_errors, open_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
+from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.writers.png import as_texts
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
 
@@ -37,13 +38,15 @@ class Frame:
 def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
     """Every frame as a whole picture of the first one's size. A defect is an `InputError` in its frame's turn."""
     with decoding_errors():
-        image = open_image(stream, max_pixels)
-        count, orientation = getattr(image, "n_frames", 1), read_orientation(image)
+        survey = survey_file(stream)
+        image = open_image(survey, max_pixels)
+        first = 1 if image.info.get("default_image") else 0  # which viewers show if they cannot animate a PNG
+        count = first + survey.frames if image.format == "PNG" else getattr(image, "n_frames", 1)
+        orientation = read_orientation(image)
         width, height = image.size
         loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
     if count > MAX_FRAMES:
         raise InputError(f"the animation has {count} frames, more than {MAX_FRAMES}", "cut it first")
-    first = 1 if image.info.get("default_image") else 0  # which viewers show if they cannot animate a PNG
     for index in range(first, count):
         with decoding_errors():
             image.seek(index)

@@ -6,9 +6,7 @@ straight to where EXIF's orientation puts them: neither a conversion nor a turn 
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +14,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
-from scales_cli.imaging.colors import MAX_PROFILE_BYTES, lost_colors, profile_fits, read_profile
+from scales_cli.imaging.colors import lost_colors, profile_fits, read_profile
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
@@ -28,6 +26,8 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.readers import avif16, cmyk, jpeg2000, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
+from scales_cli.imaging.surveys.dispatch import survey_file
+from scales_cli.imaging.surveys.survey import Survey
 from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
@@ -74,10 +74,11 @@ class Header:
 
 def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     with decoding_errors():
-        image = open_image(stream, max_pixels)
+        survey = survey_file(stream)
+        stream, image = survey.stream, open_image(survey, max_pixels)
         samples = read_samples(stream, image)
         image_format = _format(image)
-        orientation = read_orientation(_with_late_chunks(stream, image) if image.format == "PNG" else image)
+        orientation = read_orientation(image)
         left, top, right, bottom = _crop(stream, image) or (0, 0, *image.size)
         width, height = right - left, bottom - top
         if orientation >= 5 and image.format != "TIFF":  # which Pillow turns itself
@@ -92,8 +93,8 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
             lossless=lossless,
             coded_quality=_coded_quality(stream, image),
         )
-        needed = decoding_bytes(stream, image, layout, samples)
-        return Header(layout, orientation, needed, _count_frames(image) if image_format.animation else 1)
+        needed = decoding_bytes(survey, image, layout, samples)
+        return Header(layout, orientation, needed, _count_frames(survey, image) if image_format.animation else 1)
 
 
 def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
@@ -102,15 +103,18 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
     Every defect is an `InputError`; pictures of more than `max_pixels` are refused before decoding.
     """
     with decoding_errors():
-        image = open_image(stream, max_pixels)
-        image_format, notes = _format(image), []
+        survey = survey_file(stream)
+        stream, image = survey.stream, open_image(survey, max_pixels)
+        image_format, notes = _format(image), list(survey.notes)
+        if metadata is Metadata.KEEP:
+            notes += survey.left_out
         if image_format is not ImageFormat.JPEG and getattr(image, "n_frames", 1) > 1:
             notes.append(FIRST_ONLY)
         samples = read_samples(stream, image)
         lossless, quality = _is_lossless(stream, image_format), _coded_quality(stream, image)
         on_side = image.format == "TIFF" and read_orientation(image) >= 5
         if samples.loads:
-            image.load()  # before EXIF is asked for, which may stand behind the pixels
+            image.load()
         orientation = read_orientation(image)
         height = image.width if on_side and not samples.loads else image.height
         profile, dpi = read_profile(stream, image), read_dpi(image)
@@ -172,9 +176,9 @@ def decoding_errors() -> Iterator[None]:
         ) from error
 
 
-def open_image(stream: BinaryIO, max_pixels: int) -> Image.Image:
+def open_image(survey: Survey, max_pixels: int) -> Image.Image:
     """An image that is not loaded yet, of an acceptable size."""
-    PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES  # Pillow's limit for profiles, too; it refuses those over 1 MiB
+    stream = survey.stream
     is_icon = stream.read(4) == b"\0\0\1\0"
     stream.seek(0)
     bomb_limit = Image.MAX_IMAGE_PIXELS
@@ -183,6 +187,8 @@ def open_image(stream: BinaryIO, max_pixels: int) -> Image.Image:
         image = Image.open(stream, formats=PILLOW_NAMES)
     finally:
         Image.MAX_IMAGE_PIXELS = bomb_limit
+    if survey.profile is not None:
+        image.info["icc_profile"] = survey.profile
     width, height = image.size
     if min(width, height) < 1:
         raise InputError(f"the picture has no pixels ({width} x {height})", f"give {READABLE}")
@@ -195,8 +201,10 @@ def open_image(stream: BinaryIO, max_pixels: int) -> Image.Image:
     return image
 
 
-def _count_frames(image: Image.Image) -> int:
+def _count_frames(survey: Survey, image: Image.Image) -> int:
     """The number of frames, without the picture that viewers show if they cannot animate a PNG."""
+    if image.format == "PNG":
+        return survey.frames
     try:
         count = int(getattr(image, "n_frames", 1))
     except Exception:  # of a defect behind the first frame, which may be all that is wanted
@@ -208,23 +216,6 @@ def _format(image: Image.Image) -> ImageFormat:
     image_format = format_named(image.format)
     assert image_format is not None  # `open_image` tries no other
     return image_format
-
-
-def _with_late_chunks(stream: BinaryIO, image: Image.Image) -> Image.Image:
-    """A PNG of this one's texts and EXIF, which may stand behind the pixels, but without pixels."""
-    stream.seek(0)
-    kept, room = [stream.read(33)], MAX_PROFILE_BYTES  # signature and IHDR
-    while len(start := stream.read(8)) == 8:
-        size, name = int.from_bytes(start[:4], "big"), start[4:]
-        if name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt") and size <= room:
-            kept.append(start + stream.read(size + 4))
-            room -= size
-        else:
-            stream.seek(size + 4, os.SEEK_CUR)
-    try:
-        return Image.open(io.BytesIO(b"".join(kept) + b"\0\0\0\0IDAT\x35\xaf\x06\x1e"), formats=["PNG"])
-    except Exception:  # of a text that the decoder would meet only behind the pixels
-        return image
 
 
 def _open_rows(

@@ -19,19 +19,23 @@ def excerpt(stream: BinaryIO, parts: Iterable[Part]) -> BinaryIO:
     return io.BufferedReader(_Excerpt(stream, _joined(parts)), _BUFFER_BYTES)
 
 
+def join(parts: list[Part], part: Part) -> None:
+    """Appends a part; one that begins where the last ends makes that longer."""
+    last = parts[-1] if parts else None
+    if not _size(part):
+        return
+    if isinstance(part, bytes) and isinstance(last, bytes):
+        parts[-1] = last + part
+    elif isinstance(part, tuple) and isinstance(last, tuple) and last[1] == part[0]:
+        parts[-1] = (last[0], part[1])
+    else:
+        parts.append(part)
+
+
 def _joined(parts: Iterable[Part]) -> list[Part]:
-    """The same without seams and empty parts."""
     joined: list[Part] = []
     for part in parts:
-        last = joined[-1] if joined else None
-        if not _size(part):
-            continue
-        if isinstance(part, bytes) and isinstance(last, bytes):
-            joined[-1] = last + part
-        elif isinstance(part, tuple) and isinstance(last, tuple) and last[1] == part[0]:
-            joined[-1] = (last[0], part[1])
-        else:
-            joined.append(part)
+        join(joined, part)
     return joined
 
 

@@ -15,13 +15,19 @@ from scales_cli.imaging.containers.jpeg2000 import read_jpeg2000
 from scales_cli.imaging.picture import Layout
 from scales_cli.imaging.readers.samples import Decoder, Samples, strip_pixels, tags_of
 from scales_cli.imaging.readers.tiff16 import held_planes
+from scales_cli.imaging.surveys.survey import Survey
 
 _SMALL = 2**22  # libraries loaded on demand, and buffers that do not grow with the picture
 _CONVERTED_BYTES = 16  # of a pixel on its way from one array to another
 
 
-def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples: Samples) -> int:
+def decoding_bytes(survey: Survey, image: Image.Image, layout: Layout, samples: Samples) -> int:
     """What decoding an image takes up to the finished array; the image is opened, but not loaded."""
+    return survey.held_bytes + _pixels_bytes(survey, image, layout, samples)
+
+
+def _pixels_bytes(survey: Survey, image: Image.Image, layout: Layout, samples: Samples) -> int:
+    stream = survey.stream
     pixels = layout.width * layout.height
     array = layout.row_bytes * layout.height
     small = _SMALL + _CONVERTED_BYTES * strip_pixels(layout.width)
@@ -41,7 +47,7 @@ def decoding_bytes(stream: BinaryIO, image: Image.Image, layout: Layout, samples
     if samples.decoder is Decoder.AVIF16:  # planes of 16 bits beside it
         decoded = pixels * 2 * samples.channels
         return held + decoded + max(array, decoded + 16 * pixels + 4 * stream.seek(0, os.SEEK_END)) + small
-    return held + max(array, _beside(stream, image, pixels, held)) + small
+    return held + max(array, _beside(survey, image, pixels, held)) + small
 
 
 def _pillow_bytes(mode: str) -> int:
@@ -49,8 +55,9 @@ def _pillow_bytes(mode: str) -> int:
     return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
 
 
-def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int:
+def _beside(survey: Survey, image: Image.Image, pixels: int, held: int) -> int:
     """What a decoder holds beside Pillow's image."""
+    stream = survey.stream
     if image.format == "WEBP":  # two canvases, a copy of one, and copies of the file
         return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "AVIF":  # planes, the frame, its bytes, and copies of the file
@@ -59,7 +66,7 @@ def _beside(stream: BinaryIO, image: Image.Image, pixels: int, held: int) -> int
         turned = tags_of(image).get(Tag.Orientation, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))
     layers = getattr(image, "layer", None)
-    if layers and (image.info.get("progressive") or _has_several_scans(stream, len(layers))):
+    if layers and survey.several_scans:
         return _coefficient_bytes(image.size, layers)
     if image.format in ("BMP", "PPM") and image.tile[0].codec_name != "raw":  # type: ignore[attr-defined]
         return 3 * held  # written in Python
@@ -80,19 +87,6 @@ def _largest_tiff_strip(image: Image.Image) -> int:
     columns = tags.get(Tag.TileWidth) or width  # tiles may be larger than the picture
     bits = tags.get(Tag.SamplesPerPixel, 1) * max(tags.get(Tag.BitsPerSample, (8,)))
     return int(rows * columns * bits // 8)
-
-
-def _has_several_scans(stream: BinaryIO, components: int) -> bool:
-    """Whether a JPEG's first scan leaves out components, so that all are held until the last one."""
-    stream.seek(2)
-    while (marker := stream.read(2)) != b"\xff\xda":
-        if marker[:1] != b"\xff":
-            return True
-        if marker == b"\xff\xff":  # fill bytes
-            stream.seek(-1, os.SEEK_CUR)
-        else:
-            stream.seek(int.from_bytes(stream.read(2), "big") - 2, os.SEEK_CUR)
-    return stream.read(3)[2:] < bytes([components])
 
 
 def _coefficient_bytes(size: tuple[int, int], layers: list[tuple[int, int, int, int]]) -> int:

@@ -1,0 +1,129 @@
+"""A survey of JPEG.
+
+Decoders get no segments of programs but those that are understood here, no comments, and nothing between segments.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+from scales_cli.imaging.containers.excerpt import Part, join
+from scales_cli.imaging.containers.jpeg import (
+    APP0,
+    EOI,
+    FRAMES,
+    PROGRESSIVE,
+    SOS,
+    Segment,
+    read_segment,
+    read_segments,
+)
+from scales_cli.imaging.surveys.survey import (
+    MAX_EXIF_BYTES,
+    MAX_PROFILE_BYTES,
+    MAX_SCANS,
+    MAX_SEGMENTS,
+    MAX_TEXT_BYTES,
+    Survey,
+    check_bytes,
+    check_count,
+    excerpt_unless_all,
+    too_long,
+)
+
+# What segments of programs begin with that are kept, by the last digit of their marker, and how much there may be.
+_KEPT = (
+    (0, b"JFIF\0", 2**16, "JFIF"),
+    (1, b"Exif\0\0", MAX_EXIF_BYTES, "EXIF"),
+    (1, b"http://ns.adobe.com/xap/1.0/\0", 2**16, "XMP"),
+    (2, b"ICC_PROFILE\0", MAX_PROFILE_BYTES, "colour profile"),
+    (2, b"MPF\0", 2**16, "list of pictures"),
+    (13, b"Photoshop 3.0\0", MAX_TEXT_BYTES, "resources of Photoshop"),
+    (14, b"Adobe", 2**16, "Adobe"),
+)
+_NEEDED = ("EXIF", "colour profile")  # without which it would come out turned or in other colours
+_MAX_TABLE_BYTES = 2**18  # of all quantization and Huffman tables
+_COPIES = 3
+
+
+def survey_jpeg(stream: BinaryIO) -> Survey:
+    segments = _Segments(stream)
+    for segment in read_segments(stream):
+        segments.add(segment)
+        if segment.marker == EOI or (segment.marker == SOS and not segments.must_read_on):
+            break
+    size = stream.seek(0, os.SEEK_END)
+    parts = [*segments.parts]
+    if segments.scans:
+        parts.append((segments.data, size))
+    return Survey(
+        stream=excerpt_unless_all(stream, parts),
+        held_bytes=_COPIES * sum(segments.kept.values()),
+        several_scans=segments.several_scans,
+        is_cut=segments.is_cut,
+        left_out=tuple(dict.fromkeys(segments.left_out)),
+    )
+
+
+class _Segments:
+    """Sorts the segments of a file up to its first scan, and counts those behind it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.parts: list[Part] = []
+        self.kept: dict[str, int] = {}  # bytes by kind
+        self.left_out: list[str] = []
+        self.scans = 0
+        self.data = 0  # where the first scan begins
+        self.several_scans = self.must_read_on = False
+        self.is_cut = False
+        self._stream = stream
+        self._count = self._tables = self._components = 0
+        self._progressive = False
+        stream.seek(-2, os.SEEK_END)
+        self._ends_marked = stream.read(2) == bytes((0xFF, EOI))
+
+    def add(self, segment: Segment) -> None:
+        marker, size = segment.marker, segment.end - segment.start
+        self._count += 1
+        check_count(self._count, MAX_SEGMENTS, "segments")
+        if marker == SOS:
+            self._add_scan(segment)
+        elif marker == EOI:
+            self.is_cut = False
+        elif marker >= APP0:
+            if marker <= APP0 + 15 and not self.scans and self._is_kept(segment, size):
+                join(self.parts, (segment.place, segment.end))
+            return
+        elif marker in FRAMES:
+            self._progressive = marker in PROGRESSIVE
+            self._components = (read_segment(self._stream, segment, 6) or b"\0")[-1]
+        elif size:
+            self._tables += size
+            check_bytes(self._tables, _MAX_TABLE_BYTES, "tables")
+        if not self.scans:
+            join(self.parts, (segment.place, segment.end))
+
+    def _add_scan(self, segment: Segment) -> None:
+        self.scans += 1
+        check_count(self.scans, MAX_SCANS, "scans")
+        if self.scans == 1:
+            self.data = segment.place
+            first = (read_segment(self._stream, segment, 1) or b"\0")[0]
+            self.several_scans = self._progressive or first < self._components
+            self.must_read_on = self.several_scans or not self._ends_marked
+            self.is_cut = self.must_read_on  # until the end is seen
+
+    def _is_kept(self, segment: Segment, size: int) -> bool:
+        start = read_segment(self._stream, segment, 32)
+        for digit, prefix, most, what in _KEPT:
+            if segment.marker == APP0 + digit and start.startswith(prefix):
+                total = self.kept.get(what, 0) + size
+                if what in _NEEDED:
+                    check_bytes(total, most, what)
+                elif total > most:
+                    self.left_out.append(too_long(what, most))
+                    return False
+                self.kept[what] = total
+                return True
+        return False

@@ -1,0 +1,678 @@
+"""Small files of every format that make careless readers take much memory or time. `BOMBS` makes each of any size.
+
+What is long is mostly zeros, which sparse files do not hold.
+"""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+BOMBS = {}
+
+
+class Zeros(int):
+    """As many zeros."""
+
+
+def bomb(function):
+    """`function(size)` gives the parts of a file in which as many bytes are of no use."""
+    BOMBS[function.__name__.replace("_", "-", 1)] = function
+    return function
+
+
+def write_bomb(name, size, path):
+    with path.open("wb") as file:
+        for part in BOMBS[name](size):
+            if isinstance(part, Zeros):
+                file.seek(part, io.SEEK_CUR)
+            else:
+                file.write(part)
+        file.truncate()
+
+
+def saved(image_format, size=(24, 16), mode="RGB", **options):
+    rng = np.random.default_rng(1)
+    image = Image.fromarray(rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)).resize(size).convert(mode)
+    stream = io.BytesIO()
+    image.save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+def repeated(data, size):
+    return data * max(1, size // len(data))
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def zero_chunk(name, size, data=b""):
+    """The parts of a chunk of `data` and zeros."""
+    checksum, block, rest = zlib.crc32(name + data), bytes(2**20), size
+    while rest:
+        checksum, rest = zlib.crc32(block[:rest], checksum), max(0, rest - len(block))
+    return struct.pack(">I", len(data) + size) + name + data, Zeros(size), struct.pack(">I", checksum)
+
+
+def png_with(*parts, late=()):
+    """A PNG with parts of our own before the pixels, and behind them."""
+    data = saved("PNG")
+    return [data[:33], *parts, data[33:-12], *late, data[-12:]]
+
+
+def deflated_zeros(size):
+    return zlib.compress(bytes(size), 9)
+
+
+# PNG
+
+
+@bomb
+def png_unknown_chunk(size):
+    return png_with(*zero_chunk(b"teSt", size))
+
+
+@bomb
+def png_unknown_late_chunk(size):
+    return png_with(late=zero_chunk(b"teSt", size))
+
+
+@bomb
+def png_exif(size):
+    return png_with(*zero_chunk(b"eXIf", size, b"MM\0*\0\0\0\x08\0\0"))
+
+
+@bomb
+def png_late_exif(size):
+    return png_with(late=zero_chunk(b"eXIf", size, b"MM\0*\0\0\0\x08\0\0"))
+
+
+@bomb
+def png_long_physical_size(size):
+    return png_with(*zero_chunk(b"pHYs", size))
+
+
+@bomb
+def png_long_palette(size):
+    return png_with(*zero_chunk(b"PLTE", size))
+
+
+@bomb
+def png_long_header(size):
+    data = saved("PNG")
+    return [PNG_SIGNATURE, *zero_chunk(b"IHDR", size, data[16:29]), data[33:]]
+
+
+@bomb
+def png_text(size):
+    return png_with(*zero_chunk(b"tEXt", size, b"Comment\0"))
+
+
+@bomb
+def png_texts(size):
+    return png_with(b"".join(chunk(b"tEXt", b"k%d\0v" % number) for number in range(size // 18)))
+
+
+@bomb
+def png_compressed_texts(size):
+    text = b"k%d\0\0" + deflated_zeros(2**24 - 2**10)
+    return png_with(*(chunk(b"zTXt", text % number) for number in range(-(-size // len(text)))))
+
+
+@bomb
+def png_compressed_xmp(size):
+    text = b"XML:com.adobe.xmp\0\1\0\0\0" + deflated_zeros(2**24 - 2**10)
+    return png_with(repeated(chunk(b"iTXt", text), size))
+
+
+@bomb
+def png_compressed_late_texts(size):
+    return png_with(late=png_compressed_texts(size)[1:-2])
+
+
+@bomb
+def png_profiles(size):
+    profile = chunk(b"iCCP", b"name\0\0" + deflated_zeros(2**24 - 2**10))
+    return png_with(repeated(profile, size))
+
+
+@bomb
+def png_empty_pixel_chunks(size):
+    data = saved("PNG")
+    return [data[:33], repeated(chunk(b"IDAT", b""), size), data[33:]]
+
+
+@bomb
+def png_empty_chunks(size):
+    return png_with(repeated(chunk(b"teSt", b""), size))
+
+
+@bomb
+def png_frames(size):
+    control = b"".join(
+        chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, 24, 16, 0, 0, 1, 10, 0, 0)) for number in range(size // 38)
+    )
+    return png_with(chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)), control)
+
+
+# JPEG
+
+
+def jpeg_with(*parts, before=b"\xff\xdb", **options):
+    data = saved("JPEG", **options)
+    at = data.index(before)
+    return [data[:at], *parts, data[at:]]
+
+
+def segment(marker, data):
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def segments(marker, size, start=b""):
+    return repeated(segment(marker, start.ljust(65_533, b"\0")), size)
+
+
+@bomb
+def jpeg_application(size):
+    return jpeg_with(segments(0xE5, size))
+
+
+@bomb
+def jpeg_comments(size):
+    return jpeg_with(segments(0xFE, size))
+
+
+@bomb
+def jpeg_empty_segments(size):
+    return jpeg_with(repeated(segment(0xFE, b""), size))
+
+
+@bomb
+def jpeg_exif(size):
+    return jpeg_with(segments(0xE1, size, b"Exif\0\0MM\0*\0\0\0\x08\0\0"))
+
+
+@bomb
+def jpeg_profile(size):
+    return jpeg_with(segments(0xE2, size, b"ICC_PROFILE\0\1\1"))
+
+
+@bomb
+def jpeg_resources(size):
+    return jpeg_with(segments(0xED, size, b"Photoshop 3.0\0"))
+
+
+@bomb
+def jpeg_extended_xmp(size):
+    return jpeg_with(segments(0xE1, size, b"http://ns.adobe.com/xmp/extension/\0"))
+
+
+@bomb
+def jpeg_xmp(size):
+    return jpeg_with(segments(0xE1, size, b"http://ns.adobe.com/xap/1.0/\0"))
+
+
+@bomb
+def jpeg_fill_bytes(size):
+    return jpeg_with(b"\xff" * size)
+
+
+@bomb
+def jpeg_junk(size):
+    return jpeg_with(bytes(size))
+
+
+@bomb
+def jpeg_tables(size):
+    return jpeg_with(repeated(segment(0xDB, (b"\0" + b"\1" * 64) * 1008), size))
+
+
+@bomb
+def jpeg_scans(size):
+    """A picture of one colour, whose last scan is there again and again: each passes over all blocks."""
+    stream = io.BytesIO()
+    Image.new("L", (2000, 2000), 99).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()
+    at = data.rindex(b"\xff\xda")
+    return [data[:at], repeated(data[at:-2], size), b"\xff\xd9"]
+
+
+# TIFF
+
+
+def tiff_directory(entries, position, following=0):
+    """`entries` are (tag, type, count, value) with values of 4 bytes."""
+    packed = b"".join(struct.pack("<HHI", *item[:3]) + item[3] for item in sorted(entries))
+    return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
+
+
+def number(value):
+    return struct.pack("<I", value)
+
+
+def tiff_entries(offset, width=8, height=8, more=()):
+    return [
+        (256, 4, 1, number(width)),
+        (257, 4, 1, number(height)),
+        (258, 3, 1, number(8)),
+        (259, 3, 1, number(1)),
+        (262, 3, 1, number(1)),
+        (273, 4, 1, number(offset)),
+        (277, 3, 1, number(1)),
+        (278, 4, 1, number(height)),
+        (279, 4, 1, number(width * height)),
+        *more,
+    ]
+
+
+def tiff_with_tag(tag, kind, size, count=None):
+    """Pixels, then a directory with a tag of `size` zeros behind it."""
+    more = [(tag, kind, size if count is None else count, number(72 + 2 + 12 * 10 + 4))]
+    return [b"II*\0" + number(72), bytes(range(64)), tiff_directory(tiff_entries(8, more=more), 72), Zeros(size)]
+
+
+@bomb
+def tiff_pages(size):
+    step = 2 + 12 * 9 + 4
+    pages = max(1, size // step)
+    directories = (
+        tiff_directory(tiff_entries(8), 72, 72 + step * (page + 1) if page + 1 < pages else 0) for page in range(pages)
+    )
+    return [b"II*\0" + number(72), bytes(range(64)), b"".join(directories)]
+
+
+@bomb
+def tiff_unknown_tag(size):
+    return tiff_with_tag(60_000, 7, size)
+
+
+@bomb
+def tiff_layers(size):
+    return tiff_with_tag(37_724, 7, size)
+
+
+@bomb
+def tiff_resources(size):
+    return tiff_with_tag(34_377, 7, size)
+
+
+@bomb
+def tiff_profile(size):
+    return tiff_with_tag(34_675, 7, size)
+
+
+@bomb
+def tiff_xmp(size):
+    return tiff_with_tag(700, 1, size)
+
+
+@bomb
+def tiff_description(size):
+    return tiff_with_tag(270, 2, size)
+
+
+@bomb
+def tiff_strips(size):
+    """Offsets of strips that there are not."""
+    base = [entry for entry in tiff_entries(8) if entry[0] != 273]
+    entries = [*base, (273, 4, size // 4, number(72 + 2 + 12 * 9 + 4))]
+    return [b"II*\0" + number(72), bytes(range(64)), tiff_directory(entries, 72), Zeros(size)]
+
+
+@bomb
+def tiff_maker_note(size):
+    """In the directory of its EXIF."""
+    place = 72 + 2 + 12 * 10 + 4
+    first = tiff_directory(tiff_entries(8, more=[(34_665, 4, 1, number(place))]), 72)
+    exif = tiff_directory([(37_500, 7, size, number(place + 2 + 12 + 4))], place)
+    return [b"II*\0" + number(72), bytes(range(64)), first, exif, Zeros(size)]
+
+
+@bomb
+def tiff_entries_of_one_value(size):
+    """A directory of many tags that all have the same value."""
+    half = size // 2
+    place = 72 + 2 + 12 * (9 + 2000) + 4
+    more = [(50_000 + index, 7, half // 2000, number(place)) for index in range(2000)]
+    return [b"II*\0" + number(72), bytes(range(64)), tiff_directory(tiff_entries(8, more=more), 72), Zeros(size)]
+
+
+@bomb
+def tiff_compressed_unknown_tag(size):
+    """Of pixels that libtiff decodes, which reads the tags, too."""
+    packed = zlib.compress(bytes(range(64)))
+    place = 8 + len(packed)
+    entries = [item for item in tiff_entries(8) if item[0] not in (259, 279)]
+    entries += [(259, 3, 1, number(8)), (279, 4, 1, number(len(packed)))]
+    entries += [(60_000, 7, size, number(place + 2 + 12 * 10 + 4))]
+    return [b"II*\0" + number(place), packed, tiff_directory(entries, place), Zeros(size)]
+
+
+@bomb
+def tiff_scans(size):
+    """A JPEG of many scans in a strip."""
+    data = b"".join(jpeg_scans(size))
+    place = 8 + len(data) + len(data) % 2
+    entries = [item for item in tiff_entries(8, 2000, 2000) if item[0] not in (259, 279)]
+    entries += [(259, 3, 1, number(7)), (279, 4, 1, number(len(data)))]
+    return [b"II*\0" + number(place), data.ljust(place - 8, b"\0"), tiff_directory(entries, place)]
+
+
+# Netpbm
+
+
+@bomb
+def ppm_comment(size):
+    return [b"P6\n#", b"x" * size, b"\n4 4 255\n", bytes(48)]
+
+
+@bomb
+def ppm_spaces(size):
+    return [b"P6\n", b" " * size, b"4 4 255\n", bytes(48)]
+
+
+@bomb
+def ppm_plain_comments(size):
+    return [b"P2 4 4 255\n", repeated(b"#\n", size), b"1 " * 16]
+
+
+@bomb
+def ppm_plain_zeros(size):
+    return [b"P2 4 4 255\n", b"0" * size, b" 1" * 15]
+
+
+# GIF
+
+
+def gif_with(*parts):
+    data = saved("GIF", mode="L")
+    at = 13 + 3 * 2 ** (1 + (data[10] & 7))
+    return [data[:at], *parts, data[at:]]
+
+
+@bomb
+def gif_comment(size):
+    return gif_with(b"!\xfe", repeated(b"\xff" + b"x" * 255, size), b"\0")
+
+
+@bomb
+def gif_comments(size):
+    return gif_with(repeated(b"!\xfe\1x\0", size))
+
+
+@bomb
+def gif_short_blocks(size):
+    return gif_with(b"!\xfe", repeated(b"\1x", size), b"\0")
+
+
+@bomb
+def gif_application(size):
+    return gif_with(b"!\xff\x0bSOMEWHAT1.0", repeated(b"\xff" + b"x" * 255, size), b"\0")
+
+
+@bomb
+def gif_frames(size):
+    data = saved("GIF", mode="L")
+    return [data[:-1], repeated(b",\0\0\0\0\1\0\1\0\0\2\2D\1\0", size), b";"]
+
+
+@bomb
+def gif_late_blocks(size):
+    """Behind the first frame."""
+    data = saved("GIF", mode="L")
+    return [data[:-1], b"!\xfe", repeated(b"\1x", size), b"\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"]
+
+
+# WebP
+
+
+def webp_with(*parts, late=(), frames=b"", flags=0, size=(24, 16)):
+    data = saved("WEBP")
+    frame = frames or data[12:]
+    header = struct.pack("<4sIB3s", b"VP8X", 10, flags, b"\0\0\0")
+    header += (size[0] - 1).to_bytes(3, "little") + (size[1] - 1).to_bytes(3, "little")
+    body = [b"WEBP", header, *parts, frame, *late]
+    return [b"RIFF" + number(sum(item if isinstance(item, Zeros) else len(item) for item in body)), *body]
+
+
+@bomb
+def webp_unknown_chunk(size):
+    size += size % 2
+    return webp_with(late=[b"TEST" + number(size), Zeros(size)])
+
+
+@bomb
+def webp_xmp(size):
+    size += size % 2
+    return webp_with(late=[b"XMP " + number(size), Zeros(size)], flags=4)
+
+
+@bomb
+def webp_exif(size):
+    size += size % 2
+    return webp_with(late=[b"EXIF" + number(size), Zeros(size)], flags=8)
+
+
+@bomb
+def webp_profile(size):
+    size += size % 2
+    return webp_with(b"ICCP" + number(size), Zeros(size), flags=32)
+
+
+@bomb
+def webp_behind_the_end(size):
+    return [saved("WEBP"), Zeros(size)]
+
+
+@bomb
+def webp_empty_chunks(size):
+    return webp_with(late=[repeated(b"TEST" + number(0), size)])
+
+
+@bomb
+def webp_frames(size):
+    data = saved("WEBP", (2, 2), lossless=True)[12:]
+    frame = b"ANMF" + number(16 + len(data)) + bytes(6) + b"\1\0\0\1\0\0" + b"\x0a\0\0\0" + data
+    return webp_with(b"ANIM" + number(6) + bytes(6), frames=repeated(frame, size), flags=2)
+
+
+@bomb
+def webp_canvas(size):
+    """Its side is the root of `size`: one small frame on much of nothing."""
+    side = min(16_383, int(size**0.5))
+    data = saved("WEBP", (2, 2), lossless=True)[12:]
+    frame = b"ANMF" + number(16 + len(data)) + bytes(6) + b"\1\0\0\1\0\0" + b"\x0a\0\0\0" + data
+    return webp_with(b"ANIM" + number(6) + bytes(6), frames=frame, flags=2, size=(side, side))
+
+
+# Boxes: AVIF and JPEG 2000
+
+
+def box(kind, data):
+    return struct.pack(">I", 8 + len(data)) + kind + data
+
+
+def zero_box(kind, size):
+    return struct.pack(">I", 8 + size) + kind, Zeros(size)
+
+
+@bomb
+def avif_late_box(size):
+    return [saved("AVIF"), *zero_box(b"free", size)]
+
+
+@bomb
+def avif_empty_boxes(size):
+    return [saved("AVIF"), repeated(box(b"free", b""), size)]
+
+
+@bomb
+def avif_items(size):
+    data = saved("AVIF")
+    at = data.index(b"iinf")
+    end = at - 4 + int.from_bytes(data[at - 4 : at], "big")
+    entry = b"\0\0\0\x15infe\2\0\0\0%s\0\0av01\0"
+    count = min(65_000, size // 21)
+    items = b"".join(entry % struct.pack(">H", index + 1) for index in range(2, count))
+    iinf = data[at + 4 : end]
+    iinf = iinf[:4] + struct.pack(">H", int.from_bytes(iinf[4:6], "big") + count - 2) + iinf[6:] + items
+    meta = data.index(b"meta")
+    grown = bytearray(data[: at - 4] + box(b"iinf", iinf) + data[end:])
+    grown[meta - 4 : meta] = struct.pack(">I", int.from_bytes(data[meta - 4 : meta], "big") + len(items))
+    return [bytes(grown)]
+
+
+@bomb
+def avif_size_lie(size):
+    """A large picture of one colour that says it is small."""
+    side = int((size * 8) ** 0.5) // 2 * 2
+    stream = io.BytesIO()
+    Image.new("L", (side, side), 99).save(stream, "AVIF", speed=10)
+    data = stream.getvalue()
+    at = data.index(b"ispe")
+    return [data[: at + 8], struct.pack(">II", 16, 16), data[at + 16 :]]
+
+
+def codestream(width, height, tile, *, code=(0, 1, 0, 0, 4, 4), precincts=b"", components=1):
+    """The main header of JPEG 2000: `code` are progression, layers, transform, levels, exponents of code blocks - 2."""
+    siz = struct.pack(">HIIIIIIIIH", 0, width, height, 0, 0, *tile, 0, 0, components) + b"\7\1\1" * components
+    progression, layers, transform, levels, across, down = code
+    cod = struct.pack(">BBHBBBBBB", bool(precincts), progression, layers, transform, levels, across, down, 0, 1)
+    qcd = b"\x40" + b"\x40" * (1 + 3 * levels)
+    return (
+        b"\xff\x4f"
+        + segment(0x51, siz)
+        + segment(0x52, cod + precincts)
+        + segment(0x5C, qcd)
+        + segment(0x90, struct.pack(">HIBB", 0, 0, 0, 1))
+        + b"\xff\x93"
+        + bytes(8)
+        + b"\xff\xd9"
+    )
+
+
+def jp2h(width, height, components, space):
+    header = struct.pack(">IIHBBBB", height, width, components, 7, 7, 0, 0)
+    return box(b"jp2h", box(b"ihdr", header) + box(b"colr", b"\1\0\0" + struct.pack(">I", space)))
+
+
+@bomb
+def j2k_tiles(size):
+    side = min(255, int((size / 1000) ** 0.5))
+    return [codestream(side, side, (1, 1))]
+
+
+@bomb
+def j2k_precincts(size):
+    side = int((size / 50) ** 0.5)
+    return [codestream(side, side, (side, side), precincts=b"\0")]
+
+
+@bomb
+def j2k_code_blocks(size):
+    side = int((size / 2) ** 0.5)
+    return [codestream(side, side, (side, side), code=(0, 1, 0, 0, 0, 0))]
+
+
+@bomb
+def j2k_layers(size):
+    side = 1024
+    return [codestream(side, side, (side, side), code=(0, 65_535, 0, 5, 4, 4), precincts=b"\x66" * 6)]
+
+
+@bomb
+def j2k_components(size):
+    data = codestream(64, 64, (64, 64), components=16_384)
+    header = box(b"ihdr", struct.pack(">IIHBBBB", 64, 64, 3, 7, 7, 0, 0)) + box(
+        b"colr", b"\1\0\0" + struct.pack(">I", 16)
+    )
+    return [saved("JPEG2000")[:32], box(b"jp2h", header), box(b"jp2c", data)]
+
+
+@bomb
+def j2k_size_lie(size):
+    side = int(size**0.5)
+    header = box(b"ihdr", struct.pack(">IIHBBBB", 64, 64, 1, 7, 7, 0, 0)) + box(
+        b"colr", b"\1\0\0" + struct.pack(">I", 17)
+    )
+    return [saved("JPEG2000")[:32], box(b"jp2h", header), box(b"jp2c", codestream(side, side, (side, side)))]
+
+
+@bomb
+def jp2_header(size):
+    data = saved("JPEG2000")
+    at = data.index(b"jp2h")
+    old = int.from_bytes(data[at - 4 : at], "big")
+    inner = data[at + 4 : at - 4 + old]
+    return [
+        data[: at - 4],
+        struct.pack(">I", old + 8 + size),
+        b"jp2h",
+        inner,
+        *zero_box(b"free", size),
+        data[at - 4 + old :],
+    ]
+
+
+@bomb
+def jp2_empty_boxes(size):
+    data = saved("JPEG2000")
+    return [data[:32], repeated(box(b"free", b""), size), data[32:]]
+
+
+@bomb
+def jp2_comments(size):
+    data = saved("JPEG2000", no_jp2=True)
+    at = data.index(b"\xff\x52")
+    return [data[:at], repeated(segment(0x63, b"\0"), size), data[at:]]
+
+
+# The rest
+
+
+@bomb
+def bmp_header(size):
+    return [b"BM" + bytes(8) + number(14 + size), number(size), Zeros(size)]
+
+
+@bomb
+def bmp_ends_of_lines(size):
+    header = struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 8, 1, size, 0, 0, 256, 0)
+    return [b"BM" + bytes(8) + number(14 + 40 + 1024) + header + bytes(1024), Zeros(size), b"\0\1"]
+
+
+@bomb
+def ico_entries(size):
+    png = saved("PNG")
+    count = min(65_535, size // 16)
+    entry = struct.pack("<BBBBHHII", 24, 16, 0, 0, 1, 32, len(png), 6 + 16 * count)
+    return [b"\0\0\1\0" + struct.pack("<H", count) + entry * count, png]
+
+
+def ico_of(data):
+    return [b"\0\0\1\0\1\0" + struct.pack("<BBBBHHII", 24, 16, 0, 0, 1, 32, len(data), 22), data]
+
+
+@bomb
+def ico_compressed_texts(size):
+    return ico_of(b"".join(png_compressed_texts(size)))
+
+
+@bomb
+def ico_unknown_chunk(size):
+    start, *parts = png_unknown_chunk(size)
+    return [*ico_of(start), *parts]
+
+
+@bomb
+def tga_behind_the_end(size):
+    return [saved("TGA"), Zeros(size)]
+
+
+@bomb
+def qoi_behind_the_end(size):
+    return [saved("QOI"), Zeros(size)]

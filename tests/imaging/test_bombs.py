@@ -1,0 +1,82 @@
+"""Files that are made to take much memory or time take no more than is foretold, or are refused; see `bombs`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bombs import BOMBS, write_bomb
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+
+DONE = ("png", "jpeg")
+COMPRESSED = ("compressed", "scans")  # whose size is that of the file, not of what comes of it
+SLACK = 12 * 2**20  # libraries that are loaded on demand, and what is read of a file at a time
+SECONDS = 3  # of a core, on any; the sizes below took the first version of this program up to hours
+
+READ = """
+import re, sys, time
+from pathlib import Path
+from scales_cli.errors import InputError
+from scales_cli.imaging.files import probe_image, read_image
+
+def resident(name):
+    return int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+for name in sys.stdin.read().split():
+    Path("/proc/self/clear_refs").write_text("5")  # the highest so far is forgotten
+    before, started = resident("VmRSS"), time.process_time()
+    try:
+        foretold = probe_image(name).decoding_bytes
+        read_image(name)
+    except InputError as error:
+        foretold = 0
+    print(name, resident("VmHWM") - before, foretold, time.process_time() - started)
+"""
+
+UPSCALE = """
+import re, sys
+from pathlib import Path
+from scales_cli.cli.app import main
+code = main(["upscale", sys.argv[1], "-o", "out.png", "--overwrite", "-s", "2", "-m", "tiny", "--max-memory", "160M"])
+print(code, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
+"""
+
+
+def size_of(name, large):
+    return large // 256 if any(word in name for word in COMPRESSED) else large
+
+
+def names():
+    return [name for name in BOMBS if name.startswith(DONE)]
+
+
+def test_bombs_take_what_is_foretold(tmp_path):
+    """In one process that reads them all, each of 4 MiB."""
+    paths = {name: tmp_path / f"{name}.{name.partition('-')[0]}" for name in names()}
+    for name, path in paths.items():
+        write_bomb(name, size_of(name, 2**22), path)
+    run = subprocess.run(
+        [sys.executable, "-c", READ], input="\n".join(map(str, paths.values())), capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    for line in run.stdout.splitlines():
+        path, rise, foretold, seconds = line.split()
+        assert int(rise) <= int(foretold) + SLACK, f"{path} took {int(rise) / 2**20:.1f} MiB"
+        assert float(seconds) <= SECONDS, f"{path} took {seconds} s"
+    assert len(run.stdout.splitlines()) == len(paths)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names())
+def test_bombs_through_the_program(tmp_path, name):
+    """64 MiB, within 160 MiB of memory in all, libraries included."""
+    path = tmp_path / f"bomb.{name.partition('-')[0]}"
+    write_bomb(name, size_of(name, 2**26), path)
+    run = subprocess.run(
+        [sys.executable, "-c", UPSCALE, path], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    code, peak = map(int, run.stdout.split()[-2:])
+    assert code in (0, 3, 6), run.stderr
+    assert peak <= 160
+    assert len([line for line in run.stderr.splitlines() if "error" in line]) == (code != 0)
