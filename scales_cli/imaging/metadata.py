@@ -72,7 +72,7 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
         _tried(lambda: still_true(bytes(packet)) if packet else None, "XMP metadata", notes),
         _tried(lambda: _iptc(image, said, profiles), "IPTC", notes),
         tuple(text for text in kept_texts if text.is_text),
-        (*notes, *_notes_of_segments(image)),
+        tuple(notes),
     )
 
 
@@ -117,14 +117,3 @@ def _texts(stream: BinaryIO, image: Image.Image) -> tuple[tuple[Text, ...], bool
     if image.format == "GIF" and (comment := image.info.get("comment")):
         comments = [comment]
     return tuple(Text.of(texts.COMMENT, comment.rstrip(b"\0")) for comment in comments), False
-
-
-def _notes_of_segments(image: Image.Image) -> tuple[str, ...]:
-    """On the parts of a JPEG's metadata that have no place in an enlarged picture."""
-    notes = []
-    segments = getattr(image, "applist", ())
-    if any(name == "APP1" and data.startswith(b"http://ns.adobe.com/xmp/extension/\0") for name, data in segments):
-        notes.append("the extension of its XMP metadata was left out")
-    if any(name == "APP11" and data.startswith(b"JP") for name, data in segments):
-        notes.append("its content credentials (C2PA) were left out, which hold of the original pixels only")
-    return tuple(notes)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from scales_cli.imaging.containers.excerpt import Part, join
 from scales_cli.imaging.containers.jpeg import (
     APP0,
+    COM,
     EOI,
     FRAMES,
     PROGRESSIVE,
@@ -22,9 +23,9 @@ from scales_cli.imaging.containers.jpeg import (
 from scales_cli.imaging.surveys.survey import (
     MAX_EXIF_BYTES,
     MAX_PROFILE_BYTES,
+    MAX_RECORD_BYTES,
     MAX_SCANS,
     MAX_SEGMENTS,
-    MAX_TEXT_BYTES,
     Survey,
     check_bytes,
     check_count,
@@ -32,15 +33,20 @@ from scales_cli.imaging.surveys.survey import (
     too_long,
 )
 
-# What segments of programs begin with that are kept, by the last digit of their marker, and how much there may be.
+# What segments that are kept begin with, by their marker, and how much there may be.
 _KEPT = (
-    (0, b"JFIF\0", 2**16, "JFIF"),
-    (1, b"Exif\0\0", MAX_EXIF_BYTES, "EXIF"),
-    (1, b"http://ns.adobe.com/xap/1.0/\0", 2**16, "XMP"),
-    (2, b"ICC_PROFILE\0", MAX_PROFILE_BYTES, "colour profile"),
-    (2, b"MPF\0", 2**16, "list of pictures"),
-    (13, b"Photoshop 3.0\0", MAX_TEXT_BYTES, "resources of Photoshop"),
-    (14, b"Adobe", 2**16, "Adobe"),
+    (APP0, b"JFIF\0", 2**16, "JFIF"),
+    (APP0 + 1, b"Exif\0\0", MAX_EXIF_BYTES, "EXIF"),
+    (APP0 + 1, b"http://ns.adobe.com/xap/1.0/\0", 2**16, "XMP"),
+    (APP0 + 2, b"ICC_PROFILE\0", MAX_PROFILE_BYTES, "colour profile"),
+    (APP0 + 2, b"MPF\0", 2**16, "list of pictures"),
+    (APP0 + 13, b"Photoshop 3.0\0", MAX_RECORD_BYTES, "resources of Photoshop"),
+    (APP0 + 14, b"Adobe", 2**16, "Adobe"),
+    (COM, b"", MAX_RECORD_BYTES, "comments"),
+)
+_LEFT_OUT = (  # what has no place in an enlarged picture
+    (APP0 + 1, b"http://ns.adobe.com/xmp/extension/\0", "the extension of its XMP metadata was left out"),
+    (APP0 + 11, b"JP", "its content credentials (C2PA) were left out, which hold of the original pixels only"),
 )
 _NEEDED = ("EXIF", "colour profile")  # without which it would come out turned or in other colours
 _MAX_TABLE_BYTES = 2**18  # of all quantization and Huffman tables
@@ -92,7 +98,7 @@ class _Segments:
         elif marker == EOI:
             self.is_cut = False
         elif marker >= APP0:
-            if marker <= APP0 + 15 and not self.scans and self._is_kept(segment, size):
+            if not self.scans and self._is_kept(segment, size):
                 join(self.parts, (segment.place, segment.end))
             return
         elif marker in FRAMES:
@@ -115,9 +121,10 @@ class _Segments:
             self.is_cut = self.must_read_on  # until the end is seen
 
     def _is_kept(self, segment: Segment, size: int) -> bool:
-        start = read_segment(self._stream, segment, 32)
-        for digit, prefix, most, what in _KEPT:
-            if segment.marker == APP0 + digit and start.startswith(prefix):
+        start = read_segment(self._stream, segment, 64)
+        self.left_out += [note for marker, prefix, note in _LEFT_OUT if _is(segment, start, marker, prefix)]
+        for marker, prefix, most, what in _KEPT:
+            if _is(segment, start, marker, prefix):
                 total = self.kept.get(what, 0) + size
                 if what in _NEEDED:
                     check_bytes(total, most, what)
@@ -127,3 +134,7 @@ class _Segments:
                 self.kept[what] = total
                 return True
         return False
+
+
+def _is(segment: Segment, start: bytes, marker: int, prefix: bytes) -> bool:
+    return segment.marker == marker and start.startswith(prefix)

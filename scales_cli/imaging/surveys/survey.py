@@ -12,6 +12,7 @@ from scales_cli.imaging.containers.excerpt import Part, excerpt
 MAX_PROFILE_BYTES = 2**24
 MAX_EXIF_BYTES = 2**22
 MAX_TEXT_BYTES = 2**24  # all texts of a file, or its XMP
+MAX_RECORD_BYTES = 2**20  # comments, or IPTC and what else Photoshop records
 MAX_TEXTS = 1000
 MAX_SEGMENTS = 10_000  # or chunks, boxes, tags: of all that are neither pixels nor frames
 MAX_FRAMES = 10_000
