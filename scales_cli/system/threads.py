@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -14,22 +15,34 @@ class ThreadPool:
     """Runs short tasks on up to `size` threads. One thread means the caller's own.
 
     A task must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.
+    A process that was forked has threads of its own, whatever those of its parent were doing.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._executor = ThreadPoolExecutor(size, "scales") if size > 1 else None
+        self._threads: tuple[int, ThreadPoolExecutor] | None = None  # with the process that they are of
+
+    @property
+    def _executor(self) -> ThreadPoolExecutor | None:
+        """None stands for the caller's thread."""
+        if self.size == 1:
+            return None
+        threads, process = self._threads, os.getpid()
+        if threads is None or threads[0] != process:
+            threads = self._threads = process, ThreadPoolExecutor(self.size, "scales")
+        return threads[1]
 
     def run(self, tasks: Iterable[Callable[[], object]], stop: Callable[[], object] = lambda: None) -> None:
         """Runs every task. The first error or interrupt calls `stop`, drops the waiting tasks, and is raised."""
-        if self._executor is None:
+        executor = self._executor
+        if executor is None:
             for task in tasks:
                 task()
             return
         futures: list[Future[object]] = []
         try:
             for task in tasks:
-                futures.append(self._executor.submit(task))
+                futures.append(executor.submit(task))
             finished = wait(futures, return_when=FIRST_EXCEPTION)
         except BaseException:
             _abandon(futures, stop)
@@ -42,9 +55,8 @@ class ThreadPool:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Results in the items' order, as of the built-in `map`, but all items are begun at once."""
-        if self._executor is None:
-            return map(function, items)
-        return self._executor.map(function, items)
+        executor = self._executor
+        return map(function, items) if executor is None else executor.map(function, items)
 
 
 def _abandon(futures: list[Future[object]], stop: Callable[[], object]) -> None:

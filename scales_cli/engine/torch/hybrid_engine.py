@@ -9,6 +9,7 @@ equal to it as the native engine's is.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,12 +32,13 @@ _RESERVE = 32 * 2**20  # torch's own buffers
 
 
 class HybridEngine:
-    """`threads` also sets those of torch, for the whole process."""
+    """`threads` also sets those of torch, for the whole process; in a process that was forked torch has but one."""
 
     def __init__(self, weights: PackedWeights, threads: int | None = None) -> None:
         self.spec = weights.spec
         self.threads = thread_count(threads)
         torch.set_num_threads(self.threads)
+        self._process = os.getpid()
         self.network = open_network(weights, ThreadPool(self.threads))
         self._context, self._window = context_of(self.spec), self.spec.window
 
@@ -60,12 +62,14 @@ class HybridEngine:
 
     def residual(self, planes: Planes) -> Planes:
         """[inputs, H, W] in [0, 1] -> what is to be added to the bicubic planes, [colors, sH, sW], untiled."""
+        self._mind_forks()
         with torch.inference_mode():
             return self.network.residual(torch.from_numpy(planes)[None])[0].contiguous().numpy()
 
     def residual_rows(
         self, source: PlaneSource, *, tiling: Tiling | None = None, progress: Progress | None = None
     ) -> Iterator[Residual]:
+        self._mind_forks()
         report = progress or (lambda fraction: None)
         if source.height * source.width <= WHOLE_IMAGE_PIXELS:
             yield Residual(self.residual(source.read(0, source.height, 0, source.width)))
@@ -91,6 +95,11 @@ class HybridEngine:
                 report((y.begin + (y.end - y.begin) * done / len(columns)) / source.height)
             yield Residual(band)
             del band
+
+    def _mind_forks(self) -> None:
+        if self._process != os.getpid():  # torch would wait without end for threads that stayed with the parent
+            torch.set_num_threads(1)
+            self._process = os.getpid()
 
     def _gates_of(self, source: PlaneSource) -> contextlib.AbstractContextManager[None]:
         """Gates fixed for one picture, where the network has any."""
