@@ -74,7 +74,8 @@ def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Genera
 class _Batch:
     """A request in the doing: `jobs` are what there is to do, `settled` are the inputs that there is nothing to do for.
 
-    A picture that does not fit in its worker's share of the memory is tried again at the end, alone.
+    A picture that does not fit in its worker's share of the memory is tried again at the end, alone and by a worker
+    that has done nothing before, as by `scales upscale`.
     """
 
     def __init__(self, request: BatchRequest, watch: Watch) -> None:
@@ -94,6 +95,7 @@ class _Batch:
         self._items = selection.shard(*request.shard) if request.shard else selection.items
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
         self._limit = default_limit() if request.max_memory is None else request.max_memory
+        self._own_bytes = 0  # of memory, when the work begins
         self._history = History(request, fingerprint)
         self._pool = _open_pool(request, len(self._items), self._limit)
         self.jobs: dict[Item, Job] = {}
@@ -156,7 +158,8 @@ class _Batch:
 
     def run(self) -> Iterator[Outcome]:
         """Enlarges what is planned; every outcome is recorded before it is told."""
-        room = self._limit - anonymous_bytes()
+        self._own_bytes = anonymous_bytes()
+        room = self._limit - self._own_bytes
         if room <= 0:
             raise MemoryLimitError(
                 f"{self._limit // 2**20} MiB of memory do not even hold the program", "raise --max-memory"
@@ -172,30 +175,33 @@ class _Batch:
             yield settled
         too_large: list[Item] = []
         for item, outcome in self._enlarge(self.jobs, room // self._pool.size):
-            if self._pool.size > 1 and isinstance(outcome, Failed) and isinstance(outcome.error, MemoryLimitError):
+            if _is_too_large(outcome):
                 too_large.append(item)
                 continue
             self._history.record(item, outcome)
             yield outcome
         if too_large:
-            self._pool.shrink(1)
-            for item, outcome in self._enlarge(too_large, room):
+            self._pool.renew(1)
+            for item, outcome in self._enlarge(too_large, room, keep=_is_too_large):
                 self._history.record(item, outcome)
                 yield outcome
 
-    def _enlarge(self, items: Iterable[Item], limit: int) -> Iterator[tuple[Item, Outcome]]:
+    def _enlarge(
+        self, items: Iterable[Item], limit: int, keep: Callable[[Outcome], bool] = lambda outcome: True
+    ) -> Iterator[tuple[Item, Outcome]]:
+        """Of `limit` bytes for each worker; those whose outcome is not one to `keep` them for are replaced."""
         made: list[Path] = []
 
-        def arguments(item: Item) -> tuple[Job, int]:
+        def arguments(item: Item) -> tuple[Job, int, int]:
             made.extend(_make_folder(_target(self.jobs[item]).parent))
             self._history.begin(item, _target(self.jobs[item]))
-            return self.jobs[item], limit
+            return self.jobs[item], limit, self._own_bytes
 
         def watch(running: Sequence[tuple[Item, float]]) -> None:
             self._report(len(self._items), [(item.place, fraction) for item, fraction in running])
 
         try:
-            for item, answer, pid in self._pool.run(items, BatchWorker.enlarge, arguments, watch):
+            for item, answer, pid in self._pool.run(items, BatchWorker.enlarge, arguments, watch, keep):
                 if isinstance(answer, WorkerError):
                     remove_temporary_files(_target(self.jobs[item]).parent, pid)
                 yield item, self._outcome(item, answer)
@@ -230,6 +236,10 @@ def _failed(item: Item, answer: Failed | WorkerError) -> Failed:
     if isinstance(answer, Failed):
         return answer
     return Failed(os.fspath(item.source), answer.about(item.source))
+
+
+def _is_too_large(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and isinstance(outcome.error, MemoryLimitError)
 
 
 def _make_output(folder: Path) -> None:

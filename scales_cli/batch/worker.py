@@ -13,6 +13,7 @@ from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscaler import Upscalers
 from scales_cli.system.progress import Progress
+from scales_cli.system.resources import release_freed_memory
 
 
 class BatchWorker:
@@ -46,11 +47,13 @@ class BatchWorker:
             return Failed(str(source), error.about(source))
         return job
 
-    def enlarge(self, job: Job, limit: int) -> Done | Failed:
-        """Writes the job's target, within `limit` bytes of this process's memory."""
+    def enlarge(self, job: Job, limit: int, beside: int) -> Done | Failed:
+        """Writes the job's target, within `limit` bytes of this process's memory; others take those `beside`."""
         try:
             upscaler = self._upscalers[job.scale]
-            job = fit_job(job, upscaler, limit, self._enlargement.tile)
+            job = fit_job(job, upscaler, limit, self._enlargement.tile, beside)
         except ScalesError as error:
             return Failed(job.name, error.about(job.name))
-        return attempt(upscaler, job, self._report)
+        outcome = attempt(upscaler, job, self._report)
+        release_freed_memory()  # or the next picture would have less
+        return outcome

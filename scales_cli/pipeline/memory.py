@@ -40,15 +40,18 @@ def fit_memory(
     return Plan(tuple(jobs), tuple(failures))
 
 
-def fit_job(job: Job, upscaler: Upscaler, limit: int, tile: int | None = None) -> Job:
-    """The job with a tiling that fits in `limit` bytes of this process's memory, or `MemoryLimitError`."""
+def fit_job(job: Job, upscaler: Upscaler, limit: int, tile: int | None = None, beside: int = 0) -> Job:
+    """The job with a tiling that fits in `limit` bytes of this process's memory, or `MemoryLimitError`.
+
+    `beside` is what other processes take, in the error's figures.
+    """
     base = anonymous_bytes() + _RESERVE
     tiling, need = _plan_tiling(job, upscaler, limit - base, tile)
     if need > limit - base:
-        enough = _mebibytes(base + need + _VARIATION)
+        enough = _mebibytes(beside + base + need + _VARIATION)
         raise MemoryLimitError(
             f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
-            f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
+            f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(beside + limit)} are allowed",
             "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
         )
     return dataclasses.replace(job, tiling=tiling)

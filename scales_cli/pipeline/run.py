@@ -28,6 +28,7 @@ from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscaler import Upscaler, Upscalers
 from scales_cli.system.progress import Progress
+from scales_cli.system.resources import release_freed_memory
 
 _NETWORK_SHARE = 0.8  # of a small picture's time; the rest is spent on writing it
 
@@ -72,6 +73,7 @@ def run_jobs(upscalers: Mapping[int, Upscaler], plan: Plan, progress: Watch) -> 
     for job in plan.jobs:
         with progress(job.name) as report:
             outcome = attempt(upscalers[job.scale], job, report)
+        release_freed_memory()  # or the next picture would have less
         yield outcome
 
 

@@ -54,10 +54,10 @@ class WorkerPool(Generic[Task]):
         self._busy.clear()
         return left
 
-    def shrink(self, size: int) -> None:
-        """Ends all idle workers but `size`."""
+    def renew(self, size: int) -> None:
+        """Ends all workers, which are idle; there will be up to `size` others."""
         self.size = size
-        while len(self._idle) > size:
+        while self._idle:
             self._idle.pop().worker.stop(_PATIENCE)
 
     def run(
@@ -66,11 +66,12 @@ class WorkerPool(Generic[Task]):
         method: Callable[..., Answer],
         arguments: Callable[[Task], tuple[Any, ...]],
         watch: Callable[[list[tuple[Task, float]]], None] = lambda running: None,
+        keep: Callable[[Answer], bool] = lambda answer: True,
     ) -> Iterator[tuple[Task, Answer | WorkerError, int]]:
         """Calls `method` of a worker's object for each task; gives the task, the answer and the worker's process id.
 
         Answers come as they are ready; that of a worker that failed or died is a `WorkerError`. `watch` sees what is
-        running, several times a second.
+        running, several times a second. A worker whose answer is not one to `keep` it for is replaced.
         """
         waiting = iter(tasks)
         while True:
@@ -89,7 +90,7 @@ class WorkerPool(Generic[Task]):
                 task = self._busy.pop(member)
                 if isinstance(answer, WorkerError):
                     member.worker.kill()
-                elif member.tasks >= _TASKS_OF_A_WORKER:
+                elif member.tasks >= _TASKS_OF_A_WORKER or not keep(answer):
                     member.worker.stop(_PATIENCE)
                 else:
                     self._idle.append(member)

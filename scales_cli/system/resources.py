@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from scales_cli.errors import UsageError
@@ -50,6 +52,12 @@ def available_bytes() -> int:
 def anonymous_bytes() -> int:
     """This process's own memory; a guess if the system does not tell."""
     return _read_field(Path("/proc/self/status"), "RssAnon:") or _UNKNOWN_ANONYMOUS
+
+
+def release_freed_memory() -> None:
+    """Gives back to the system what the allocator keeps for later, if it is one that can be asked to (1 ms)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _system_available() -> int:
@@ -101,8 +109,6 @@ def _cgroup_available(root: Path, membership: Path) -> Iterator[int]:
 
 
 def _windows_available() -> int:
-    import ctypes
-
     class Status(ctypes.Structure):
         _fields_ = (
             ("length", ctypes.c_ulong),

@@ -98,12 +98,12 @@ def test_a_picture_that_changes_after_it_was_looked_at_is_noticed(change, reques
 def test_a_picture_too_large_for_its_share_is_done_alone(request_for, rng, tmp_path, monkeypatch):
     for name in ("a.webp", "b.webp"):  # which is held whole
         save(tmp_path / "in" / name, rng, (300, 400))
-    sizes, shrink = [], WorkerPool.shrink
-    monkeypatch.setattr(WorkerPool, "shrink", lambda pool, size: (sizes.append(size), shrink(pool, size)))
+    sizes, renew = [], WorkerPool.renew
+    monkeypatch.setattr(WorkerPool, "renew", lambda pool, size: (sizes.append(size), renew(pool, size)))
     monkeypatch.setattr(batch, "_WORKER_BYTES", 1)
     failed = by_name(run(request_for(jobs=2, max_memory=anonymous_bytes() + 2**20)))["a.webp"].error
     assert isinstance(failed, MemoryLimitError)
-    need = int(re.search(r"need (\d+) MiB", failed.message)[1]) * 2**20
+    need = int(re.search(r"need (\d+) MiB", failed.message)[1]) * 2**20 - anonymous_bytes()  # of the worker
     sizes.clear()
     outcomes = list(run(request_for(jobs=2, max_memory=anonymous_bytes() + int(1.6 * need))))
     assert sizes == [1]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -132,3 +133,22 @@ def test_what_is_no_file_has_no_time(upscale, model):
     assert "file to file" in error
     with pytest.raises(UsageError):
         scales_cli.upscale_file(Path("a.png").read_bytes(), "b.png", model=model, scale=2, keep_times=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no process's own memory")
+@pytest.mark.parametrize("more", [0, *(pytest.param(more, marks=pytest.mark.slow) for more in (-12, -6, 3, 10, 30))])
+def test_a_tight_limit_holds_for_each_of_equal_pictures(folder, model, spawn, rng, more):
+    """Whatever the pictures before it have left in a worker: only the batch's own process counts beside."""
+    Path("in").mkdir(exist_ok=True)
+    for name in ("in/a.png", "in/b.png", "in/c.png"):
+        Image.fromarray(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)).save(name)
+    options = ["-s", "2", "-m", model, "-t", "1", "--format", "webp", "--json"]
+    refused = spawn("batch", "in", "-o", "none", "--max-memory", "50M", *options).stdout.splitlines()
+    needs = {int(re.search(rb"need (\d+) MiB", line)[1]) for line in refused}
+    assert max(needs) - min(needs) <= 1
+    done = spawn("batch", "in", "-o", "out", "--max-memory", f"{max(needs) + more}M", *options)
+    assert {json.loads(line).get("exit_code", 0) for line in done.stdout.splitlines()} == {6 if more < 0 else 0}
+    if more:
+        alone = spawn("upscale", "in/a.png", "-o", "a.webp", "--max-memory", "1M", *options[:-1])
+        need = int(re.search(rb"need (\d+) MiB", alone.stderr)[1])
+        assert need < max(needs) < need + 50

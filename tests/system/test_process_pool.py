@@ -81,3 +81,13 @@ def test_pool_tells_that_workers_cannot_start(objects):
         answers = [answer for _, answer, _ in pool.run(range(3), objects.Calculator.add, one)]
     assert len(answers) == 3
     assert all(isinstance(answer, WorkerError) and "broken from the start" in str(answer) for answer in answers)
+
+
+def test_pool_replaces_workers_by_their_answers(objects):
+    with WorkerPool(1, objects.Calculator, 0) as pool:
+        seen = []
+        for _, answer, _ in pool.run(range(4), objects.Calculator.pid, one, keep=lambda answer: answer in seen):
+            seen.append(answer)
+        assert len(set(seen)) == 4
+        pool.renew(2)
+        assert next(pool.run([1], objects.Calculator.pid, one))[1] not in seen
