@@ -20,19 +20,27 @@ from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import lost_colors, profile_fits, read_profile
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
+from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
+from scales_cli.imaging.raw import check_developed
 from scales_cli.imaging.readers import avif16, cmyk, jpeg2000, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
-from scales_cli.imaging.readers.samples import Decoder, Rows, Samples, check_mode, read_samples, strips_of
+from scales_cli.imaging.readers.samples import (
+    Decoder,
+    Rows,
+    Samples,
+    left_out_channels,
+    read_samples,
+    strips_of,
+)
 from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.surveys.survey import Survey
 from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 MAX_SIDE = 2**20
-FIRST_ONLY = "only the first picture of the file is used"
 _MAX_ICON_PIXELS = 2**20  # icons are decoded as soon as they are opened
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
@@ -74,7 +82,8 @@ class Header:
 
 def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:
     with decoding_errors():
-        survey = survey_file(stream)
+        check_developed(stream)
+        survey = survey_file(at_main_picture(stream))
         stream, image = survey.stream, open_image(survey, max_pixels)
         samples = read_samples(stream, image)
         image_format = _format(image)
@@ -103,13 +112,12 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
     Every defect is an `InputError`; pictures of more than `max_pixels` are refused before decoding.
     """
     with decoding_errors():
-        survey = survey_file(stream)
+        check_developed(stream)
+        file, survey = stream, survey_file(at_main_picture(stream))
         stream, image = survey.stream, open_image(survey, max_pixels)
         image_format, notes = _format(image), list(survey.notes)
         if metadata is Metadata.KEEP:
             notes += survey.left_out
-        if image_format is not ImageFormat.JPEG and getattr(image, "n_frames", 1) > 1:
-            notes.append(FIRST_ONLY)
         samples = read_samples(stream, image)
         lossless, quality = _is_lossless(stream, image_format), _coded_quality(stream, image)
         on_side = image.format == "TIFF" and read_orientation(image) >= 5
@@ -121,7 +129,8 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         if dpi is not None and (on_side or orientation >= 5):
             dpi = dpi[::-1]
         records = read_records(stream, image, metadata)
-        notes += [note for note in (lost_colors(image), *records.notes) if note is not None]
+        said = (read_left_out(file, image), left_out_channels(image), lost_colors(image), *records.notes)
+        notes += [note for note in said if note is not None]
         rows, note = _open_rows(stream, image, samples, profile)
         if samples.is_cmyk:
             profile = None  # by which its colors were converted
@@ -225,7 +234,6 @@ def _open_rows(
 
     They hold no more of the image than needed.
     """
-    check_mode(image)
     match samples.decoder:
         case Decoder.NETPBM:
             return netpbm.open_rows(stream, image, samples), None

@@ -60,8 +60,10 @@ class DirectoryReader:
         """An integer of this file."""
         return int.from_bytes(value, "little" if self.order == "<" else "big")
 
-    def entries(self, position: int, left_out: frozenset[int] = frozenset()) -> Entries:
-        """A directory's entries of known types, but those left out."""
+    def entries(
+        self, position: int, left_out: frozenset[int] = frozenset(), only: frozenset[int] | None = None
+    ) -> Entries:
+        """A directory's entries of known types, but those left out, or those named only."""
         stated = self._bytes(position, struct.calcsize(self._count_code))
         if not stated:
             self.damaged += 1
@@ -72,7 +74,7 @@ class DirectoryReader:
         self.damaged += count - len(table) // entry.size
         found: Entries = {}
         for tag, kind, length, value in entry.iter_unpack(table):
-            if tag in left_out or tag in found or kind not in ELEMENT_BYTES:
+            if tag in left_out or tag in found or kind not in ELEMENT_BYTES or (only is not None and tag not in only):
                 continue
             size = length * ELEMENT_BYTES[kind]
             data = value[:size] if size <= len(value) else self._bytes(self.number(value), size)
@@ -81,6 +83,18 @@ class DirectoryReader:
             else:
                 self.damaged += 1
         return found
+
+    def following(self, position: int) -> int:
+        """Where the directory behind this one begins, 0 if it is the last."""
+        count_size, offset_size = struct.calcsize(self._count_code), struct.calcsize(self._offset_code)
+        count = self.number(self._bytes(position, count_size))
+        return self.number(self._bytes(position + count_size + count * (4 + 2 * offset_size), offset_size))
+
+    def numbers(self, entry: tuple[int, bytes]) -> tuple[int, ...]:
+        """The integers of an entry of unsigned ones."""
+        kind, data = entry
+        size = ELEMENT_BYTES[kind]
+        return tuple(self.number(data[start : start + size]) for start in range(0, len(data), size))
 
     def _bytes(self, position: int, size: int) -> bytes:
         """Fewer if the file ends before, none beyond the room."""

@@ -15,9 +15,9 @@ import numpy as np
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.carriage import fit_records
-from scales_cli.imaging.decoding import FIRST_ONLY
 from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import naming, probe_image, read_frames, read_image
+from scales_cli.imaging.further_pictures import FIRST_ONLY
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.pipeline.destination import destination
 from scales_cli.pipeline.enlargement import Enlargement

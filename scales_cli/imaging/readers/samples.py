@@ -65,7 +65,8 @@ class Samples:
 
 
 def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
-    """The samples of a file and its image, which is not loaded yet."""
+    """The samples of a file and its image, which is not loaded yet. Raises `InputError` if they are not read."""
+    _check_mode(image)
     if image.format == "JPEG2000":
         file = read_jpeg2000(stream)
         if file.size != image.size:
@@ -91,12 +92,31 @@ def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
     return Samples(maximum, (1 if grey else 3) + has_alpha, decoder, image.mode == "CMYK")
 
 
-def check_mode(image: Image.Image) -> None:
+def _check_mode(image: Image.Image) -> None:
     """Raises `InputError` if an image's samples are of a kind that no picture here has."""
+    if image.format == "TIFF":
+        _check_tiff(tags_of(image), image.mode)
     if image.mode in _REFUSED_MODES and not (image.mode == "I" and image.format == "PPM"):
         raise InputError(
             f"{_REFUSED_MODES[image.mode]} pictures are not supported", "convert it to 8 or 16 bits a channel"
         )
+
+
+def _check_tiff(tags: Any, mode: str) -> None:
+    """Refuses what Pillow decodes to other values."""
+    if tags.get(Tag.SampleFormat, (1,))[0] == 2 and max(tags.get(Tag.BitsPerSample, (8,))) <= 16:
+        raise InputError("pictures of signed numbers are not supported", "convert it to 8 or 16 bits without sign")
+    if mode == "LA" and tags.get(Tag.PlanarConfiguration, 1) == 2 and tags.get(Tag.BitsPerSample) == (8, 8):
+        raise InputError("grey with alpha in separate planes of 8 bits is not supported", "save it as a plain TIFF")
+
+
+def left_out_channels(image: Image.Image) -> str | None:
+    """A note if a TIFF has more samples than colours and alpha."""
+    count = tags_of(image).get(Tag.SamplesPerPixel, 1) if image.format == "TIFF" else 0
+    further = count - len(image.getbands())
+    if image.mode == "P" or further <= 0:
+        return None
+    return f"{further} of its {count} channels, neither colours nor alpha, were left out"
 
 
 def strips_of(height: int, width: int) -> Iterator[tuple[int, int]]:

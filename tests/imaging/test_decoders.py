@@ -1,0 +1,132 @@
+"""Every decoder against another one, over formats, depths and channels, at the ends of their ranges."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+from scales_cli.errors import InputError
+from scales_cli.imaging.files import read_image
+
+imagecodecs = pytest.importorskip("imagecodecs")
+
+SHAPE = (6, 8)
+
+
+def extremes(rng, depth, channels):
+    """The ends of the range and its middle, in every channel and in each alone, then anything [6, 8, C]."""
+    top = 2**depth - 1
+    pixels = rng.integers(0, top + 1, (*SHAPE, channels), dtype=np.uint16)
+    pixels[0] = np.array([0, top, top - 1, top // 2, 1, 2, top // 2 + 1, top])[:, None]
+    pixels[1] = np.where(np.arange(8)[:, None] % channels == np.arange(channels), top, 0)
+    return pixels if depth > 8 else pixels.astype(np.uint8)
+
+
+def tiff(pixels, *, planar, compression):
+    channels = pixels.shape[2]
+    pixels = pixels[..., 0] if channels == 1 else pixels
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream,
+        np.ascontiguousarray(np.moveaxis(pixels, 2, 0)) if planar and channels > 1 else pixels,
+        photometric="rgb" if channels > 2 else "minisblack",
+        planarconfig=None if channels == 1 else "separate" if planar else "contig",
+        extrasamples=["unassalpha"] * (channels in (2, 4)),
+        compression=compression,
+        metadata=None,
+    )
+    return stream.getvalue()
+
+
+def read_tiff(data):
+    pixels = tifffile.imread(io.BytesIO(data))
+    return np.moveaxis(pixels, 0, 2) if pixels.shape[-2:] == SHAPE and pixels.ndim == 3 else pixels
+
+
+def by_opencv(data):
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+
+
+def reordered(pixels):
+    return np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+# By format: depths, channels, the encoder, the other decoder, and by how many levels they may differ.
+FORMATS = {
+    "PNG": ((8, 16), (1, 2, 3, 4), imagecodecs.png_encode, imagecodecs.png_decode, 0),
+    "PNG, OpenCV": ((8, 16), (1, 3, 4), imagecodecs.png_encode, by_opencv, 0),
+    "WebP": ((8,), (3, 4), lambda a: imagecodecs.webp_encode(a, lossless=True), imagecodecs.webp_decode, 0),
+    "QOI": ((8,), (3, 4), imagecodecs.qoi_encode, imagecodecs.qoi_decode, 0),
+    "BMP": ((8,), (3,), lambda a: cv2.imencode(".bmp", reordered(a))[1].tobytes(), by_opencv, 0),
+    "PPM": ((8, 16), (3,), lambda a: cv2.imencode(".ppm", reordered(a))[1].tobytes(), by_opencv, 0),
+    "JPEG": ((8,), (1, 3), lambda a: imagecodecs.jpeg8_encode(a, level=95, subsampling="444"), by_opencv, 2),
+    "JPEG 4:2:0": ((8,), (3,), lambda a: imagecodecs.jpeg8_encode(a, level=95, subsampling="420"), by_opencv, 2),
+    "JPEG 2000": ((8, 16), (1, 3, 4), lambda a: imagecodecs.jpeg2k_encode(a, level=0), by_opencv, 0),
+    "JPEG 2000, lossy": ((8, 16), (1, 3), lambda a: imagecodecs.jpeg2k_encode(a, level=50), by_opencv, 1),
+    "AVIF": ((8,), (1, 3, 4), lambda a: imagecodecs.avif_encode(a, level=80, speed=9), imagecodecs.avif_decode, 3),
+    **{
+        f"TIFF, {name}": ((8, 16), (1, 2, 3, 4), lambda a, options=options: tiff(a, **options), read_tiff, 0)
+        for name, options in {
+            "plain": {"planar": False, "compression": None},
+            "LZW": {"planar": False, "compression": "lzw"},
+            "deflate": {"planar": False, "compression": "deflate"},
+            "planes": {"planar": True, "compression": None},
+            "planes, LZW": {"planar": True, "compression": "lzw"},
+        }.items()
+    },
+}  # fmt: skip
+CASES = [
+    (name, depth, channels)
+    for name, (depths, several, *_) in FORMATS.items()
+    for depth in depths
+    for channels in several
+]
+
+
+def chosen(case):
+    """Of each format the most channels and bits in the default run."""
+    name, depth, channels = case
+    depths, several, *_ = FORMATS[name]
+    marks = [] if (depth, channels) == (max(depths), max(several)) or channels == 2 else [pytest.mark.slow]
+    return pytest.param(*case, marks=marks)
+
+
+@pytest.mark.parametrize(("name", "depth", "channels"), [chosen(case) for case in CASES])
+def test_two_decoders_agree(rng, name, depth, channels):
+    *_, encode, decode, tolerance = FORMATS[name]
+    pixels = extremes(rng, depth, channels)
+    data = bytes(encode(pixels))
+    if (depth, channels) == (8, 2) and "planes" in name:
+        with pytest.raises(InputError, match="separate planes"):
+            read_image(data)
+        return
+    found, other = read_image(data).pixels, decode(data)
+    assert found.dtype == other.dtype == pixels.dtype
+    assert np.abs(found.astype(int) - other.reshape(found.shape)).max() <= tolerance
+    if not tolerance:
+        assert np.array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+def test_signed_samples_are_refused(rng, dtype):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, rng.integers(-100, 100, SHAPE, dtype=dtype))
+    with pytest.raises(InputError, match="signed"):
+        read_image(stream.getvalue())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("count", "kept"), [(2, 1), (4, 3)])
+def test_samples_of_no_meaning_are_left_out_with_a_note(rng, dtype, count, kept):
+    pixels = rng.integers(0, 200, (*SHAPE, count), dtype=dtype)
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream, pixels, photometric="rgb" if count > 2 else "minisblack", planarconfig="contig",
+        extrasamples=["unspecified"],
+    )  # fmt: skip
+    picture = read_image(stream.getvalue())
+    assert np.array_equal(picture.pixels, pixels[..., :kept])
+    assert picture.notes == (f"1 of its {count} channels, neither colours nor alpha, were left out",)
