@@ -142,37 +142,35 @@ def _write_page(
     plan: PagePlan, contenders: Sequence[Contender], overwrite: bool, limit: int, progress: Watch
 ) -> Compared:
     pictures = []
+    upscalers = [contender.upscalers[job.scale] for job, contender in zip(plan.jobs, contenders, strict=True)]
+    jobs = [fit_job(job, upscaler, limit) for job, upscaler in zip(plan.jobs, upscalers, strict=True)]
     with destination(plan.target, overwrite=overwrite) as stream:
         page = Page(stream, plan.title, _details(plan))
-        for job, contender in zip(plan.jobs, contenders, strict=True):
-            upscaler = contender.upscalers[job.scale]
-            job = fit_job(job, upscaler, limit)
-            with (
-                page.picture(f"{plan.title}, enlarged by {upscaler.name}", *plan.shown) as sink,
-                progress(f"{job.name}, {upscaler.name}") as report,
-            ):
+        for job, upscaler in zip(jobs, upscalers, strict=True):
+            with page.picture(*plan.shown) as sink, progress(f"{job.name}, {upscaler.name}") as report:
                 outcome = attempt(upscaler, job, report, sink)
             if isinstance(outcome, Failed):
                 raise outcome.error
-            page.caption(outcome.model, _strength_and_time(outcome))
+            page.tell(outcome.model, _strength_and_time(outcome), f"{plan.title}, enlarged by {outcome.model}")
             pictures.append(outcome)
         page.close()
         size = stream.tell()
     notes = dict.fromkeys(note for picture in pictures for note in picture.notes)
     if plan.jobs[0].region is not None:
-        notes[f"the page has room for {_times(plan.shown)} of {_times(plan.jobs[0].size)}; --at X,Y says where"] = None
+        sizes = f"{_times(plan.shown)} of {_times(plan.jobs[0].size)} pixels"
+        notes[f"the page has room for {sizes}; --at says where"] = None
     output = STREAM if plan.target is None else os.fspath(plan.target)
     return Compared(plan.name, output, size, tuple(pictures), tuple(notes))
 
 
 def _details(plan: PagePlan) -> str:
     job = plan.jobs[0]
-    text = f"{_times((job.header.width, job.header.height))}, enlarged to {_times(job.size)}"
+    text = f"{_times((job.header.width, job.header.height))} pixels, enlarged to {_times(job.size)}"
     return text if job.region is None else f"{text}, of which {_times(plan.shown)} are shown"
 
 
 def _times(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]} pixels"
+    return f"{size[0]} x {size[1]}"
 
 
 def _strength_and_time(picture: Done) -> str:

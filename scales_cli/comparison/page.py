@@ -27,18 +27,16 @@ class Page:
         self._write(Template(head).substitute({name: html.escape(text) for name, text in texts.items()}))
 
     @contextmanager
-    def picture(self, alt: str, width: int, height: int) -> Iterator[BinaryIO]:
-        """A stream that takes a PNG of this size."""
-        self._write(f'<figure><img alt="{html.escape(alt)}" width="{width}" height="{height}" ')
-        self._write('src="data:image/png;base64,')
-        encoder = Base64Writer(self._stream)
-        yield cast(BinaryIO, encoder)
-        encoder.close()
-        self._write('">\n')
+    def picture(self, width: int, height: int) -> Iterator[BinaryIO]:
+        """A stream that takes a PNG of this size; `tell` has to follow."""
+        self._write(f'<figure><img width="{width}" height="{height}" src="data:image/png;base64,')
+        with Base64Writer(self._stream) as encoder:
+            yield cast(BinaryIO, encoder)
 
-    def caption(self, name: str, more: str) -> None:
-        """What stands below the last picture."""
-        self._write(f"<figcaption><b>{html.escape(name)}</b> {html.escape(more)}</figcaption></figure>\n")
+    def tell(self, name: str, more: str, alt: str) -> None:
+        """What stands below the last picture, and what it is for those who do not see it."""
+        caption = f"<b>{html.escape(name)}</b> {html.escape(more)}"
+        self._write(f'" alt="{html.escape(alt)}">\n<figcaption>{caption}</figcaption></figure>\n')
 
     def close(self) -> None:
         self._write(self._tail)

@@ -176,7 +176,7 @@ def test_large_pictures_are_shown_in_part(compare, little_room, rng):
         assert (item["model"] == "bicubic") == (number == 0)
         whole[number] = item
     assert (line["width"], line["height"]) == (20, 20)
-    assert "room for 20 x 20 pixels of 60 x 40 pixels; --at X,Y says where" in err
+    assert "room for 20 x 20 of 60 x 40 pixels; --at says where" in err
     assert line["notes"] == [err.strip().removeprefix("scales: warning: b.png: ")]
 
 

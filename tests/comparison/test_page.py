@@ -33,9 +33,9 @@ def write(pictures, tmp_path_factory):
         with path.open("wb") as stream:
             page = Page(stream, title, "30 x 20 pixels")
             for name, pixels in zip(names, pictures, strict=True):
-                with page.picture(f"{title} by {name}", WIDTH, HEIGHT) as sink:
+                with page.picture(WIDTH, HEIGHT) as sink:
                     Image.fromarray(pixels).save(sink, "PNG")
-                page.caption(name, "0.12 s")
+                page.tell(name, "0.12 s", f"{title} by {name}")
             page.close()
         return path
 
