@@ -129,6 +129,11 @@ def compose(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None)
 @overload
 def compose(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], residual: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None, scale: int, begin: int, end: int, out: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu')], isa: str | None = None) -> None: ...
 
+def add_residual(added: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], sums: Annotated[NDArray[numpy.int32], dict(shape=(None, None, None), device='cpu')]) -> bool:
+    """
+    Adds [C, H, W] to sums of the same shape, strided at will, in units of 2^-24; values count as at most 8. False if one is infinite or no number.
+    """
+
 @overload
 def luma(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
 

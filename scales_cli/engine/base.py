@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.tiling import Tiling
+from scales_cli.errors import WeightsError
 from scales_cli.system.progress import Progress
+from scales_cli.system.threads import ThreadPool
 
 Planes = NDArray[np.float32]
 
@@ -24,6 +26,19 @@ class Residual(NamedTuple):
 
     planes: Planes
     chroma: Planes | None = None
+
+
+class Region(NamedTuple):
+    """LR rows [top, bottom) and columns [left, right) of a picture."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+# What a network whose gates are fixed for a picture gives for a region of it, some rows at a time
+Stencil = Callable[[Region], Iterator[Residual]]
 
 
 class PlaneSource(Protocol):
@@ -79,3 +94,34 @@ class Engine(Protocol):
         `tiling` concerns large pictures only, and nothing but time and memory. `progress` receives fractions up to 1.
         """
         ...
+
+
+@runtime_checkable
+class TiledEngine(Engine, Protocol):
+    """An engine that computes large pictures region by region, on the threads of its `pool`."""
+
+    @property
+    def pool(self) -> ThreadPool: ...
+
+    def streams(self, height: int, width: int) -> bool:
+        """Whether a picture is too large to be passed as a whole."""
+        ...
+
+    def stencil(self, source: PlaneSource) -> Stencil:
+        """The network with its gates measured on a picture that is too large."""
+        ...
+
+    def plan_regions(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling, int]:
+        """The bands and tiles, finished one after the other by each thread, that suit a picture and `budget` best.
+
+        With it, the working memory, as `plan` gives it. `pixel_bytes` is what an output pixel of a band takes beside.
+        """
+        ...
+
+
+def check_finite(planes: Planes) -> None:
+    """Raises `WeightsError` if a network gave infinities or no numbers."""
+    if not np.isfinite(planes).all():
+        raise WeightsError("the network gave values that are not numbers", "the model is unusable; choose another")

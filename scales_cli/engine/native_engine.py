@@ -14,10 +14,17 @@ from functools import partial
 import numpy as np
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Residual
+from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Region, Residual, Stencil
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
 from scales_cli.engine.layer_stack import stack_layers
-from scales_cli.engine.tiling import Tiling, choose_tiling, gate_pass_bytes, residual_bytes
+from scales_cli.engine.tiling import (
+    PIECE_ROWS,
+    Tiling,
+    choose_regions,
+    choose_tiling,
+    gate_pass_bytes,
+    residual_bytes,
+)
 from scales_cli.errors import UsageError
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import thread_count
@@ -48,7 +55,7 @@ class NativeEngine:
         self.spec = weights.spec
         self.threads = thread_count(threads)
         self.whole_image_pixels = whole_image_pixels
-        self._pool = ThreadPool(self.threads)
+        self.pool = ThreadPool(self.threads)
         try:
             self._network = native.Network.from_tensors(
                 weights.spec.scale,
@@ -80,15 +87,26 @@ class NativeEngine:
         if not self.streams(height, width):
             output = out_pixels * (residual_bytes(self.spec) + 1 + pixel_bytes)
             return None, gate_pass_bytes(self.spec, height, width) + output
-        rows, columns = min(height, WINDOW_SIDE), min(width, WINDOW_SIDE)
-        windows = gate_pass_bytes(self.spec, WINDOWS_PER_AXIS**2 * rows, columns)
         if tile is None:
             tiling = choose_tiling(
                 self.spec, height, width, threads=self.threads, budget=budget, pixel_bytes=pixel_bytes
             )
         else:
             tiling = Tiling(tile, tile, tile)
-        return tiling, max(windows, tiling.nbytes(self.spec, height, width, self.threads, pixel_bytes))
+        working = tiling.nbytes(self.spec, height, width, self.threads, pixel_bytes)
+        return tiling, max(self._windows_bytes(height, width), working)
+
+    def plan_regions(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling, int]:
+        tiling, working = choose_regions(
+            self.spec, height, width, threads=self.threads, budget=budget, pixel_bytes=pixel_bytes, tile=tile
+        )
+        return tiling, max(self._windows_bytes(height, width), working)
+
+    def _windows_bytes(self, height: int, width: int) -> int:
+        rows, columns = (min(side, WINDOW_SIDE) for side in (height, width))
+        return gate_pass_bytes(self.spec, WINDOWS_PER_AXIS**2 * rows, columns)
 
     def residual(self, planes: Planes, *, tiling: Tiling | None = None, progress: Progress | None = None) -> Planes:
         """The planes of `residual_rows`, of planes [inputs, H, W], in one array."""
@@ -126,6 +144,9 @@ class NativeEngine:
             yield piece
             del piece  # or it would be in memory beside the next one
 
+    def stencil(self, source: PlaneSource) -> Stencil:
+        return partial(self._region, source, self.fix_gates(source))
+
     def fix_gates(self, source: PlaneSource) -> native.FixedGates:
         """Channel gates with means over all windows together; the windows run as separate pictures."""
         return self._gate_pass(gate_windows(source), lambda fraction: None).gates()
@@ -147,10 +168,10 @@ class NativeEngine:
         gate_pass = native.GatePass(self._network, windows)
         layers = self._network.layers
         ranges = self._row_ranges(gate_pass.rows, windows[0].shape[2])
-        self._pool.run(partial(gate_pass.head, *rows) for rows in ranges)
+        self.pool.run(partial(gate_pass.head, *rows) for rows in ranges)
         for layer in range(layers):
             gate_pass.fix_gates(layer)
-            self._pool.run(partial(gate_pass.layer, layer, *rows) for rows in ranges)
+            self.pool.run(partial(gate_pass.layer, layer, *rows) for rows in ranges)
             progress((layer + 1) / (layers + 2))
         return gate_pass
 
@@ -158,7 +179,7 @@ class NativeEngine:
         _, height, width = planes.shape
         gate_pass = self._gate_pass([planes], progress)
         out = self._new_residual(height, width)
-        self._pool.run(partial(gate_pass.residual, *rows, *out) for rows in self._row_ranges(height, width))
+        self.pool.run(partial(gate_pass.residual, *rows, *out) for rows in self._row_ranges(height, width))
         progress(1.0)
         return out
 
@@ -169,11 +190,11 @@ class NativeEngine:
         tiles = tiling.tiles(source.width)
         streams = [self._stream(source, gates, top, bottom, *tile) for tile in tiles]
         widest = max(stream.columns for stream in streams)
-        step = min(tiling.step, max(1, _STREAM_PIXELS // (widest * self._network.layers)))
+        step = min(tiling.step, self._step(widest))
         for row in range(top, bottom, step):
             rows = min(step, bottom - row)
             out = self._new_residual(rows, source.width)
-            self._pool.run(
+            self.pool.run(
                 partial(self._advance, source, stream, rows, out, 0, left)
                 for stream, (left, _) in zip(streams, tiles, strict=True)
             )
@@ -189,18 +210,31 @@ class NativeEngine:
 
         def make(left: int, right: int) -> None:
             stream = self._stream(source, gates, top, bottom, left, right)
-            step = max(1, _STREAM_PIXELS // (stream.columns * self._network.layers))
+            step = self._step(stream.columns)
             while stream.rows_left and not stopped.is_set():
                 row = bottom - top - stream.rows_left
                 self._advance(source, stream, min(step, stream.rows_left), out, row, left)
 
-        self._pool.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
+        self.pool.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
         yield out
+
+    def _region(self, source: PlaneSource, gates: native.FixedGates, region: Region) -> Iterator[Residual]:
+        stream = self._stream(source, gates, *region)
+        step = min(PIECE_ROWS, self._step(stream.columns))
+        while stream.rows_left:
+            out = self._new_residual(min(step, stream.rows_left), region.right - region.left)
+            self._advance(source, stream, out.planes.shape[1] // self.spec.scale, out, 0, 0)
+            yield out
+            del out
 
     def _stream(
         self, source: PlaneSource, gates: native.FixedGates, top: int, bottom: int, left: int, right: int
     ) -> native.RowStream:
         return native.RowStream(self._network, gates, source.height, source.width, top, bottom, left, right)
+
+    def _step(self, columns: int) -> int:
+        """Rows of a stream that are made between two looks at the stop flag."""
+        return max(1, _STREAM_PIXELS // (columns * self._network.layers))
 
     def _new_residual(self, rows: int, width: int) -> Residual:
         spec = self.spec

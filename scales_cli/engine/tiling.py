@@ -16,7 +16,9 @@ from scales_cli.engine import native_module as native
 
 _MAX_COLUMNS = 2048
 _STEPS = (32, 16, 8, 4)  # rows that come out at a time
-_BAND_ROWS = (512, 256, 128, 64, 32, 16)
+_BAND_ROWS = (1024, 512, 256, 128, 64, 32, 16)
+PIECE_ROWS = 16  # of a region, at a time
+_ADDING_BYTES = 2**20  # what adding a piece takes beside
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,34 @@ def choose_tiling(spec: NetworkSpec, height: int, width: int, *, threads: int, b
     return min(_candidates(height, width, threads), key=rank)
 
 
+def choose_regions(
+    spec: NetworkSpec,
+    height: int,
+    width: int,
+    *,
+    threads: int,
+    budget: int,
+    pixel_bytes: int,
+    tile: int | None = None,
+) -> tuple[Tiling, int]:
+    """The fastest bands and tiles that are computed upright and sideways, or the smallest; and what they take."""
+
+    def nbytes(tiling: Tiling) -> int:
+        count = -(-width // tiling.columns)
+        longest = max(tiling.rows, -(-width // count))  # a tile turned sideways is as wide as it was high
+        columns = min(longest + 2 * spec.receptive_field, max(height, width))
+        piece = spec.scale**2 * PIECE_ROWS * longest * 4 * spec.colors + _ADDING_BYTES
+        alive = min(count, threads) * (stream_bytes(spec, columns) + piece)
+        return alive + spec.scale**2 * width * min(tiling.rows, height) * pixel_bytes
+
+    def rank(tiling: Tiling) -> tuple[int, float]:
+        return max(nbytes(tiling) - budget, 0), _cost(tiling, spec, height, width, threads)
+
+    known = [Tiling(tile, tile, tile)] if tile else _candidates(height, width, threads)
+    chosen = min((tiling for tiling in known if not tiling.side_by_side), key=rank)
+    return chosen, nbytes(chosen)
+
+
 def _candidates(height: int, width: int, threads: int) -> Iterator[Tiling]:
     counts = {count << i for count in (1, threads) for i in range(16)}
     least = -(-width // _MAX_COLUMNS)
@@ -95,8 +125,9 @@ def _candidates(height: int, width: int, threads: int) -> Iterator[Tiling]:
         for step in _STEPS:
             if step < height:
                 yield Tiling(height, columns, step)
-        for rows in _BAND_ROWS:
-            yield Tiling(min(rows, height), columns, min(rows, height))
+        for most in _BAND_ROWS:
+            rows = -(-height // -(-height // most))  # bands of about the same height
+            yield Tiling(rows, columns, rows)
 
 
 def _cost(tiling: Tiling, spec: NetworkSpec, height: int, width: int, threads: int) -> float:

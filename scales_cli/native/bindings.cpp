@@ -20,6 +20,7 @@
 #include "executors/gate_pass.h"
 #include "executors/network.h"
 #include "executors/popcount_peak.h"
+#include "executors/residual_sum.h"
 #include "executors/row_scratch.h"
 #include "executors/row_stream.h"
 #include "executors/window_attention.h"
@@ -411,6 +412,21 @@ void luma_array(Input<Sample, 3> image, Array<float, 2> out) {
   luma(picture, out.data());
 }
 
+bool add_residual_array(Input<float, 3> added,
+                        nb::ndarray<std::int32_t, nb::numpy, nb::ndim<3>, nb::device::cpu> sums) {
+  require_shape(sums, {added.shape(0), added.shape(1), added.shape(2)}, "sums");
+  const int rows = side(added.shape(1), "a picture has 1 to 2^20 rows"),
+            columns = side(added.shape(2), "a picture has 1 to 2^20 columns");
+  nb::gil_scoped_release release;
+  bool finite = true;
+  for (std::size_t c = 0; c < added.shape(0); ++c) {
+    const SumPlane plane{sums.data() + static_cast<std::ptrdiff_t>(c) * sums.stride(0), sums.stride(1),
+                         sums.stride(2)};
+    finite &= add_residual(added.data() + c * rows * columns, rows, columns, plane);
+  }
+  return finite;
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -547,6 +563,9 @@ NB_MODULE(_native, module) {
              "scale"_a, "begin"_a, "end"_a, "out"_a.noconvert(), "isa"_a = nb::none());
   module.def("compose", &compose_array<std::uint16_t>, "image"_a.noconvert(), "residual"_a.noconvert().none(),
              "scale"_a, "begin"_a, "end"_a, "out"_a.noconvert(), "isa"_a = nb::none());
+  module.def("add_residual", &add_residual_array, "added"_a.noconvert(), "sums"_a.noconvert(),
+             "Adds [C, H, W] to sums of the same shape, strided at will, in units of 2^-24; values count as "
+             "at most 8. False if one is infinite or no number.");
   module.def("luma", &luma_array<std::uint8_t>, "image"_a.noconvert(), "out"_a.noconvert());
   module.def("luma", &luma_array<std::uint16_t>, "image"_a.noconvert(), "out"_a.noconvert());
   module.def("ycc", &ycc_array<std::uint8_t>, "image"_a.noconvert(), "out"_a.noconvert());

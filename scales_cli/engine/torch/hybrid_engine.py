@@ -8,19 +8,19 @@ equal to it as the native engine's is.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
-from scales_cli.engine.base import Planes, PlaneSource, Residual
+from scales_cli.engine.base import Planes, PlaneSource, Region, Residual, Stencil
 from scales_cli.engine.gate_windows import gate_windows
 from scales_cli.engine.tiling import Tiling
-from scales_cli.engine.torch.gates import fixed_gates, gates_of, measure_gates
+from scales_cli.engine.torch.gates import Gates, fixed_gates, gates_of, measure_gates
 from scales_cli.engine.torch.native_layers import open_network
-from scales_cli.engine.torch.spans import context_of, spans
+from scales_cli.engine.torch.spans import Span, context_of, span, spans
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import thread_count
 from scales_cli.system.threads import ThreadPool
@@ -37,6 +37,7 @@ class HybridEngine:
     def __init__(self, weights: PackedWeights, threads: int | None = None) -> None:
         self.spec = weights.spec
         self.threads = thread_count(threads)
+        self.pool = ThreadPool(1)  # of whole tiles: torch shares one out itself
         torch.set_num_threads(self.threads)
         self._process = os.getpid()
         self.network = open_network(weights, ThreadPool(self.threads))
@@ -45,17 +46,29 @@ class HybridEngine:
     def plan(
         self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
     ) -> tuple[Tiling | None, int]:
-        output = self.spec.scale**2 * width * (4 * self.spec.colors + 1 + pixel_bytes)
-        if height * width <= WHOLE_IMAGE_PIXELS:
-            return None, self._bytes(height, width) + height * output
+        output = 4 * self.spec.colors + 1 + pixel_bytes
+        if not self.streams(height, width):
+            return None, self._bytes(height, width) + self.spec.scale**2 * height * width * output
+        return self.plan_regions(height, width, budget=budget, pixel_bytes=output, tile=tile)
 
+    def plan_regions(
+        self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
+    ) -> tuple[Tiling, int]:
         def need(side: int) -> int:
             rows, columns = (min(side + 2 * self._context, length) for length in (height, width))
-            return self._bytes(rows, columns) + min(side, height) * output
+            band = self.spec.scale**2 * width * min(side, height) * pixel_bytes
+            return self._bytes(rows, columns) + band
 
         sides = [-(-side // self._window) * self._window for side in (_SIDES if tile is None else (tile,))]
         side = next((side for side in sides if need(side) <= budget), sides[-1])
         return Tiling(side, side, side), need(side)
+
+    def streams(self, height: int, width: int) -> bool:
+        return height * width > WHOLE_IMAGE_PIXELS
+
+    def stencil(self, source: PlaneSource) -> Stencil:
+        self._mind_forks()
+        return partial(self._region, source, self._measure(source))
 
     def _bytes(self, height: int, width: int) -> int:
         return 4 * height * width * self.spec.n_feats * self.spec.live_features + _RESERVE
@@ -71,14 +84,14 @@ class HybridEngine:
     ) -> Iterator[Residual]:
         self._mind_forks()
         report = progress or (lambda fraction: None)
-        if source.height * source.width <= WHOLE_IMAGE_PIXELS:
+        if not self.streams(source.height, source.width):
             yield Residual(self.residual(source.read(0, source.height, 0, source.width)))
             report(1.0)
             return
         if tiling is None:
             tiling, _ = self.plan(source.height, source.width, budget=2**62, pixel_bytes=0)
             assert tiling is not None
-        with self._gates_of(source):
+        with fixed_gates(self.network, self._measure(source)):
             yield from self.tiles(source, tiling.rows, report)
 
     def tiles(self, source: PlaneSource, side: int, report: Progress) -> Iterator[Residual]:
@@ -88,10 +101,7 @@ class HybridEngine:
         for y in spans(source.height, side, self._context):
             band = np.empty((self.spec.colors, scale * (y.end - y.begin), scale * source.width), np.float32)
             for done, x in enumerate(columns, 1):
-                tile = self.residual(source.read(y.first, y.last, x.first, x.last))
-                rows, inner = (slice(scale * (s.begin - s.first), scale * (s.end - s.first)) for s in (y, x))
-                band[:, :, scale * x.begin : scale * x.end] = tile[:, rows, inner]
-                del tile
+                band[:, :, scale * x.begin : scale * x.end] = self._tile(source, y, x)
                 report((y.begin + (y.end - y.begin) * done / len(columns)) / source.height)
             yield Residual(band)
             del band
@@ -101,9 +111,23 @@ class HybridEngine:
             torch.set_num_threads(1)
             self._process = os.getpid()
 
-    def _gates_of(self, source: PlaneSource) -> contextlib.AbstractContextManager[None]:
-        """Gates fixed for one picture, where the network has any."""
+    def _region(self, source: PlaneSource, gates: Gates, region: Region) -> Iterator[Residual]:
+        """In one piece."""
+        y = span(region.top, region.bottom, source.height, self._context, self._window)
+        x = span(region.left, region.right, source.width, self._context, self._window)
+        with fixed_gates(self.network, gates):
+            tile = self._tile(source, y, x)
+        yield Residual(tile)
+
+    def _tile(self, source: PlaneSource, y: Span, x: Span) -> Planes:
+        tile = self.residual(source.read(y.first, y.last, x.first, x.last))
+        rows, columns = (
+            slice(self.spec.scale * (s.begin - s.first), self.spec.scale * (s.end - s.first)) for s in (y, x)
+        )
+        return tile[:, rows, columns]
+
+    def _measure(self, source: PlaneSource) -> Gates:
+        """The gates of one picture, where the network has any."""
         if not gates_of(self.network):
-            return contextlib.nullcontext()
-        windows = torch.from_numpy(np.stack(gate_windows(source)))
-        return fixed_gates(self.network, measure_gates(self.network, windows))
+            return {}
+        return measure_gates(self.network, torch.from_numpy(np.stack(gate_windows(source))))

@@ -23,8 +23,12 @@ class Span:
 def spans(length: int, side: int, context: int) -> Iterator[Span]:
     """Tiles of `side` pixels; if `side` and `context` are multiples of a window, so is every `first`."""
     for begin in range(0, length, side):
-        end = min(begin + side, length)
-        yield Span(begin, end, max(begin - context, 0), min(end + context, length))
+        yield span(begin, min(begin + side, length), length, context)
+
+
+def span(begin: int, end: int, length: int, context: int, window: int = 1) -> Span:
+    """Pixels [begin, end), read from a multiple of the window on."""
+    return Span(begin, end, max(begin - context, 0) // window * window, min(end + context, length))
 
 
 def context_of(spec: NetworkSpec) -> int:

@@ -10,9 +10,10 @@ from PIL import Image
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import ArrayPlanes
+from scales_cli.engine.ensemble import SelfEnsemble
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.torch import hybrid_engine
-from scales_cli.engine.torch.gates import gates_of
+from scales_cli.engine.torch.gates import fixed_gates, gates_of
 from scales_cli.engine.torch.hybrid_engine import HybridEngine
 from scales_cli.engine.torch.packing import pack, unpack
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
@@ -109,7 +110,7 @@ def test_tiles_with_their_context_make_the_whole_picture(name, side, network, pl
     monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
     engine = HybridEngine(pack(network(name), {}))
     source = ArrayPlanes(planes(45, 51))
-    with engine._gates_of(source):
+    with fixed_gates(engine.network, engine._measure(source)):
         whole = engine.residual(source.read(0, 45, 0, 51))
         tiled = np.concatenate([piece.planes for piece in engine.tiles(source, side, lambda fraction: None)], axis=1)
     assert tiled.shape == whole.shape
@@ -131,6 +132,19 @@ def test_gates_of_windows_come_near_those_of_the_picture(name, network, planes, 
     assert np.array_equal(engine.residual(source.read(0, 150, 0, 140)), whole)  # nothing is fixed any longer
 
 
+@pytest.mark.parametrize("name", ["rcan", "swinir"])
+def test_ensemble_in_tiles_comes_near_the_whole_one(name, network, planes, monkeypatch):
+    engine = HybridEngine(pack(network(name), {}), 1)
+    ensemble, picture = SelfEnsemble(engine, 8), planes(75, 70)
+    whole = ensemble.residual(picture)
+    assert decibels(whole, engine.residual(picture)) < 90
+    monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
+    tiling, need = ensemble.plan(75, 70, budget=0, pixel_bytes=3, tile=40)
+    assert need > engine.plan(75, 70, budget=0, pixel_bytes=3, tile=40)[1]
+    tiled = np.concatenate([piece.planes for piece in ensemble.residual_rows(ArrayPlanes(picture), tiling=tiling)], 1)
+    assert decibels(tiled, whole) > 40
+
+
 def test_tiles_of_the_trained_model_leave_no_seam(monkeypatch):
     engine = HybridEngine(resolve("swinir-mini").open(4).weights)
     pixels = np.asarray(Image.open(SAMPLE).convert("L"), np.float32)
@@ -138,7 +152,7 @@ def test_tiles_of_the_trained_model_leave_no_seam(monkeypatch):
     height, width = pixels.shape
     whole = engine.residual(source.read(0, height, 0, width))
     monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
-    with engine._gates_of(source):
+    with fixed_gates(engine.network, engine._measure(source)):
         uncut = engine.residual(source.read(0, height, 0, width))
         tiled = np.concatenate([piece.planes for piece in engine.tiles(source, 64, lambda fraction: None)], axis=1)
     assert decibels(tiled, whole) > 55
@@ -154,7 +168,7 @@ def test_the_context_reaches_as_far_as_the_network_sees(name, network, planes):
     engine, context = HybridEngine(pack(network(name), {})), context_of(SPECS[name])
     side = 2 * context + SPECS[name].window
     source = ArrayPlanes(planes(side, 16))
-    with engine._gates_of(source):
+    with fixed_gates(engine.network, engine._measure(source)):
         before = engine.residual(source.read(0, side, 0, 16))
         changed = source.read(0, side, 0, 16)
         changed[:, :context] = 1 - changed[:, :context]
