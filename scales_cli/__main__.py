@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """`cli.app.main`; Ctrl-C is answered quietly even while that is imported."""
+    _keep_libraries_quiet()
     try:
         from scales_cli.cli.app import main as run
 
         return run()
     except KeyboardInterrupt:
         return 130
+
+
+def _keep_libraries_quiet() -> None:
+    """Leaves standard error to Python: decoders write there on their own, beside the one line that says it all."""
+    if os.environ.get("SCALES_DEBUG") == "1" or sys.stderr is None:
+        return
+    try:
+        kept = os.dup(2)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 2)
+        os.close(silence)
+    except OSError:
+        return
+    sys.stderr = os.fdopen(kept, "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace")
 
 
 if __name__ == "__main__":

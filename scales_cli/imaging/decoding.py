@@ -35,6 +35,7 @@ from scales_cli.imaging.readers.samples import (
     read_samples,
     strips_of,
 )
+from scales_cli.imaging.refusals import refuse
 from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.surveys.survey import Survey
 from scales_cli.imaging.wear import vp8
@@ -172,8 +173,6 @@ def decoding_errors() -> Iterator[None]:
         raise MemoryLimitError("not enough memory to decode the picture", "use a smaller picture") from error
     except Image.DecompressionBombError as error:
         raise InputError("the picture is too large", "cut or shrink it first") from error
-    except UnidentifiedImageError as error:
-        raise InputError("not a picture of a supported kind, or a damaged one", f"give {READABLE}") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # decoders give none
             raise InputError(f"cannot be read: {error.strerror}", "check the file") from error
@@ -194,6 +193,8 @@ def open_image(survey: Survey, max_pixels: int) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = _MAX_ICON_PIXELS // 2 if is_icon else None  # our own limit is checked here
     try:
         image = Image.open(stream, formats=PILLOW_NAMES)
+    except UnidentifiedImageError:
+        refuse(stream)
     finally:
         Image.MAX_IMAGE_PIXELS = bomb_limit
     if survey.profile is not None:

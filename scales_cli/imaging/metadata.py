@@ -54,10 +54,8 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
     if metadata is Metadata.NONE:
         return Records(None, None, None, (), ())
     notes: list[str] = []
-    kept_texts, is_cut = _texts(stream, image)
+    kept_texts = _texts(stream, image)
     profiles = dict(text.raw_profile for text in kept_texts if text.raw_profile)
-    if is_cut and metadata is Metadata.KEEP:
-        notes.append(f"its texts have more than {texts.MAX_TEXT_BYTES} bytes, and some were left out")
     said = _tried(lambda: _exif(stream, image, profiles), "EXIF", notes) or Exif()
     if metadata is Metadata.SAFE:
         kept_texts = tuple(text for text in kept_texts if text.keyword in texts.SAFE_KEYWORDS)
@@ -109,11 +107,11 @@ def _iptc(image: Image.Image, said: Exif, profiles: dict[str, bytes]) -> bytes |
     return iptc.still_true(found[0]) if found else None
 
 
-def _texts(stream: BinaryIO, image: Image.Image) -> tuple[tuple[Text, ...], bool]:
-    """The texts of a PNG, or a comment; and whether there are more."""
+def _texts(stream: BinaryIO, image: Image.Image) -> tuple[Text, ...]:
+    """The texts of a PNG, or comments."""
     if image.format == "PNG":
         return texts.read_texts(stream)
     comments = [data for name, data in getattr(image, "applist", ()) if name == "COM"]
     if image.format == "GIF" and (comment := image.info.get("comment")):
         comments = [comment]
-    return tuple(Text.of(texts.COMMENT, comment.rstrip(b"\0")) for comment in comments), False
+    return tuple(Text.of(texts.COMMENT, comment.rstrip(b"\0")) for comment in comments)

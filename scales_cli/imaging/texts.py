@@ -85,18 +85,10 @@ class Text:
         return not (self.keyword == _XMP or self.raw_profile or self.keyword.startswith(_UNTRUE))
 
 
-def read_texts(stream: BinaryIO) -> tuple[tuple[Text, ...], bool]:
-    """The texts of a PNG, before and behind the pixels, and whether there are more than can be held."""
-    found: list[Text] = []
-    room = MAX_TEXT_BYTES
-    for chunk in png.read_chunks(stream):
-        if chunk.name not in (b"tEXt", b"zTXt", b"iTXt"):
-            continue
-        room -= chunk.end - chunk.start
-        if room < 0:
-            return tuple(found), True
-        found.append(Text(chunk.name, png.read_chunk(stream, chunk, MAX_TEXT_BYTES)))
-    return tuple(found), False
+def read_texts(stream: BinaryIO) -> tuple[Text, ...]:
+    """The texts of a PNG that was surveyed, before and behind the pixels."""
+    chunks = [chunk for chunk in png.read_chunks(stream) if chunk.name in (b"tEXt", b"zTXt", b"iTXt")]
+    return tuple(Text(chunk.name, png.read_chunk(stream, chunk, chunk.end - chunk.start)) for chunk in chunks)
 
 
 def raw_profile(kind: str, data: bytes) -> Text:

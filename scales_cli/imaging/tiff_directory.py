@@ -52,9 +52,9 @@ class DirectoryReader:
         self.order = {b"II": "<", b"MM": ">"}.get(start[:2], "")
         if not self.order or len(start) < 8:
             raise ValueError("no TIFF header")
-        self._big = len(start) == 16 and struct.unpack(self.order + "H", start[2:4]) == (43,)
-        self._count_code, self._offset_code = ("Q", "Q") if self._big else ("H", "I")
-        self.first = self.number(start[8:] if self._big else start[4:8])
+        self.is_big = len(start) == 16 and struct.unpack(self.order + "H", start[2:4]) == (43,)
+        self._count_code, self._offset_code = ("Q", "Q") if self.is_big else ("H", "I")
+        self.first = self.number(start[8:] if self.is_big else start[4:8])
 
     def number(self, value: bytes) -> int:
         """An integer of this file."""

@@ -202,7 +202,7 @@ def test_main_ends_on_signals(folder, model, number, code):
 def test_app_registers_the_commands():
     names = {command.name or command.callback.__name__ for command in app.app.registered_commands}
     names |= {group.name for group in app.app.registered_groups}
-    assert names == {"upscale", "batch", "models", "bench", "eval", "train", "ablate", "export", "doctor"}
+    assert names == {"upscale", "batch", "compare", "models", "bench", "eval", "train", "ablate", "export", "doctor"}
 
 
 @pytest.mark.parametrize("home", [None, "/proc/nowhere"], ids=["unset", "read-only"])
@@ -230,3 +230,16 @@ def test_main_on_a_closed_unbuffered_pipe(spawn, folder, model):
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         result = spawn(*arguments, stdout=closed, stderr=subprocess.PIPE, env=environment)
     assert (result.returncode, result.stderr) == (4, b"")
+
+
+def test_libraries_do_not_speak_on_standard_error(spawn, folder, model, rng):
+    """libtiff does, of strips that it cannot decode; where bugs are looked for it may."""
+    Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save("broken.tif", compression="tiff_lzw")
+    data = bytearray(Path("broken.tif").read_bytes())
+    data[8:400] = bytes([0xFF]) * 392
+    Path("broken.tif").write_bytes(data)
+    arguments = ["upscale", "broken.tif", "-s", "2", "-m", model, "-o", "b.png"]
+    said = spawn(*arguments).stderr.decode().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("scales: error: broken.tif: ")
+    assert "tempfile.tif: " in spawn(*arguments, env=os.environ | {"SCALES_DEBUG": "1"}).stderr.decode()

@@ -9,6 +9,7 @@ from PIL import Image
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.files import read_image
+from scales_cli.imaging.tiff_directory import LONG, SHORT, directory
 
 
 def test_an_icon_that_is_a_bomb_is_not_decoded(saved):
@@ -27,7 +28,7 @@ def test_read_image_refuses_truncated_16_bit(rng):
 
 
 @pytest.mark.parametrize(
-    ("mode", "name"), [("F", "floating-point"), ("I", "32-bit integer"), ("LAB", "CIE Lab")], ids=lambda value: value
+    ("mode", "name"), [("F", "floating-point"), ("I", "signed integer"), ("LAB", "CIE Lab")], ids=lambda value: value
 )
 def test_read_image_names_the_kinds_it_refuses(saved, mode, name):
     with pytest.raises(InputError, match=name):
@@ -104,3 +105,86 @@ def test_mutated_files_are_read_or_refused(saved, photo, rng):
                 read_image(data.tobytes(), max_pixels=2**22)
             except InputError:
                 continue
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"<!DOCTYPE html>\n<html><head><title>404</title>", "an HTML page"),
+        (b"\n <?xml version='1.0'?>\n<!-- made by hand -->\n<html>", "an HTML page"),
+        (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b'{"error": "not found"}', "JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "git lfs pull"),
+        (b"just words\nof UTF-8: \xc3\xb6", "it is text"),
+        (b"%PDF-1.7\n%\xe2", "PDF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n\0", "PostScript"),
+        (b"PK\3\4" + bytes(60), "ZIP"),
+        (b"PK\3\4" + bytes(26) + b"mimetypeimage/openraster", "OpenRaster"),
+        (b"\x1f\x8b\x08" + bytes(20), "archive"),
+        (b"8BPS\0\1" + bytes(20), "Photoshop"),
+        (b"gimp xcf v011\0", "GIMP"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\xff\n" + bytes(20), "JPEG XL"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42isom", "video"),
+        (b"RIFF\0\0\0\0AVI LIST", "video"),
+        (b"\x1aE\xdf\xa3" + bytes(20), "video"),
+        (b"v/1\x01" + bytes(20), "OpenEXR"),
+        (b"#?RADIANCE\n", "Radiance"),
+        (b"DDS " + bytes(124), "DDS"),
+        (b"AT&TFORM" + bytes(20), "DjVu"),
+        (b"SIMPLE  =                    T", "FITS"),
+        (bytes(128) + b"DICM", "DICOM"),
+        (bytes(1000), "only zeros"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_read_image_names_what_is_no_picture(data, name):
+    with pytest.raises(InputError) as caught:
+        read_image(data)
+    assert name in f"{caught.value} ({caught.value.hint})"
+
+
+def tiff(bits=(8, 8, 8), sample_format=None, compression=1, photometry=2, *, big_endian_big=False):
+    """A TIFF of 2 x 2 pixels in one strip."""
+    tags = {256: (LONG, (2,)), 257: (LONG, (2,)), 258: (SHORT, bits), 259: (SHORT, (compression,))}
+    tags |= {262: (SHORT, (photometry,)), 273: (LONG, (16,)), 277: (SHORT, (len(bits),)), 278: (LONG, (2,))}
+    tags |= {279: (LONG, (4 * len(bits) * bits[0] // 8,)), 339: (SHORT, (sample_format or 1,) * len(bits))}
+    order = ">" if big_endian_big else "<"
+    head = struct.pack(">2sHHHQ", b"MM", 43, 8, 0, 400) if big_endian_big else struct.pack("<2sHI", b"II", 42, 400)
+    return head.ljust(400, b"\x55") + directory(tags, 400, big=big_endian_big, order=order)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"bits": (32, 32, 32), "sample_format": 3}, "floating-point"),
+        ({"bits": (16, 16, 16), "sample_format": 3}, "floating-point"),
+        ({"bits": (64,), "sample_format": 3, "photometry": 1}, "floating-point"),
+        ({"bits": (16,), "sample_format": 2, "photometry": 1}, "signed integer"),
+        ({"bits": (8,), "sample_format": 2, "photometry": 1}, "signed integer"),
+        ({"bits": (16, 16, 16), "sample_format": 2}, "signed integer"),
+        ({"bits": (64,), "sample_format": 6, "photometry": 1}, "complex"),
+        ({"bits": (12, 12, 12)}, "12 bits"),
+        ({"bits": (32, 32, 32)}, "32 bits"),
+        ({"bits": (8,) * 5, "photometry": 1}, "5 samples a pixel"),
+        ({"compression": 50001}, "WebP inside"),
+        ({"compression": 34712}, "JPEG 2000 inside"),
+        ({"big_endian_big": True}, "big-endian"),
+        ({"photometry": 32844}, "photometric interpretation 32844"),
+    ],
+    ids=str,
+)
+def test_read_image_names_the_kinds_of_tiff_it_refuses(options, name):
+    with pytest.raises(InputError, match=name):
+        read_image(tiff(**options))
+
+
+def test_read_image_reads_the_tiff_that_others_are_made_of():
+    assert (read_image(tiff()).pixels == 0x55).all()
+
+
+def test_read_image_refuses_what_xcode_makes_of_png(saved, png_chunk, photo):
+    data = saved(photo)
+    with pytest.raises(InputError, match="CgBI"):
+        read_image(data[:8] + png_chunk(b"CgBI", b"\x50\0\x20\2") + data[8:])

@@ -21,6 +21,7 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.containers.jpeg2000 import Space, read_jpeg2000
 from scales_cli.imaging.picture import Pixels
+from scales_cli.imaging.refusals import check_tiff
 
 _STRIP_PIXELS = 2**18
 _FEW_PIXELS = 2**14  # of which numbers in 32 bits take little memory
@@ -66,6 +67,8 @@ class Samples:
 
 def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
     """The samples of a file and its image, which is not loaded yet. Raises `InputError` if they are not read."""
+    tags = tags_of(image)
+    check_tiff(tags.get(Tag.SampleFormat, ()), tags.get(Tag.Compression, 1))
     _check_mode(image)
     if image.format == "JPEG2000":
         file = read_jpeg2000(stream)

@@ -10,6 +10,7 @@ import zlib
 from contextlib import suppress
 from typing import BinaryIO
 
+from scales_cli.errors import InputError
 from scales_cli.imaging.containers.excerpt import Part, join
 from scales_cli.imaging.containers.png import MAX_CHUNKS, Chunk, is_intact, read_chunk, read_chunks
 from scales_cli.imaging.surveys.survey import (
@@ -29,6 +30,7 @@ _LOOKS = {b"IHDR": 13, b"PLTE": 768, b"tRNS": 256}  # with their lengths: what i
 _STATED = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _PIXELS = (b"IDAT", b"fdAT", b"fcTL")
+_XCODE = b"CgBI"  # decoders would swap its colours, or not decode it
 _COPIES = 3  # of what decoders hold: as it was read, decoded, and as it is kept
 _WORK = 4 * MAX_TEXT_BYTES  # bytes that are decompressed of one file, whether kept or not
 _STEP = 2**16
@@ -77,6 +79,11 @@ class _Chunks:
             return
         self._others += 1
         check_count(self._others, MAX_SEGMENTS, "chunks beside its pixels")
+        if name == _XCODE:
+            raise InputError(
+                "a PNG that Xcode changed for iPhones (CgBI), which is none any more",
+                "turn it back with `pngcrush -revert-iphone-optimizations`",
+            )
         if name in _LOOKS:
             check_bytes(size, _LOOKS[name], name.decode())
             join(self.shown, _whole(chunk))
