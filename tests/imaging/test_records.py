@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.errors import InputError
 from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
@@ -233,7 +232,6 @@ def test_places_on_the_map_are_named(rng):
     [
         (b"zTXt", b"parameters\0\0" + zlib.compress(b"x" * 1000)),
         (b"zTXt", b"parameters\0\0" + zlib.compress(b"x" * 1000)[:-20]),
-        (b"zTXt", b"parameters\0\0" + zlib.compress(bytes(2**25))),  # a bomb
         (b"iTXt", b"parameters\0\1\0en\0\0" + zlib.compress("größer".encode())),
         (b"tEXt", b"parameters"),
         (b"tEXt", b"parameters\0gr\xf6\xdfer"),
@@ -242,10 +240,7 @@ def test_places_on_the_map_are_named(rng):
 def test_texts_come_out_of_png_as_they_came_in(saved, png_chunk, rng, text):
     file = saved(rng.integers(0, 256, (4, 6, 3), dtype=np.uint8))
     file = file[:33] + png_chunk(*text) + file[33:]
-    try:
-        picture = read_image(file, metadata=Metadata.KEEP)
-    except InputError:  # of damage in a text
-        return
+    picture = read_image(file, metadata=Metadata.KEEP)
     assert png_chunk(*text) in written(file, "PNG", "keep")[0]
     result, notes = written(file, "JPEG", "keep")
     exposure = Image.open(io.BytesIO(result)).getexif().get_ifd(0x8769)
