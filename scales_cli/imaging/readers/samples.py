@@ -67,8 +67,6 @@ class Samples:
 
 def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
     """The samples of a file and its image, which is not loaded yet. Raises `InputError` if they are not read."""
-    tags = tags_of(image)
-    check_tiff(tags.get(Tag.SampleFormat, ()), tags.get(Tag.Compression, 1))
     _check_mode(image)
     if image.format == "JPEG2000":
         file = read_jpeg2000(stream)
@@ -107,8 +105,7 @@ def _check_mode(image: Image.Image) -> None:
 
 def _check_tiff(tags: Any, mode: str) -> None:
     """Refuses what Pillow decodes to other values."""
-    if tags.get(Tag.SampleFormat, (1,))[0] == 2 and max(tags.get(Tag.BitsPerSample, (8,))) <= 16:
-        raise InputError("pictures of signed numbers are not supported", "convert it to 8 or 16 bits without sign")
+    check_tiff(tags.get(Tag.SampleFormat, ()), tags.get(Tag.Compression, 1))
     if mode == "LA" and tags.get(Tag.PlanarConfiguration, 1) == 2 and tags.get(Tag.BitsPerSample) == (8, 8):
         raise InputError("grey with alpha in separate planes of 8 bits is not supported", "save it as a plain TIFF")
 
