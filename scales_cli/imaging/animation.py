@@ -77,6 +77,8 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
             options[name] = value
     if image_format is ImageFormat.PNG:
         options["pnginfo"] = PngImagePlugin.PngInfo()
+        for chunk in layout.color_chunks:
+            options["pnginfo"].add(*chunk)
         for text in as_texts(layout):
             options["pnginfo"].add(text.kind, text.data)
     images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
-from scales_cli.imaging.colors import lost_colors, profile_fits, read_profile
+from scales_cli.imaging.colors import Colors, read_colors, read_profile
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
 from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
@@ -126,31 +126,27 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
             image.load()
         orientation = read_orientation(image)
         height = image.width if on_side and not samples.loads else image.height
-        profile, dpi = read_profile(stream, image), read_dpi(image)
+        dpi = read_dpi(image)
         if dpi is not None and (on_side or orientation >= 5):
             dpi = dpi[::-1]
         records = read_records(stream, image, metadata)
-        said = (read_left_out(file, image), left_out_channels(image), lost_colors(image), *records.notes)
+        said = (read_left_out(file, image), left_out_channels(image), *records.notes)
         notes += [note for note in said if note is not None]
-        rows, note = _open_rows(stream, image, samples, profile)
-        if samples.is_cmyk:
-            profile = None  # by which its colors were converted
-        if note is not None:
-            notes.append(note)
+        rows, note = _open_rows(stream, image, samples)
+        colors = Colors() if samples.is_cmyk else read_colors(file, image, samples.channels)
+        notes += [said for said in (note, colors.note) if said is not None]
         crop = _crop(stream, image)
         del image  # `rows` holds what of it is needed
         if crop is not None:
             rows, height = _cropped(rows, crop), crop[3] - crop[1]
         pixels = _take_over(rows, height, orientation)
-        if profile is not None and not profile_fits(profile, pixels.shape[2]):
-            profile = None
-            notes.append("the colour profile is damaged or of another kind of picture and was left out")
         return Picture(
             pixels,
             format=image_format,
             lossless=lossless,
             coded_quality=quality,
-            icc_profile=profile,
+            icc_profile=colors.profile,
+            color_chunks=colors.chunks,
             dpi=dpi,
             exif=records.exif,
             xmp=records.xmp,
@@ -228,9 +224,7 @@ def _format(image: Image.Image) -> ImageFormat:
     return image_format
 
 
-def _open_rows(
-    stream: BinaryIO, image: Image.Image, samples: Samples, profile: bytes | None
-) -> tuple[Rows, str | None]:
+def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> tuple[Rows, str | None]:
     """The rows of an image, which is loaded if its samples say so, and a note if they are not what is stored.
 
     They hold no more of the image than needed.
@@ -245,9 +239,9 @@ def _open_rows(
         case Decoder.AVIF16:
             return avif16.open_rows(stream, image, samples)
         case Decoder.JPEG2000:
-            return jpeg2000.open_rows(stream, profile)
+            return jpeg2000.open_rows(stream)
         case Decoder.CMYK:
-            return cmyk.open_rows(image, profile)
+            return cmyk.open_rows(image, read_profile(stream, image))
         case Decoder.PILLOW:
             return pillow.open_rows(image, samples), None
 

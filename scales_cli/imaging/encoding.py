@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from scales_cli.errors import OutputError, ScalesError
 from scales_cli.imaging.carriage import fit_records
+from scales_cli.imaging.colors import fit_colors
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.writers.bmp import BmpWriter
@@ -59,7 +60,7 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
         dtype = np.dtype(np.uint8)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
     fitted = dataclasses.replace(layout, channels=channels, dtype=dtype, notes=tuple(notes))
-    return fit_records(fitted, image_format)
+    return fit_records(fit_colors(fitted, image_format, channels), image_format)
 
 
 def open_writer(layout: Layout, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> RowWriter:

@@ -21,7 +21,8 @@ KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 class Details:
     """What a file says beside its pixels.
 
-    `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None if it is not said. `exif` (a block
+    `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None if it is not said. `color_chunks`
+    are what PNG says of colors beside a profile, by name. `exif` (a block
     with its prefix), `xmp`, `iptc` (records) and `texts` hold what is to be kept, `notes` what a user should know about
     conversions that were made.
     """
@@ -30,6 +31,7 @@ class Details:
     lossless: bool = True
     coded_quality: float | None = None
     icc_profile: bytes | None = None
+    color_chunks: tuple[tuple[bytes, bytes], ...] = ()
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None

@@ -1,6 +1,3 @@
-import struct
-import zlib
-
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -27,23 +24,6 @@ def test_read_image_leaves_out_profiles_of_other_colors(saved, photo):
     picture = read_image(saved(photo[..., 0], icc_profile=profile))
     assert picture.icc_profile is None
     assert "profile" in picture.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("chunks", "noted"),
-    [
-        ([(b"gAMA", [45455])], False),
-        ([(b"gAMA", [100_000])], True),
-        ([(b"gAMA", [100_000]), (b"sRGB", [])], False),
-        ([(b"cHRM", [31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000])], False),
-        ([(b"cHRM", [31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000, 1])], False),  # too long
-        ([(b"cHRM", [31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000])], True),  # of Display P3
-    ],
-)
-def test_read_image_notes_colors_that_are_not_kept(png_with, chunks, noted):
-    stated = [(name, struct.pack(f">{len(values)}I", *values) or b"\0") for name, values in chunks]
-    picture = read_image(png_with(1, 1, color=0, chunks=[*stated, (b"IDAT", zlib.compress(b"\0\7"))]))
-    assert len(picture.notes) == noted
 
 
 def test_read_image_keeps_resolution(saved, photo):

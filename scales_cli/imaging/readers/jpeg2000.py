@@ -23,7 +23,7 @@ from scales_cli.imaging.readers.samples import Rows, stretch, unpremultiplied
 from scales_cli.imaging.rgb import ycc_to_rgb
 
 
-def open_rows(stream: BinaryIO, profile: bytes | None) -> tuple[Rows, str | None]:
+def open_rows(stream: BinaryIO) -> tuple[Rows, str | None]:
     """The rows of a file, and a note if they were converted from CMYK, by its profile if that is usable."""
     file = read_jpeg2000(stream)
     planes = _decode(stream, file)
@@ -36,7 +36,7 @@ def open_rows(stream: BinaryIO, profile: bytes | None) -> tuple[Rows, str | None
     if file.space is not Space.CMYK:
         return rows, None
     inks = Image.fromarray(np.ascontiguousarray(rows(0, file.size[1])[..., :4]), "CMYK")
-    return cmyk.open_rows(inks, profile)
+    return cmyk.open_rows(inks, file.profile)
 
 
 def _channels(planes: list[NDArray[Any]], file: Jpeg2000, dtype: np.dtype[Any]) -> Pixels:

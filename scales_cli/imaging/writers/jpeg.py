@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.iptc import SEGMENT_PREFIX, as_resources
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.texts import COMMENT
@@ -32,7 +31,7 @@ class JpegWriter:
         self._quality = layout.quality or QUALITY
         self._stream = stream
         self._metadata: dict[str, Any] = {}
-        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+        if layout.icc_profile is not None:
             self._metadata["icc_profile"] = layout.icc_profile
         if layout.exif is not None:
             self._metadata["exif"] = layout.exif

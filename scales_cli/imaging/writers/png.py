@@ -14,7 +14,6 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.iptc import as_resources
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.texts import Text, raw_profile
@@ -43,7 +42,9 @@ class PngWriter:
         bits = 8 * layout.dtype.itemsize
         header = struct.pack(">IIBBBBB", layout.width, layout.height, bits, _COLOR_TYPES[layout.channels], 0, 0, 0)
         stream.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
-        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+        for name, content in layout.color_chunks:
+            stream.write(_chunk(name, content))
+        if layout.icc_profile is not None:
             stream.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(layout.icc_profile)))
         if layout.dpi is not None:
             x, y = (round(value / 0.0254) for value in layout.dpi)

@@ -12,7 +12,6 @@ from typing import BinaryIO
 import numpy as np
 from PIL.ExifTags import Base as Tag
 
-from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.exif import IPTC, Exif
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.tiff_directory import BYTE, LONG, LONG8, RATIONAL, SHORT, UNDEFINED, Tags
@@ -82,6 +81,6 @@ class TiffWriter:
             tags[IPTC] = (UNDEFINED, layout.iptc)
         if layout.xmp is not None:
             tags[Tag.XMLPacket] = (BYTE, layout.xmp)
-        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+        if layout.icc_profile is not None:
             tags[Tag.InterColorProfile] = (UNDEFINED, layout.icc_profile)
         return tags

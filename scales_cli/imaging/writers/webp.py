@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
@@ -29,7 +28,7 @@ class WebpWriter:
         self._options: dict[str, Any] = {"quality": layout.quality or QUALITY, "exact": True}
         if is_lossless(layout):
             self._options |= {"lossless": True, "quality": 50}  # here: the effort
-        if layout.icc_profile is not None and profile_fits(layout.icc_profile, layout.channels):
+        if layout.icc_profile is not None:
             self._options["icc_profile"] = layout.icc_profile
         if layout.exif is not None:
             self._options["exif"] = layout.exif
