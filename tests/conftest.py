@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
@@ -17,6 +18,9 @@ import pytest
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.random_weights import random_weights as random_weights_for
+from scales_cli.imaging.encoding import open_writer
+from scales_cli.imaging.formats import ImageFormat
+from scales_cli.imaging.picture import Picture
 from scales_cli.weights.packed import PackedWeights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, and so us, with it ignored
@@ -69,6 +73,20 @@ def own_models(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20231270)
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[[Picture, ImageFormat], bytes]:
+    """Makes a picture's file, as commands write it."""
+
+    def make(picture: Picture, image_format: ImageFormat) -> bytes:
+        stream = io.BytesIO()
+        writer = open_writer(picture.layout, image_format, stream)
+        writer.write(picture.pixels)
+        writer.close()
+        return stream.getvalue()
+
+    return make
 
 
 @pytest.fixture(scope="session")

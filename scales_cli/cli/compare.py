@@ -62,7 +62,7 @@ def compare(
     as_json: opt.Json = False,
     offline: opt.Offline = False,
 ) -> None:
-    """Enlarge a picture by several models, and look at them behind a slider.
+    """Enlarge a picture by several models, behind a slider in one page.
 
     $ scales compare photo.jpg                             # to photo_compare.html
     $ scales compare old.jpg -m base -m photo -o page.html

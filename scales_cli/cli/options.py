@@ -11,15 +11,23 @@ import typer
 
 from scales_cli.cli.command import OTHER
 from scales_cli.cli.values import (
-    parse_color,
     parse_count,
     parse_denoise,
     parse_factor,
-    parse_format,
-    parse_frames,
-    parse_metadata,
     parse_scale,
 )
+
+_STANDARD_STREAMS = frozenset(f"/dev/{name}" for name in ("stdin", "stdout", "fd/0", "fd/1"))
+
+
+def parse_stream(name: str) -> str:
+    """A name as it is, `-` for the system's own of a standard stream, which is no file that could be replaced."""
+    return "-" if name in _STANDARD_STREAMS else name
+
+
+def parse_inputs(inputs: list[str]) -> list[str]:
+    """As `refuse_addresses` and `parse_stream`."""
+    return [parse_stream(name) for name in refuse_addresses(inputs)]
 
 
 def refuse_addresses(inputs: list[str]) -> list[str]:
@@ -117,7 +125,6 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        parser=parse_format,
         metavar="EXT",
         autocompletion=suggesting("png", "jpg", "webp", "tif", "bmp", "ppm"),
         rich_help_panel=OUTPUT,
@@ -140,7 +147,6 @@ Background = Annotated[
     str | None,
     typer.Option(
         "--background",
-        parser=parse_color,
         metavar="COLOR",
         rich_help_panel=OUTPUT,
         help="Replace transparency by a color, as white or #ffeedd.",
@@ -150,7 +156,6 @@ Metadata = Annotated[
     str,
     typer.Option(
         "--metadata",
-        parser=parse_metadata,
         metavar="safe|keep|none",
         autocompletion=suggesting("safe", "keep", "none"),
         show_default=False,
@@ -162,7 +167,6 @@ Frames = Annotated[
     str,
     typer.Option(
         "--frames",
-        parser=parse_frames,
         metavar="first|all",
         autocompletion=suggesting("first", "all"),
         show_default=False,

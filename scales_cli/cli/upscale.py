@@ -11,13 +11,14 @@ import scales_cli.cli.options as opt
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT", callback=opt.refuse_addresses, help="Picture files, or - for standard input."),
+    typer.Argument(metavar="INPUT", callback=opt.parse_inputs, help="Picture files, or - for standard input."),
 ]
 Output = Annotated[
     str | None,
     typer.Option(
         "-o",
         "--output",
+        parser=opt.parse_stream,
         metavar="FILE|DIR|-",
         rich_help_panel=opt.OUTPUT,
         help="A file, a folder, or - for standard output. Default: as photo_x4.jpg beside the input.",

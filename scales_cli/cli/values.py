@@ -34,34 +34,6 @@ def parse_count(text: str | int) -> int:
     return count
 
 
-def parse_format(text: str) -> str:
-    """A writable format's extension without the dot."""
-    from scales_cli.imaging.formats import ImageFormat
-
-    known = [extension[1:] for item in ImageFormat if item.writable for extension in item.extensions]
-    if text.lower() not in known:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}")
-    return text.lower()
-
-
-def parse_color(text: str) -> str:
-    """A name or notation of CSS, as #rrggbb."""
-    from scales_cli.errors import UsageError
-    from scales_cli.imaging.output_options import parse_color as parse
-
-    try:
-        red, green, blue = parse(text)
-    except UsageError as error:
-        raise typer.BadParameter(error.message) from error
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def parse_metadata(text: str) -> str:
-    if text not in ("safe", "keep", "none"):
-        raise typer.BadParameter(f"{text!r} is not safe, keep or none")
-    return text
-
-
 def parse_denoise(text: str | float | None) -> float | None:
     """A strength in [0, 1] from one in percent; None from "auto"."""
     if text == "auto":
@@ -83,9 +55,3 @@ def parse_point(text: str | tuple[int, int]) -> tuple[int, int]:
     if match is None:
         raise typer.BadParameter(f"{text!r} is not two numbers such as 640,480")
     return int(match[1]), int(match[2])
-
-
-def parse_frames(text: str) -> str:
-    if text not in ("first", "all"):
-        raise typer.BadParameter(f"{text!r} is not first or all")
-    return text

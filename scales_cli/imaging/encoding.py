@@ -19,7 +19,7 @@ from scales_cli.errors import OutputError, ScalesError
 from scales_cli.imaging.carriage import fit_records
 from scales_cli.imaging.colors import fit_colors
 from scales_cli.imaging.formats import ImageFormat
-from scales_cli.imaging.picture import Layout, Picture, Pixels
+from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.bmp import BmpWriter
 from scales_cli.imaging.writers.jpeg import JpegWriter
 from scales_cli.imaging.writers.netpbm import NetpbmWriter
@@ -80,14 +80,6 @@ def encoding_bytes(layout: Layout, image_format: ImageFormat, slices: int = 1) -
     factor = 3 if image_format is ImageFormat.JPEG else 12
     factor += (fitted.channels, fitted.dtype) != (layout.channels, layout.dtype)
     return rows * layout.row_bytes + slices * factor * rows * fitted.row_bytes + _SMALL
-
-
-def encode_image(picture: Picture, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> Layout:
-    """Writes a whole picture to a seekable stream; gives the layout that was written."""
-    writer = open_writer(picture.layout, image_format, stream, map)
-    writer.write(picture.pixels)
-    writer.close()
-    return writer.layout
 
 
 class RowWriter:

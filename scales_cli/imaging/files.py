@@ -16,11 +16,10 @@ from scales_cli.errors import InputError
 from scales_cli.imaging import animation
 from scales_cli.imaging.animation import Frame
 from scales_cli.imaging.decoding import Header, decode_image, read_header
-from scales_cli.imaging.encoding import encode_image, fit_to_format
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_for
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import Metadata
-from scales_cli.imaging.picture import Layout, Picture
-from scales_cli.system.files import replacing, using_temporary_folder
+from scales_cli.imaging.picture import Picture
+from scales_cli.system.files import using_temporary_folder
 
 MAX_FILE_BYTES = 2 * 2**30
 _CHUNK_BYTES = 2**20
@@ -44,21 +43,6 @@ def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Heade
     """Reads a file's header only."""
     with _reading(source) as stream:
         return read_header(stream, max_pixels)
-
-
-def write_image(
-    picture: Picture,
-    path: str | os.PathLike[str],
-    *,
-    image_format: ImageFormat | None = None,
-    overwrite: bool = False,
-) -> Layout:
-    """Writes a file whole or not at all, in the format of its extension; returns the layout that was written."""
-    target = Path(path)
-    image_format = image_format or format_for(target)
-    fit_to_format(picture.layout, image_format)  # before a file is made that cannot be written
-    with replacing(target, overwrite=overwrite) as stream:
-        return encode_image(picture, image_format, stream)
 
 
 @contextmanager

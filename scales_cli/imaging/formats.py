@@ -125,4 +125,4 @@ def format_for(path: PurePath) -> ImageFormat:
             return item
     known = " ".join(item.extensions[0] for item in ImageFormat if item.writable)
     what = f"unknown extension {suffix!r}" if suffix else "no extension"
-    raise OutputError(f"{path}: {what}", f"use one of {known}, or a folder that exists")
+    raise OutputError(f"{path}: {what}", f"use one of {known}, --format, or a folder that exists")

@@ -41,6 +41,8 @@ class OutputOptions:
     keep_times: bool = False
 
     def __post_init__(self) -> None:
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"a quality of {self.quality} is not supported", "use 1 to 100")
         if self.quality is not None and self.lossless:
             raise UsageError("a quality and --lossless exclude each other", "give one of them")
 
@@ -94,9 +96,10 @@ def parse_color(text: str) -> tuple[int, int, int]:
 
 def _format_named(extension: str) -> ImageFormat:
     known = {suffix[1:]: item for item in ImageFormat if item.writable for suffix in item.extensions}
-    if extension.lower() not in known:
+    extension = extension.lower().removeprefix(".")
+    if extension not in known:
         raise UsageError(f"{extension!r} is no format that is written", f"use one of {', '.join(known)}")
-    return known[extension.lower()]
+    return known[extension]
 
 
 DEFAULTS = OutputOptions()

@@ -105,6 +105,10 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
     report = progress or (lambda fraction: None)
     size = job.size if job.region is None else (job.region.width, job.region.height)
     layout = job.options.applied(picture.layout.resized(*size))
+    if job.size < (picture.width, picture.height):
+        layout = dataclasses.replace(
+            layout, notes=(*layout.notes, f"it was shrunk from {picture.width} x {picture.height} pixels")
+        )
     write = _write_animation if job.frames > 1 else _write_picture
     with destination(job.target, overwrite=job.overwrite, sink=sink, modified_ns=modified_ns) as stream:
         written = write(upscaler, job, picture, layout, stream, report)

@@ -35,7 +35,7 @@ def name_target(
     if output is not None and not several and not is_folder(output):
         check_no_template(options)
         target = Path(output)
-        image_format = format_for(target)
+        image_format = format_for(target) if options.format is None or names_picture(output) else options.format
         if options.format not in (None, image_format):
             raise UsageError(f"{target} is a name for {image_format.name}", f"it cannot be {options.format.name}")
         image_format.check_size(*size, header.layout.channels)

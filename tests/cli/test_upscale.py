@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from scales_cli.cli.app import main
-from scales_cli.imaging.files import read_image, write_image
+from scales_cli.imaging.files import read_image
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
 
 
@@ -124,8 +125,8 @@ def test_upscale_of_an_empty_name(upscale):
     assert "name is empty" in err
 
 
-def test_upscale_makes_pgm_of_16_bit_grey_with_alpha(upscale):
-    write_image(Picture(np.full((3, 4, 2), 700, np.uint16)), "b.png")
+def test_upscale_makes_pgm_of_16_bit_grey_with_alpha(upscale, encode):
+    Path("b.png").write_bytes(encode(Picture(np.full((3, 4, 2), 700, np.uint16)), ImageFormat.PNG))
     code, _, err = upscale("b.png", "-o", "b.pgm")
     assert code == 0
     assert "transparency" in err
@@ -220,3 +221,26 @@ def test_upscale_refuses_animations_for_other_formats(upscale, animation):
     code, _, err = upscale(animation, "--frames", "all", "-o", "b.jpg")
     assert code == 4
     assert "JPEG holds no animation" in err
+
+
+@pytest.mark.parametrize("name", ["result", "result.v2", "a b"])
+def test_a_format_needs_no_extension(upscale, name):
+    assert upscale("a.png", "-o", name, "--format", "webp") == (0, f"{name}\n".encode(), "")
+    assert read_image(name).format is ImageFormat.WEBP
+    code, _, error = upscale("a.png", "-o", name, "--overwrite")
+    assert code == 4
+    assert "--format" in error
+    assert upscale("a.png", "-o", "b.jpg", "--format", "png")[0] == 2
+
+
+def test_standard_streams_have_names(folder, spawn, model):
+    options = ["-s", "2", "-m", model, "-t", "1"]
+    arguments = ["upscale", "/dev/stdin", "-o", "/dev/stdout", "--format", "jpg"]
+    result = spawn(*arguments, *options, input=Path("a.png").read_bytes())
+    assert (result.returncode, result.stdout[:2], result.stderr) == (0, b"\xff\xd8", b"")
+
+
+@pytest.mark.parametrize(("arguments", "noted"), [(["--width", "11"], True), (["--max-size", "12"], False)])
+def test_upscale_says_that_it_shrinks(folder, model, arguments, noted, capfd):
+    assert main(["upscale", "a.png", "-m", model, "-o", "b.png", *arguments]) == 0
+    assert ("shrunk from 12 x 9 pixels" in capfd.readouterr().err) == noted

@@ -11,7 +11,6 @@ from PIL import Image
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import read_header
-from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
@@ -139,10 +138,9 @@ def test_read_image_keeps_16_bits_of_grey_jpeg_2000(saved, rng):
 @pytest.mark.parametrize(
     "image_format", [ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.PPM], ids=lambda item: item.name
 )
-def test_read_header_foretells_the_layout_of_16_bits(rng, image_format, channels):
-    stream = io.BytesIO()
-    encode_image(Picture(rng.integers(0, 65536, (5, 6, channels), dtype=np.uint16)), image_format, stream)
-    assert_header_foretells(stream.getvalue())
+def test_read_header_foretells_the_layout_of_16_bits(rng, image_format, channels, encode):
+    picture = Picture(rng.integers(0, 65536, (5, 6, channels), dtype=np.uint16))
+    assert_header_foretells(encode(picture, image_format))
 
 
 def test_read_header_foretells_the_layout_of_transparent_16_bits(png_with):
@@ -342,20 +340,17 @@ def test_read_image_inverts_white_is_zero(saved, rng, dtype, compression):
     assert np.array_equal(read_image(bytes(data)).pixels[..., 0], np.iinfo(dtype).max - grey)
 
 
-def test_read_header_knows_16_bit_grey_with_alpha():
-    stream = io.BytesIO()
-    encode_image(Picture(np.full((3, 4, 2), 700, np.uint16)), ImageFormat.PNG, stream)
-    header = read_header(io.BytesIO(stream.getvalue()))
+def test_read_header_knows_16_bit_grey_with_alpha(encode):
+    header = read_header(io.BytesIO(encode(Picture(np.full((3, 4, 2), 700, np.uint16)), ImageFormat.PNG)))
     assert (header.is_grey, header.has_alpha) == (True, True)
 
 
-def test_read_image_lets_no_library_speak(rng, capfd):
+def test_read_image_lets_no_library_speak(rng, capfd, encode):
     pixels = rng.integers(0, 65536, (4, 5, 3), dtype=np.uint16)
-    stream = io.BytesIO()
-    encode_image(Picture(pixels, dpi=(300, 300)), ImageFormat.TIFF, stream)
-    unknown = stream.getvalue().replace(struct.pack("<HHI", 296, 3, 1), struct.pack("<HHI", 300, 3, 1))
+    data = encode(Picture(pixels, dpi=(300, 300)), ImageFormat.TIFF)
+    unknown = data.replace(struct.pack("<HHI", 296, 3, 1), struct.pack("<HHI", 300, 3, 1))
     assert np.array_equal(read_image(unknown).pixels, pixels)
-    many = stream.getvalue().replace(struct.pack("<HHI", 277, 3, 1) + b"\3", struct.pack("<HHI", 277, 3, 1) + b"\x63")
+    many = data.replace(struct.pack("<HHI", 277, 3, 1) + b"\3", struct.pack("<HHI", 277, 3, 1) + b"\x63")
     with pytest.raises(InputError):
         read_image(many)
     assert capfd.readouterr() == ("", "")

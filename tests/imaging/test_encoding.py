@@ -6,7 +6,7 @@ from PIL import Image, ImageCms
 
 from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging.colors import MAX_PROFILE_BYTES
-from scales_cli.imaging.encoding import encode_image, fit_to_format, to_8_bit
+from scales_cli.imaging.encoding import fit_to_format, open_writer, to_8_bit
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Picture
@@ -14,7 +14,9 @@ from scales_cli.imaging.picture import Layout, Picture
 
 def encoded(picture, image_format):
     stream = io.BytesIO()
-    encode_image(picture, image_format, stream)
+    writer = open_writer(picture.layout, image_format, stream)
+    writer.write(picture.pixels)
+    writer.close()
     return stream.getvalue()
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from scales_cli.imaging.encoding import encode_image, open_writer
+from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Picture
@@ -29,7 +29,10 @@ def noise(shape, channels, dtype, seed=0):
 
 def encoded(pixels, image_format, **details):
     stream = io.BytesIO()
-    encode_image(Picture(pixels, **details), image_format, stream)
+    picture = Picture(pixels, **details)
+    writer = open_writer(picture.layout, image_format, stream)
+    writer.write(picture.pixels)
+    writer.close()
     return stream.getvalue()
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from scales_cli.imaging.animation import Frame, write_frames
-from scales_cli.imaging.encoding import encode_image, fit_to_format
+from scales_cli.imaging.encoding import fit_to_format, open_writer
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.output_options import Metadata
@@ -118,7 +118,9 @@ def tagged(saved, photo):
 
 def written(picture, image_format):
     stream = io.BytesIO()
-    encode_image(picture, image_format, stream)
+    writer = open_writer(picture.layout, image_format, stream)
+    writer.write(picture.pixels)
+    writer.close()
     return stream.getvalue()
 
 

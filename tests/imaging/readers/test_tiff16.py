@@ -7,7 +7,6 @@ import pytest
 import tifffile
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.encoding import encode_image
 from scales_cli.imaging.files import probe_image, read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
@@ -91,10 +90,9 @@ def test_unpremultiplied_inverts_every_product(rng):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_what_is_written_is_read(pixels, channels):
-    stream = io.BytesIO()
-    encode_image(Picture(pixels[..., :channels]), ImageFormat.TIFF, stream)
-    assert np.array_equal(read_as_foretold(stream.getvalue()), pixels[..., :channels])
+def test_what_is_written_is_read(pixels, channels, encode):
+    data = encode(Picture(pixels[..., :channels]), ImageFormat.TIFF)
+    assert np.array_equal(read_as_foretold(data), pixels[..., :channels])
 
 
 @pytest.mark.parametrize("big", [False, True])
