@@ -19,7 +19,7 @@ from scales_cli.cli.batch import batch
 from scales_cli.cli.bench import bench
 from scales_cli.cli.command import Command, Group
 from scales_cli.cli.compare import compare
-from scales_cli.cli.console import LeaveNow, abandon, say, say_error
+from scales_cli.cli.console import LeaveNow, abandon, say, say_error, without_warnings_of_pillow
 from scales_cli.cli.doctor import doctor
 from scales_cli.cli.evaluate import evaluate
 from scales_cli.cli.export import export
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        with _ending_on_signals():
+        with _ending_on_signals(), without_warnings_of_pillow():
             code = _run(_as_options(arguments) or ["--help"])
             if sys.stdout is not None:
                 sys.stdout.flush()

@@ -51,6 +51,14 @@ def abandon(stream: TextIO) -> None:
 
 
 @contextmanager
+def without_warnings_of_pillow() -> Iterator[None]:
+    """What is wrong with a picture, our own errors and notes say."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        yield
+
+
+@contextmanager
 def saying_warnings() -> Iterator[None]:
     """Python's warnings as lines of ours."""
     with warnings.catch_warnings():

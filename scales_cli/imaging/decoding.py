@@ -7,7 +7,6 @@ straight to where EXIF's orientation puts them: neither a conversion nor a turn 
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ from PIL import Image, UnidentifiedImageError
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import Colors, read_colors, read_profile
 from scales_cli.imaging.containers.avif import read_avif
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, PILLOW_NAMES, READABLE, ImageFormat, format_named
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_named
 from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
+from scales_cli.imaging.plugins import identify
 from scales_cli.imaging.raw import check_developed
 from scales_cli.imaging.readers import avif16, cmyk, jpeg2000, netpbm, pillow, png16, tiff16
 from scales_cli.imaging.readers.footprint import decoding_bytes
@@ -42,7 +42,6 @@ from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 MAX_SIDE = 2**20
-_MAX_ICON_PIXELS = 2**20  # icons are decoded as soon as they are opened
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
@@ -160,9 +159,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
 def decoding_errors() -> Iterator[None]:
     """Turns whatever a decoder raises into one line. Decoders raise nearly every class on damaged files."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except ScalesError:
         raise
     except MemoryError as error:
@@ -182,17 +179,10 @@ def decoding_errors() -> Iterator[None]:
 
 def open_image(survey: Survey, max_pixels: int) -> Image.Image:
     """An image that is not loaded yet, of an acceptable size."""
-    stream = survey.stream
-    is_icon = stream.read(4) == b"\0\0\1\0"
-    stream.seek(0)
-    bomb_limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = _MAX_ICON_PIXELS // 2 if is_icon else None  # our own limit is checked here
     try:
-        image = Image.open(stream, formats=PILLOW_NAMES)
+        image = identify(survey.stream)
     except UnidentifiedImageError:
-        refuse(stream)
-    finally:
-        Image.MAX_IMAGE_PIXELS = bomb_limit
+        refuse(survey.stream)
     if survey.profile is not None:
         image.info["icc_profile"] = survey.profile
     width, height = image.size

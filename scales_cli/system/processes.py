@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -139,6 +140,7 @@ def _serve(
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)  # runtimes print on their own
     os.dup2(silence, 2)
+    warnings.simplefilter("ignore")  # or those of PYTHONWARNINGS=error would be errors
     try:
         target = build(_Report(connection), *arguments) if reports else build(*arguments)
         connection.send((None, None))

@@ -13,10 +13,14 @@ from scales_cli.imaging.tiff_directory import LONG, SHORT, directory
 
 
 def test_an_icon_that_is_a_bomb_is_not_decoded(saved):
-    bomb = saved(Image.new("L", (3000, 3000)))
-    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(bomb), 22)
-    with pytest.raises(InputError, match="too large"):
-        read_image(b"\0\0\1\0\1\0" + entry + bomb)
+    for data, size in (
+        (saved(Image.new("L", (3000, 3000))), "3000 x 3000"),
+        (saved(Image.new("RGB", (1100, 2000)), "DIB"), "1100 x 1000"),  # picture and mask together
+        (struct.pack("<IHHHH", 12, 2000, 3000, 1, 24), "2000 x 1500"),
+    ):
+        entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(data), 22)
+        with pytest.raises(InputError, match=f"an icon of {size} pixels"):
+            read_image(b"\0\0\1\0\1\0" + entry + data)
 
 
 def test_read_image_refuses_truncated_16_bit(rng):

@@ -14,7 +14,6 @@ def decode_deep(file: bytes | memoryview, size: tuple[int, int]) -> NDArray[Any]
     """uint16 [H, W, C] of a file, None if it is not of this size (width, height) and more than 8 bits."""
     import cv2
 
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong, our own errors say
     try:
         decoded = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

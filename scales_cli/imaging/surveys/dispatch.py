@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from scales_cli.imaging.containers.png import SIGNATURE
+from scales_cli.imaging.surveys.ico import survey_ico
 from scales_cli.imaging.surveys.jpeg import survey_jpeg
 from scales_cli.imaging.surveys.png import survey_png
 from scales_cli.imaging.surveys.survey import Survey
@@ -12,6 +13,7 @@ from scales_cli.imaging.surveys.survey import Survey
 _KNOWN = (
     (SIGNATURE, survey_png),
     (b"\xff\xd8\xff", survey_jpeg),
+    (b"\0\0\1\0", survey_ico),
 )
 
 
