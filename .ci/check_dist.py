@@ -21,7 +21,7 @@ SDIST = [
     "README.md",
     "pyproject.toml",
     "scales_cli/native/CMakeLists.txt",
-    "scales_cli/native/bindings.cpp",
+    "scales_cli/native/bindings/module.cpp",
     "tests/conftest.py",
     *DATA,
 ]

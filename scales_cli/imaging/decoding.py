@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import Colors, read_colors, read_profile
 from scales_cli.imaging.containers.avif import read_avif
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat, format_named
+from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, READABLE, ImageFormat, format_named
 from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata

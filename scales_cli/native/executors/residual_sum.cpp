@@ -34,6 +34,11 @@ std::int32_t round_values(const float* values, int count, std::int32_t* rounded)
   return largest;
 }
 
+// Wraps around where sums are not those of eight residuals.
+void add(std::int32_t& sum, std::int32_t value) {
+  sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) + static_cast<std::uint32_t>(value));
+}
+
 }  // namespace
 
 bool add_residual(const float* added, int rows, int columns, const SumPlane& sums) {
@@ -49,11 +54,11 @@ bool add_residual(const float* added, int rows, int columns, const SumPlane& sum
       std::int32_t* target = sums.origin + top * sums.row_step + left * sums.pixel_step;
       if (std::abs(sums.pixel_step) == 1) {
         for (int y = 0; y < height; ++y, target += sums.row_step) {
-          for (int x = 0; x < width; ++x) target[x * sums.pixel_step] += block[y][x];
+          for (int x = 0; x < width; ++x) add(target[x * sums.pixel_step], block[y][x]);
         }
       } else {
         for (int x = 0; x < width; ++x, target += sums.pixel_step) {
-          for (int y = 0; y < height; ++y) target[y * sums.row_step] += block[y][x];
+          for (int y = 0; y < height; ++y) add(target[y * sums.row_step], block[y][x]);
         }
       }
     }
