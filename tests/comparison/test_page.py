@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from scales_cli.cli.app import main
 from scales_cli.comparison.page import Base64Writer, Page
 
-DESKTOP, PHONE = (800, 560), (360, 640)
+DESKTOP, PHONE = (640, 440), (360, 640)
 WIDTH, HEIGHT = 240, 160
 REQUEST, THROWN = "Network.requestWillBeSent", "Runtime.exceptionThrown"
 NAMES = ("bicubic", "base", "photo")
@@ -106,8 +106,8 @@ def focus(browser, selector):
 def test_the_left_picture_is_left_and_the_right_one_right(desktop):
     seen = look(desktop)
     row = seen[len(seen) // 2 - 40]
-    assert set(row[60:390, 2]) == {BLUE[0]}
-    assert set(row[410:-60, 2]) == {BLUE[1]}
+    assert set(row[80:310, 2]) == {BLUE[0]}
+    assert set(row[330:-80, 2]) == {BLUE[1]}
     assert share(desktop) == pytest.approx(0.5, abs=0.01)
 
 
@@ -306,7 +306,7 @@ def test_titles_are_only_text(title, browser, write):
 def test_without_a_script_the_pictures_stand_below_each_other(browser, page, tmp_path):
     plain = tmp_path / "plain.html"
     plain.write_text(re.sub("<script>.*</script>", "", page.read_text("utf-8"), flags=re.DOTALL), "utf-8")
-    browser.open(plain, DESKTOP)
+    browser.open(plain, (300, 620))
     seen = browser.screenshot()
     assert [sorted(set(seen[y, 50:200, 2])) for y in (100, 300, 500)] == [[blue] for blue in BLUE]
 
