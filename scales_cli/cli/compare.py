@@ -7,23 +7,20 @@ from typing import Annotated
 import typer
 
 import scales_cli.cli.options as opt
+from scales_cli.cli.upscale import Inputs, Overwrite, check_stdout
 from scales_cli.cli.values import parse_point
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(metavar="INPUT", callback=opt.refuse_addresses, help="Picture files, or - for standard input."),
-]
 Output = Annotated[
     str | None,
     typer.Option(
         "-o",
         "--output",
+        parser=opt.parse_stream,
         metavar="FILE|DIR|-",
         rich_help_panel=opt.OUTPUT,
         help="An .html file, a folder, or -. Default: as photo_compare.html.",
     ),
 ]
-Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace files that exist.")]
 Models = Annotated[
     list[str] | None,
     typer.Option(
@@ -70,7 +67,6 @@ def compare(
     import os
 
     from scales_cli.cli.console import downloading, print_outcomes, progress_bar
-    from scales_cli.cli.upscale import check_stdout
     from scales_cli.comparison.comparison import compare_files, mending
     from scales_cli.pipeline.enlargement import Enlargement
 

@@ -175,4 +175,4 @@ def _times(size: tuple[int, int]) -> str:
 
 def _strength_and_time(picture: Done) -> str:
     seconds = f"{picture.seconds:.2f}\N{NO-BREAK SPACE}s"
-    return seconds if picture.strength is None else f"denoise {100 * picture.strength:.0f}, {seconds}"
+    return seconds if picture.strength is None else f"strength {100 * picture.strength:.0f}, {seconds}"

@@ -144,7 +144,7 @@ def test_models_strengths_and_times_are_told(compare, rng):
     for item, caption, picture in zip(line["pictures"], page.captions, page.pictures, strict=True):
         assert caption.startswith(f"{item['model']} ")
         assert caption.endswith(f"{item['seconds']:.2f}\N{NO-BREAK SPACE}s")
-        assert ("denoise 40" in caption) == ("strength" in item)
+        assert ("strength 40" in caption) == ("strength" in item)
         assert picture["alt"] == f"b.jpg, enlarged by {item['model']}"
     assert page.title == "b.jpg"
 
