@@ -25,7 +25,7 @@ class BatchWorker:
     def __init__(self, report: Progress, enlargement: Enlargement, threads: int) -> None:
         self._report = report
         self._enlargement = enlargement
-        self._upscalers = Upscalers(enlargement.family, threads)
+        self._upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)
         self._upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened fails here
 
     def locate(self, source: Path, folder: Path) -> Job | Failed:

@@ -114,6 +114,7 @@ def batch(
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    ensemble: opt.Ensemble = 1,
     name: opt.Name = None,
     keep_times: opt.KeepTimes = False,
     include: Include = None,
@@ -160,6 +161,7 @@ def batch(
         name=name,
         keep_times=keep_times,
         denoise=denoise,
+        ensemble=ensemble,
         max_pixels=max_pixels,
         tile=tile,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +32,7 @@ def evaluate(
     scale: opt.Scale = 4,
     degrade: Degrade = None,
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    ensemble: opt.Ensemble = 1,
     model: opt.Model = None,
     threads: opt.Threads = None,
     quiet: opt.Quiet = False,
@@ -48,7 +49,7 @@ def evaluate(
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.evaluation.scores import evaluate as run
 
-    upscaler = open_model(model, scale, threads, quiet=quiet)
+    upscaler = open_model(model, scale, threads, ensemble, quiet=quiet)
     if denoise is not None and not degrade:
         raise UsageError("--denoise is for degraded pictures", "add --degrade")
     if degrade:
@@ -58,12 +59,12 @@ def evaluate(
     with progress_bar("evaluating", quiet=quiet) as progress:
         report = run(upscaler, benchmarks, progress=progress)
     if as_json:
-        print_json({"model": upscaler.name} | report.to_dict())
+        print_json(identity(upscaler) | report.to_dict())
     elif not quiet:
         from scales_cli.cli.evaluate_view import print_table
 
         for benchmark in report.benchmarks:
-            print_table(benchmark, upscaler.name, scale)
+            print_table(benchmark, label(upscaler), scale)
 
 
 def print_degraded(
@@ -87,12 +88,22 @@ def print_degraded(
             reports = list(evaluate_degraded(enlarge, pictures, chosen, scale, progress=progress))
         if as_json:
             rows = [report.to_dict() for report in reports]
-            print_json({"model": upscaler.name, "scale": scale, "set": folder, "degradations": rows})
+            print_json(identity(upscaler) | {"scale": scale, "set": folder, "degradations": rows})
         elif not quiet:
-            print_degraded_table(reports, upscaler.name, scale)
+            print_degraded_table(reports, label(upscaler), scale)
 
 
-def open_model(model: str | None, scale: int, threads: int | None, *, quiet: bool) -> Upscaler:
+def identity(upscaler: Upscaler) -> dict[str, Any]:
+    """What is scored, for JSON."""
+    return {"model": upscaler.name} | ({} if upscaler.ensemble == 1 else {"ensemble": upscaler.ensemble})
+
+
+def label(upscaler: Upscaler) -> str:
+    """What is scored, for tables."""
+    return upscaler.name if upscaler.ensemble == 1 else f"{upscaler.name}, ensemble {upscaler.ensemble}"
+
+
+def open_model(model: str | None, scale: int, threads: int | None, ensemble: int, *, quiet: bool) -> Upscaler:
     """A packed model in the native engine, or a training run's folder, of any convolution, in torch."""
     if model is None or not Path(model).is_dir():
         from scales_cli.cli.console import downloading
@@ -101,8 +112,8 @@ def open_model(model: str | None, scale: int, threads: int | None, *, quiet: boo
 
         family = resolve(model)
         family.pull(scale, downloading(quiet))
-        return Upscalers(family, threads)[scale]
+        return Upscalers(family, threads, ensemble=ensemble)[scale]
     require("torch", "train", "training needs torch")
     from scales_cli.training.run import load_run
 
-    return load_run(Path(model), scale)
+    return load_run(Path(model), scale, ensemble=ensemble)

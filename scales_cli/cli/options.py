@@ -13,6 +13,7 @@ from scales_cli.cli.command import OTHER
 from scales_cli.cli.values import (
     parse_count,
     parse_denoise,
+    parse_ensemble,
     parse_factor,
     parse_scale,
 )
@@ -184,6 +185,18 @@ Denoise = Annotated[
         show_default=False,
         rich_help_panel=SIZE,
         help="How much -m photo mends noise and JPEG blocks. Default: auto.",
+    ),
+]
+Ensemble = Annotated[
+    int,
+    typer.Option(
+        "--ensemble",
+        parser=parse_ensemble,
+        metavar="1|2|4|8",
+        autocompletion=suggesting("1", "2", "4", "8"),
+        show_default=False,
+        rich_help_panel=SIZE,
+        help="Mean of so many flips and turns: better, and as many times as slow. Default: 1.",
     ),
 ]
 Name = Annotated[

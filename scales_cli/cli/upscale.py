@@ -46,6 +46,7 @@ def upscale(
     metadata: opt.Metadata = "safe",
     frames: opt.Frames = "first",
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    ensemble: opt.Ensemble = 1,
     name: opt.Name = None,
     keep_times: opt.KeepTimes = False,
     overwrite: Overwrite = False,
@@ -77,6 +78,7 @@ def upscale(
         name=name,
         keep_times=keep_times,
         denoise=denoise,
+        ensemble=ensemble,
         max_pixels=max_pixels,
         tile=tile,
     )

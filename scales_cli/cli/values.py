@@ -34,6 +34,13 @@ def parse_count(text: str | int) -> int:
     return count
 
 
+def parse_ensemble(text: str | int) -> int:
+    """How many flips and turns."""
+    if str(text) not in ("1", "2", "4", "8"):
+        raise typer.BadParameter(f"{text!r} is not 1, 2, 4 or 8")
+    return int(text)
+
+
 def parse_denoise(text: str | float | None) -> float | None:
     """A strength in [0, 1] from one in percent; None from "auto"."""
     if text == "auto":

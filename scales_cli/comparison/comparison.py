@@ -78,7 +78,7 @@ def compare_files(
     Raises `WeightsError` if a model cannot be opened, `UsageError` or `OutputError` if an output cannot be meant.
     """
     check_arguments(inputs, output)
-    contenders = [Contender(item, Upscalers(item.family, threads)) for item in enlargements]
+    contenders = [Contender(item, Upscalers(item.family, threads, ensemble=item.ensemble)) for item in enlargements]
     for contender in contenders:  # a model that cannot be opened is named before any picture
         contender.upscalers[contender.enlargement.sizing.network_scales[0]]
     contenders.insert(0, _bicubic(enlargements[0], threads))

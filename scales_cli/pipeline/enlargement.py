@@ -24,6 +24,7 @@ class Enlargement:
 
     `max_pixels` is the most that a result may have. `tile` is the side of tiles in input pixels; None leaves it to the
     engine. `denoise` in [0, 1] is how much is mended by models that can; None leaves it to what each picture shows.
+    `ensemble` is how many flips and turns of a picture the network sees.
     """
 
     family: ModelFamily
@@ -32,6 +33,7 @@ class Enlargement:
     max_pixels: int = MAX_OUTPUT_PIXELS
     tile: int | None = None
     denoise: float | None = None
+    ensemble: int = 1
 
     @classmethod
     def of(
@@ -51,6 +53,7 @@ class Enlargement:
         name: str | None = None,
         keep_times: bool = False,
         denoise: float | None = None,
+        ensemble: int = 1,
         max_pixels: int = MAX_OUTPUT_PIXELS,
         tile: int | None = None,
     ) -> Self:
@@ -61,7 +64,7 @@ class Enlargement:
         output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name, keep_times)
         family = model if isinstance(model, ModelFamily) else resolve(model)
         sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
-        return cls(family, sizing, output, max_pixels, tile, denoise)
+        return cls(family, sizing, output, max_pixels, tile, denoise, ensemble)
 
     def pull(self, downloading: Downloading | None = None) -> None:
         """Brings the network that is needed first to this machine. Raises `WeightsError` if that is impossible."""
@@ -87,8 +90,9 @@ class Enlargement:
         format_name = self.output.format and self.output.format.name
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
         values |= {"format": format_name, "models": models}
-        values |= {"denoise": self.denoise}
-        for added in ("name", "denoise", "keep_times"):  # manifests of runs without them stay true
-            if values[added] is None or values[added] is False:
+        values |= {"denoise": self.denoise, "ensemble": self.ensemble}
+        defaults = {"name": None, "denoise": None, "keep_times": False, "ensemble": 1}
+        for added, default in defaults.items():  # manifests of runs without them stay true
+            if values[added] == default:
                 del values[added]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -27,26 +27,34 @@ StrPath = str | os.PathLike[str]
 
 
 @overload
-def upscale(picture: Pixels, scale: int = 4, model: StrPath | None = None, threads: int | None = None) -> Pixels: ...
+def upscale(
+    picture: Pixels, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+) -> Pixels: ...
 @overload
 def upscale(
-    picture: Image.Image, scale: int = 4, model: StrPath | None = None, threads: int | None = None
+    picture: Image.Image, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
 ) -> Image.Image: ...
 @overload
-def upscale(picture: bytes, scale: int = 4, model: StrPath | None = None, threads: int | None = None) -> bytes: ...
+def upscale(
+    picture: bytes, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+) -> bytes: ...
 @overload
-def upscale(picture: StrPath, scale: int = 4, model: StrPath | None = None, threads: int | None = None) -> Pixels: ...
+def upscale(
+    picture: StrPath, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+) -> Pixels: ...
 def upscale(
     picture: Pixels | Image.Image | bytes | StrPath,
     scale: int = 4,
     model: StrPath | None = None,
     threads: int | None = None,
+    ensemble: int = 1,
 ) -> Pixels | Image.Image | bytes:
     """Enlarges a picture, and gives one of the same kind: an array, an image of Pillow, or the bytes of a file.
 
-    Of a file that is named by its path it gives the pixels, [H, W] if it is grey, else [H, W, C].
+    Of a file that is named by its path it gives the pixels, [H, W] if it is grey, else [H, W, C]. `ensemble` is as for
+    `load`.
     """
-    upscaler = load(model, scale, threads=threads)
+    upscaler = load(model, scale, threads=threads, ensemble=ensemble)
     if isinstance(picture, bytes):
         target = io.BytesIO()
         upscale_file(picture, target, model=upscaler)
@@ -75,6 +83,7 @@ def upscale_file(
     name: str | None = None,
     keep_times: bool = False,
     denoise: float | None = None,
+    ensemble: int = 1,
     overwrite: bool = False,
     max_pixels: int = MAX_OUTPUT_PIXELS,
     max_memory: int | None = None,
@@ -91,6 +100,8 @@ def upscale_file(
     if denoise is not None and not 0 <= denoise <= 100:
         raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
     loaded = [model] if isinstance(model, Upscaler) else []
+    if loaded and ensemble not in (1, loaded[0].ensemble):
+        raise UsageError(f"this upscaler was loaded for ensembles of {loaded[0].ensemble}", "give ensemble to load")
     if loaded and (scale, width, height, max_size) == (None, None, None, None):
         scale = loaded[0].scale
     enlargement = Enlargement.of(
@@ -108,10 +119,11 @@ def upscale_file(
         name=name,
         keep_times=keep_times,
         denoise=None if denoise is None else denoise / 100,
+        ensemble=ensemble,
         max_pixels=max_pixels,
         tile=tile,
     )
-    upscalers = Upscalers(enlargement.family, threads, loaded)
+    upscalers = Upscalers(enlargement.family, threads, loaded, ensemble=ensemble)
     upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before the picture is read
     source_name, opened = _opened(source)
     if target is None and opened is not None:

@@ -13,7 +13,8 @@ from scales_cli.errors import ScalesError
 class Done:
     """What was written; `output` is `-` for standard output, `notes` are things the user should know.
 
-    `strength` in [0, 1] is how much was mended, None by a model that does not.
+    `strength` in [0, 1] is how much was mended, None by a model that does not; `ensemble` how many flips and turns the
+    network saw.
     """
 
     input: str
@@ -25,11 +26,14 @@ class Done:
     model: str
     notes: tuple[str, ...] = ()
     strength: float | None = None
+    ensemble: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         values = dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
         if self.strength is None:
             del values["strength"]
+        if self.ensemble == 1:
+            del values["ensemble"]
         return values
 
 

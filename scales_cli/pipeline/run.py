@@ -53,7 +53,7 @@ def upscale_files(
     Raises `WeightsError` if the model cannot be opened, `UsageError` or `OutputError` if an output cannot be meant.
     """
     enlargement.check_denoise()
-    upscalers = Upscalers(enlargement.family, threads)
+    upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)
     upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before any picture
     plan = plan_jobs(
         inputs,
@@ -123,6 +123,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
         scale=int(factor) if factor.is_integer() else round(factor, 4),
         model=upscaler.name,
         strength=job.denoise,
+        ensemble=upscaler.ensemble,
         notes=written.notes,
     )
 

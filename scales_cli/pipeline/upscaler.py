@@ -164,9 +164,8 @@ def load(
 ) -> Upscaler:
     """An `Upscaler` for a model's name or path; without one, for the default model.
 
-    `ensemble` (1, 2, 4 or 8) flips and turns of each picture take as many times as long, and make it a little better.
-
-    Raises `WeightsError` if there is no such model, or none for the scale.
+    With an `ensemble` of 2, 4 or 8, the network sees each picture in as many flips and turns, which takes as many times
+    as long; the mean is a little better. Raises `WeightsError` if there is no such model, or none for the scale.
     """
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")

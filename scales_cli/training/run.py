@@ -119,10 +119,10 @@ def export_run(trainer: Trainer) -> Path:
     return trainer.out / "model.safetensors"
 
 
-def load_run(run: Path, scale: int) -> Upscaler:
+def load_run(run: Path, scale: int, *, ensemble: int = 1) -> Upscaler:
     """An `Upscaler` that runs a checkpoint's averaged network in torch, whatever its convolution."""
     source = Checkpoint.load(run)
     if source.config.network.scale != scale:
         own = source.config.network.scale
         raise UsageError(f"{run} enlarges by {own}, not by {scale}", f"add -s {own} or choose another run")
-    return Upscaler(ReferenceEngine(source.network()), name=run.name)
+    return Upscaler(ReferenceEngine(source.network()), name=run.name, ensemble=ensemble)

@@ -26,7 +26,7 @@ from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import device_name, use_fast_products
 from scales_cli.training.distributed import ALONE, Processes
-from scales_cli.training.teacher import open_teacher, self_ensemble
+from scales_cli.training.teacher import open_teacher
 from scales_cli.training.update import Update
 
 CHECKPOINT_SECONDS = 60
@@ -137,7 +137,7 @@ class Trainer:
                 "the teacher has another scale or other planes", "give a teacher of the same scale, of luma or RGB"
             )
         teacher = open_teacher(source, self.device)
-        self.dataset.teach(lambda lr: self_ensemble(teacher, lr[:, : spec.inputs]))
+        self.dataset.teach(lambda lr: teacher(lr[:, : spec.inputs]))
         self.progress = replace(self.progress, teacher=_describe(source))
 
     def run(

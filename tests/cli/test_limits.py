@@ -50,8 +50,25 @@ def test_upscale_keeps_within_max_memory(photo, target):
 @pytest.mark.parametrize("tile", [[], ["--tile", "640"]], ids=str)
 def test_upscale_takes_no_more_than_it_says(spawn, folder, shape, tile):
     """Also where pictures are so narrow or flat that rows or tiles are mostly overhead."""
+    check_need(spawn, shape, tile)
+
+
+@PROC
+@pytest.mark.parametrize(
+    ("shape", "model"),
+    [
+        pytest.param((40, 7000), "tiny", id="streamed"),
+        pytest.param((300, 310), "tiny", id="whole", marks=pytest.mark.slow),
+        pytest.param((600, 700), "photo-tiny", id="chroma", marks=pytest.mark.slow),
+    ],
+)
+def test_an_ensemble_takes_no_more_than_it_says(spawn, folder, shape, model):
+    check_need(spawn, shape, ["--ensemble", "8", "-m", model])
+
+
+def check_need(spawn, shape, options):
     Image.fromarray(np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)).save("odd.png")
-    arguments = ["upscale", "odd.png", "-o", "out.png", "-s", "4", "-m", "tiny", *tile]
+    arguments = ["upscale", "odd.png", "-o", "out.png", "-s", "4", "-m", "tiny", *options]
     refusal = spawn(*arguments, "--max-memory", "1M")
     assert refusal.returncode == 6
     need = re.search(rb"need (\d+) MiB", refusal.stderr)[1].decode()

@@ -31,6 +31,19 @@ def tiny():
     return scales_cli.load("tiny", scale=2, threads=1)
 
 
+def test_ensembles_are_of_the_model_that_is_loaded(photo, tiny):
+    ensemble = scales_cli.load("tiny", scale=2, threads=1, ensemble=2)
+    pixels = np.asarray(Image.open(photo))
+    large = scales_cli.upscale(pixels, 2, "tiny", ensemble=2)
+    assert np.array_equal(ensemble(pixels), large)
+    assert not np.array_equal(tiny(pixels), large)
+    assert scales_cli.upscale_file(photo, "a.png", model=ensemble).ensemble == 2
+    with pytest.raises(scales_cli.UsageError, match="loaded for ensembles of 2"):
+        scales_cli.upscale_file(photo, "b.png", model=ensemble, ensemble=8)
+    with pytest.raises(scales_cli.UsageError, match="ensemble is 3"):
+        scales_cli.load("tiny", ensemble=3)
+
+
 def test_load_opens_a_model_by_its_name(tiny, weights_file):
     assert (tiny.name, tiny.scale) == ("scales-tiny-x2", 2)
     assert scales_cli.load(weights_file(3), 3).scale == 3
@@ -77,6 +90,7 @@ OPTIONS = [
     {},
     {"scale": 1.5},
     {"width": 20, "format": "png"},
+    {"ensemble": 8},
     {"max_size": 30, "format": "webp", "quality": 40},
     {"height": 11, "background": "red", "metadata": "none"},
 ]
