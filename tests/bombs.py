@@ -286,6 +286,24 @@ def tiff_pages(size):
 
 
 @bomb
+def tiff_below(size):
+    """Directories of one tag, many below each of a chain."""
+    step = 2 + 12 + 4
+    count = max(1, size // (64 * step))
+    below = 8 + count * (2 + 12 * 10 + 4)
+    chain = [
+        tiff_directory(
+            tiff_entries(8, more=[(330, 4, 64, number(below + 256 * index))]),
+            8,
+            (index + 1 < count) * (8 + 126 * (index + 1)),
+        )
+        for index in range(count)
+    ]
+    places = [number(below + 256 * count + step * index) for index in range(64 * count)]
+    return [b"II*\0" + number(8), *chain, *places, tiff_directory([(254, 4, 1, number(1))], 0) * (64 * count)]
+
+
+@bomb
 def tiff_unknown_tag(size):
     return tiff_with_tag(60_000, 7, size)
 

@@ -14,15 +14,15 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.decoding import as_stored, decoding_errors, open_image
+from scales_cli.imaging.decoding import as_stored, count_frames, decoding_errors, open_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.surveys.dispatch import survey_file
+from scales_cli.imaging.surveys.survey import MAX_FRAMES
 from scales_cli.imaging.writers.png import as_texts
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
 
-MAX_FRAMES = 10_000
 _FRAMES_HELD = 16  # beside the frames: canvases, the packed file, and what coding one of them takes
 
 
@@ -39,9 +39,9 @@ def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
     """Every frame as a whole picture of the first one's size. A defect is an `InputError` in its frame's turn."""
     with decoding_errors():
         survey = survey_file(stream)
-        image = open_image(survey, max_pixels)
+        image = open_image(survey.stream, survey, max_pixels)
         first = 1 if image.info.get("default_image") else 0  # which viewers show if they cannot animate a PNG
-        count = first + survey.frames if image.format == "PNG" else getattr(image, "n_frames", 1)
+        count = first + count_frames(survey, image)
         orientation = read_orientation(image)
         width, height = image.size
         loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))

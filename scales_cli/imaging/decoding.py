@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import Colors, read_colors, read_profile
+from scales_cli.imaging.containers import riff
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, READABLE, ImageFormat, format_named
 from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
@@ -84,7 +85,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
     with decoding_errors():
         check_developed(stream)
         survey = survey_file(at_main_picture(stream))
-        stream, image = survey.stream, open_image(survey, max_pixels)
+        stream, image = survey.stream, open_image(survey.head or survey.stream, survey, max_pixels)
         samples = read_samples(stream, image)
         image_format = _format(image)
         orientation = read_orientation(image)
@@ -103,7 +104,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
             coded_quality=_coded_quality(stream, image),
         )
         needed = decoding_bytes(survey, image, layout, samples)
-        return Header(layout, orientation, needed, _count_frames(survey, image) if image_format.animation else 1)
+        return Header(layout, orientation, needed, count_frames(survey, image) if image_format.animation else 1)
 
 
 def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
@@ -114,7 +115,7 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
     with decoding_errors():
         check_developed(stream)
         file, survey = stream, survey_file(at_main_picture(stream))
-        stream, image = survey.stream, open_image(survey, max_pixels)
+        stream, image = survey.stream, open_image(survey.stream, survey, max_pixels)
         image_format, notes = _format(image), list(survey.notes)
         if metadata is Metadata.KEEP:
             notes += survey.left_out
@@ -129,7 +130,8 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         if dpi is not None and (on_side or orientation >= 5):
             dpi = dpi[::-1]
         records = read_records(stream, image, metadata)
-        said = (read_left_out(file, image), left_out_channels(image), *records.notes)
+        pictures = read_left_out(file, image, count_frames(survey, image))
+        said = (pictures, left_out_channels(image), *records.notes)
         notes += [note for note in said if note is not None]
         rows, note = _open_rows(stream, image, samples)
         colors = Colors() if samples.is_cmyk else read_colors(file, image, samples.channels)
@@ -177,12 +179,17 @@ def decoding_errors() -> Iterator[None]:
         ) from error
 
 
-def open_image(survey: Survey, max_pixels: int) -> Image.Image:
-    """An image that is not loaded yet, of an acceptable size."""
+def count_frames(survey: Survey, image: Image.Image) -> int:
+    """The frames of an animation, or the pages, without the picture that viewers show if they cannot animate a PNG."""
+    return int(getattr(image, "n_frames", 1)) if image.format == "AVIF" else survey.frames
+
+
+def open_image(stream: BinaryIO, survey: Survey, max_pixels: int) -> Image.Image:
+    """An image that is not loaded yet, of an acceptable size; `stream` is one of the survey's."""
     try:
-        image = identify(survey.stream)
+        image = identify(stream)
     except UnidentifiedImageError:
-        refuse(survey.stream)
+        refuse(stream)
     if survey.profile is not None:
         image.info["icc_profile"] = survey.profile
     width, height = image.size
@@ -195,17 +202,6 @@ def open_image(survey: Survey, max_pixels: int) -> Image.Image:
             f"{width} x {height} pixels are more than the {max_pixels} allowed", "cut or shrink the picture first"
         )
     return image
-
-
-def _count_frames(survey: Survey, image: Image.Image) -> int:
-    """The number of frames, without the picture that viewers show if they cannot animate a PNG."""
-    if image.format == "PNG":
-        return survey.frames
-    try:
-        count = int(getattr(image, "n_frames", 1))
-    except Exception:  # of a defect behind the first frame, which may be all that is wanted
-        return 1
-    return count - bool(image.info.get("default_image"))
 
 
 def _format(image: Image.Image) -> ImageFormat:
@@ -284,12 +280,10 @@ def _coded_quality(stream: BinaryIO, image: Image.Image) -> float | None:
 
 
 def _webp_frame(stream: BinaryIO) -> tuple[bytes, bytes]:
-    """The name of the first frame's chunk, and how it begins; without a frame, the name is another."""
-    position = 12
-    while True:
-        stream.seek(position)
-        start = stream.read(8)
-        chunk, size = start[:4], int.from_bytes(start[4:], "little")
-        if len(start) < 8 or chunk in (b"VP8L", b"VP8 "):
-            return chunk, stream.read(min(size, vp8.HEADER_BYTES))
-        position += 8 + (16 if chunk == b"ANMF" else size + size % 2)  # a frame's chunks lie inside it
+    """The name of the first frame's chunk, and how it begins; without a frame, both are empty."""
+    for chunk in riff.read_chunks(stream):
+        parts = riff.read_chunks(stream, chunk.start + 16, chunk.end) if chunk.name == b"ANMF" else (chunk,)
+        for part in parts:
+            if part.name in (b"VP8L", b"VP8 "):
+                return part.name, riff.read_chunk(stream, part, vp8.HEADER_BYTES)
+    return b"", b""

@@ -28,6 +28,7 @@ _ADDED = {  # what segments of JPEG say of data behind the picture
     "a video": re.compile(rb"\b(MotionPhoto|MicroVideo)(=[\"']1|>1)"),
     "a depth map": re.compile(rb"GDepth:|depthmap|DepthMap"),
 }
+_MAX_SEARCHED_BYTES = 2**22
 _LAYERS = 37724  # Photoshop's, in TIFF
 
 
@@ -41,14 +42,14 @@ def at_main_picture(stream: BinaryIO) -> BinaryIO:
     return starting_at(stream, first.place)
 
 
-def read_left_out(stream: BinaryIO, image: Image.Image) -> str | None:
-    """A note if a file has more than the picture that is used."""
+def read_left_out(stream: BinaryIO, image: Image.Image, frames: int) -> str | None:
+    """A note if a file has more than the picture that is used, of so many `frames`."""
     names: list[str] = []
     match image.format:
         case "JPEG" | "MPO":
             names, count = list(dict.fromkeys(_of_jpeg(stream))), 1
         case "AVIF":
-            names, count = [f"a {name}" for name in read_avif(stream).others], _frames(image)
+            names, count = [f"a {name}" for name in read_avif(stream).others], frames
         case "JPEG2000":
             count = read_jpeg2000(stream).codestreams
         case "TIFF":  # whose pages Pillow would refuse to count if it knew not all of them
@@ -57,22 +58,20 @@ def read_left_out(stream: BinaryIO, image: Image.Image) -> str | None:
             names = ["a transparency mask"] * any(page.is_mask for page in pages)
             names += ["its layers"] * (_LAYERS in getattr(image, "tag_v2", {}))
         case _:
-            count = _frames(image)
+            count = frames
     if count > 1:
         return FIRST_ONLY
     return f"only the main picture of the file is used, not {' and '.join(names)}" if names else None
 
 
-def _frames(image: Image.Image) -> int:
-    return int(getattr(image, "n_frames", 1))
-
-
 def _of_jpeg(stream: BinaryIO) -> Iterator[str]:
+    room = _MAX_SEARCHED_BYTES
     for segment in jpeg.read_segments(stream):
-        if segment.marker == jpeg.SOS:
+        if segment.marker == jpeg.SOS or room <= 0:
             return
         if segment.marker in (_APP1, _APP2):
             content = jpeg.read_segment(stream, segment)
+            room -= len(content)
             yield from (name for name, pattern in _ADDED.items() if pattern.search(content))
             if content.startswith(_MPF):
                 yield from _of_multi_picture_format(content[len(_MPF) :])

@@ -14,9 +14,12 @@ Part = tuple[int, int] | bytes  # [start, end) of the file, or bytes that stand 
 _BUFFER_BYTES = 2**16
 
 
-def excerpt(stream: BinaryIO, parts: Iterable[Part]) -> BinaryIO:
-    """A stream of these parts. `stream` stays the owner of the file, and is to be used by nobody else meanwhile."""
-    return io.BufferedReader(_Excerpt(stream, _joined(parts)), _BUFFER_BYTES)
+def excerpt(stream: BinaryIO, parts: Iterable[Part], *, in_place: bool = False) -> BinaryIO:
+    """A stream of these parts. `stream` stays the owner of the file, and is to be used by nobody else meanwhile.
+
+    If all stand `in_place`, libraries in C that take a file's number get the file itself.
+    """
+    return io.BufferedReader(_Excerpt(stream, _joined(parts), in_place), _BUFFER_BYTES)
 
 
 def join(parts: list[Part], part: Part) -> None:
@@ -44,7 +47,8 @@ def _size(part: Part) -> int:
 
 
 class _Excerpt(io.RawIOBase):
-    def __init__(self, stream: BinaryIO, parts: list[Part]) -> None:
+    def __init__(self, stream: BinaryIO, parts: list[Part], in_place: bool) -> None:
+        self._in_place = in_place
         self._stream, self._parts = stream, parts
         self._places = list(accumulate(map(_size, parts), initial=0))  # of each part, and of the end
         self._position = 0
@@ -54,6 +58,9 @@ class _Excerpt(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno() if self._in_place else super().fileno()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._places[-1]}[whence]

@@ -12,7 +12,7 @@ from PIL.ExifTags import Base as Tag
 from scales_cli.imaging.containers.excerpt import excerpt
 from scales_cli.imaging.tiff_directory import DirectoryReader, Entries
 
-MAX_DIRECTORIES = 4096  # of the chain
+MAX_DIRECTORIES = 4096
 _MAX_BELOW = 64  # of one directory
 _MAX_BYTES = 2**22  # of what is read
 
@@ -48,13 +48,15 @@ def read_directories(stream: BinaryIO) -> Iterator[Directory]:
         reader = DirectoryReader(stream, _MAX_BYTES)
     except ValueError:
         return
-    position, seen = reader.first, set[int]()
-    while position and position not in seen and len(seen) < MAX_DIRECTORIES:
+    position, seen, count = reader.first, set[int](), 0
+    while position and position not in seen and count < MAX_DIRECTORIES:
         seen.add(position)
+        count += 1
         entries = reader.entries(position, only=_TAGS)
         yield _directory(reader, entries, position, 0)
         below = reader.numbers(entries[Tag.SubIFDs]) if Tag.SubIFDs in entries else ()
         for place in below[:_MAX_BELOW]:
+            count += 1
             yield _directory(reader, reader.entries(place, only=_TAGS), place, 1)
         position = reader.following(position)
 
@@ -65,7 +67,8 @@ def starting_at(stream: BinaryIO, place: int) -> BinaryIO:
     head = stream.read(8)
     order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
     start, size = (8, 8) if 43 in head[2:4] else (4, 4)
-    return excerpt(stream, [(0, start), place.to_bytes(size, order), (start + size, stream.seek(0, os.SEEK_END))])
+    end = stream.seek(0, os.SEEK_END)
+    return excerpt(stream, [(0, start), place.to_bytes(size, order), (start + size, end)], in_place=True)
 
 
 def _directory(reader: DirectoryReader, entries: Entries, place: int, depth: int) -> Directory:

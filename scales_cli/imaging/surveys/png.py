@@ -37,14 +37,10 @@ _STEP = 2**16
 _PILLOW_TEXT_BYTES = 2**20  # of a compressed text; it refuses a file with a longer one
 
 
-def survey_png(stream: BinaryIO, start: int = 0) -> Survey:
-    """The survey of the PNG that begins at `start`."""
-    chunks = _Chunks(stream)
-    for chunk in read_chunks(stream, start):
-        chunks.add(chunk)
-    parts = [(start, start + 8), *chunks.shown, *chunks.kept, *chunks.pixels]
+def survey_png(stream: BinaryIO) -> Survey:
+    chunks = _read(stream, 0)
     return Survey(
-        stream=excerpt_unless_all(stream, parts),
+        stream=excerpt_unless_all(stream, chunks.parts),
         held_bytes=_COPIES * chunks.held_bytes,
         frames=max(1, min(chunks.frames, chunks.frames_stated)),
         profile=chunks.profile,
@@ -53,10 +49,23 @@ def survey_png(stream: BinaryIO, start: int = 0) -> Survey:
     )
 
 
+def png_parts(stream: BinaryIO, start: int) -> tuple[list[Part], int]:
+    """What decoders get of the PNG that begins at `start`, and what they hold of it beside pixels."""
+    chunks = _read(stream, start)
+    return chunks.parts, _COPIES * chunks.held_bytes
+
+
+def _read(stream: BinaryIO, start: int) -> _Chunks:
+    chunks = _Chunks(stream, start)
+    for chunk in read_chunks(stream, start):
+        chunks.add(chunk)
+    return chunks
+
+
 class _Chunks:
     """Sorts the chunks of a file."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, start: int) -> None:
         self.shown: list[Part] = []
         self.kept: list[Part] = []
         self.pixels: list[Part] = []
@@ -64,10 +73,14 @@ class _Chunks:
         self.frames = self.frames_stated = self.held_bytes = 0
         self.left_out: list[str] = []
         self.notes: list[str] = []
-        self._stream = stream
+        self._stream, self._start = stream, start
         self._count = self._others = self._texts = 0
         self._room, self._work = MAX_TEXT_BYTES, _WORK
         self._seen: set[bytes] = set()
+
+    @property
+    def parts(self) -> list[Part]:
+        return [(self._start, self._start + 8), *self.shown, *self.kept, *self.pixels]
 
     def add(self, chunk: Chunk) -> None:
         name, size = chunk.name, chunk.end - chunk.start

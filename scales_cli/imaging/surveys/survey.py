@@ -23,7 +23,8 @@ _HINT = "open it in an image editor and save it again"
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What decoders need of a file is in `stream`; `held_bytes` is what they hold of it beside pixels.
+    """What decoders need of a file is in `stream`; `held_bytes` is what they hold of it beside pixels. The header is
+    read from `head`, if that is another one.
 
     `left_out` says which metadata are beyond the bounds, `notes` what else a user should know. `frames` are those of an
     animation, or pages. `several_scans` if no row of a JPEG is complete before the last scan, `is_cut` if the end of a
@@ -31,6 +32,7 @@ class Survey:
     """
 
     stream: BinaryIO
+    head: BinaryIO | None = None
     held_bytes: int = 0
     frames: int = 1
     profile: bytes | None = None  # if it is not left to decoders

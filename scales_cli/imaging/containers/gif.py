@@ -1,0 +1,75 @@
+"""The blocks of a GIF file (version 89a): extensions and frames, whose data are chains of up to 255 bytes each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from scales_cli.errors import InputError
+
+CONTROL, COMMENT, APPLICATION = 0xF9, 0xFE, 0xFF
+MAX_LINKS = 2**23  # of all chains: those of a file of 2 GiB
+
+_BUFFER_BYTES = 2**16
+
+
+class Block(NamedTuple):
+    """An extension by its label, or a frame, whose `label` is None. It lies in [start, end) of the file."""
+
+    label: int | None
+    start: int
+    end: int
+
+
+def palette_bytes(flags: int) -> int:
+    """The size of the palette that follows a screen's or a frame's description."""
+    return 3 << (1 + (flags & 7)) if flags & 0x80 else 0
+
+
+def read_blocks(stream: BinaryIO) -> Iterator[Block]:
+    """The blocks up to the trailer or the end of the file. Raises `InputError` if they are in too many pieces."""
+    stream.seek(10)
+    position = 13 + palette_bytes((stream.read(1) or b"\0")[0])
+    links = 0
+    while True:
+        stream.seek(position)
+        head = stream.read(10)
+        start = position
+        if head[:1] == b"!" and len(head) > 1:
+            label, position = head[1], position + 2
+        elif head[:1] == b"," and len(head) == 10:
+            label, position = None, position + 11 + palette_bytes(head[9])
+        elif head[:1] in (b"", b";"):
+            return
+        else:  # between blocks, decoders pass over whatever it is
+            position += 1
+            links += 1
+            _check(links)
+            continue
+        position, count = _end_of_chain(stream, position, MAX_LINKS - links)
+        links += count
+        _check(links)
+        yield Block(label, start, position)
+
+
+def _check(links: int) -> None:
+    if links >= MAX_LINKS:
+        raise InputError(f"it has more than {MAX_LINKS} pieces of data", "open it in an image editor and save it again")
+
+
+def _end_of_chain(stream: BinaryIO, position: int, room: int) -> tuple[int, int]:
+    """Where a chain ends, and how many links it has, up to `room`."""
+    links = 0
+    while links < room:
+        stream.seek(position)
+        data = stream.read(_BUFFER_BYTES)
+        place, size = 0, len(data)
+        while place < size and (step := data[place]):
+            place += step + 1
+            links += 1
+        if place < size:
+            return position + place + 1, links
+        if not size:
+            break
+        position += place
+    return position, links
