@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -40,6 +41,9 @@ class Browser:
         os.close(answers)
         self._count, self._read, self.events = 0, b"", []
         self._session = None
+
+    def begin(self):
+        """Opens the one tab."""
         target = self("Target.createTarget", url="about:blank")["targetId"]
         self._session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -60,7 +64,10 @@ class Browser:
             while b"\0" not in self._read:
                 ready, _, _ = select.select([self._answers], [], [], end - time.monotonic())
                 assert ready, "Chromium does not answer"
-                self._read += os.read(self._answers, 2**20)
+                received = os.read(self._answers, 2**20)
+                if not received:
+                    raise EOFError("Chromium has gone")
+                self._read += received
             message, self._read = self._read.split(b"\0", 1)
             answer = json.loads(message)
             assert "error" not in answer, answer
@@ -127,7 +134,8 @@ class Browser:
             self("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def close(self):
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._requests)
         os.close(self._answers)
@@ -138,5 +146,11 @@ def browser(tmp_path_factory):
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
     browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()
+    try:
+        try:
+            browser.begin()
+        except (EOFError, BrokenPipeError):
+            pytest.skip("Chromium does not start here")
+        yield browser
+    finally:
+        browser.close()
