@@ -49,6 +49,7 @@ def compare(
     models: Models = None,
     scale: opt.Factor = None,
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    ensemble: opt.Ensemble = 1,
     output: Output = None,
     at: At = None,
     threads: opt.Threads = None,
@@ -72,7 +73,7 @@ def compare(
 
     named: list[str | None] = [*dict.fromkeys(models or ())]
     enlargements = [
-        Enlargement.of(model, scale=scale, format="png", metadata="none", max_pixels=max_pixels)
+        Enlargement.of(model, scale=scale, ensemble=ensemble, format="png", metadata="none", max_pixels=max_pixels)
         for model in named or [os.environ.get("SCALES_MODEL") or None]
     ]
     for enlargement in enlargements:

@@ -46,7 +46,7 @@ class Compared:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        first, kept = self.pictures[0], ("model", "strength", "seconds")
+        first, kept = self.pictures[0], ("model", "strength", "ensemble", "seconds")
         pictures = [picture.to_dict() for picture in self.pictures]
         return {
             "input": self.input,
@@ -145,13 +145,13 @@ def _write_page(
     upscalers = [contender.upscalers[job.scale] for job, contender in zip(plan.jobs, contenders, strict=True)]
     jobs = [fit_job(job, upscaler, limit) for job, upscaler in zip(plan.jobs, upscalers, strict=True)]
     with destination(plan.target, overwrite=overwrite) as stream:
-        page = Page(stream, plan.title, _details(plan))
+        page = Page(stream, plan.title, _details_of_all(plan))
         for job, upscaler in zip(jobs, upscalers, strict=True):
             with page.picture(*plan.shown) as sink, progress(f"{job.name}, {upscaler.name}") as report:
                 outcome = attempt(upscaler, job, report, sink)
             if isinstance(outcome, Failed):
                 raise outcome.error
-            page.tell(outcome.model, _strength_and_time(outcome), f"{plan.title}, enlarged by {outcome.model}")
+            page.tell(outcome.model, _details_of(outcome), f"{plan.title}, enlarged by {outcome.model}")
             pictures.append(outcome)
         page.close()
         size = stream.tell()
@@ -163,7 +163,7 @@ def _write_page(
     return Compared(plan.name, output, size, tuple(pictures), tuple(notes))
 
 
-def _details(plan: PagePlan) -> str:
+def _details_of_all(plan: PagePlan) -> str:
     job = plan.jobs[0]
     text = f"{_times((job.header.width, job.header.height))} pixels, enlarged to {_times(job.size)}"
     return text if job.region is None else f"{text}, of which {_times(plan.shown)} are shown"
@@ -173,6 +173,7 @@ def _times(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _strength_and_time(picture: Done) -> str:
-    seconds = f"{picture.seconds:.2f}\N{NO-BREAK SPACE}s"
-    return seconds if picture.strength is None else f"strength {100 * picture.strength:.0f}, {seconds}"
+def _details_of(picture: Done) -> str:
+    details = [] if picture.strength is None else [f"strength {100 * picture.strength:.0f}"]
+    details += [] if picture.ensemble == 1 else [f"ensemble {picture.ensemble}"]
+    return ", ".join([*details, f"{picture.seconds:.2f}\N{NO-BREAK SPACE}s"])

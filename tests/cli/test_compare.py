@@ -143,10 +143,20 @@ def test_models_strengths_and_times_are_told(compare, rng):
     assert [item.get("strength") for item in line["pictures"]] == [None, None, 0.4]
     for item, caption, picture in zip(line["pictures"], page.captions, page.pictures, strict=True):
         assert caption.startswith(f"{item['model']} ")
-        assert caption.endswith(f"{item['seconds']:.2f}\N{NO-BREAK SPACE}s")
+        assert float(caption.split()[-2]) == pytest.approx(item["seconds"], abs=0.006)
         assert ("strength 40" in caption) == ("strength" in item)
         assert picture["alt"] == f"b.jpg, enlarged by {item['model']}"
     assert page.title == "b.jpg"
+
+
+def test_an_ensemble_is_that_of_upscale(folder, model, capfd):
+    arguments = ["a.png", "-s", "2", "-m", model, "--ensemble", "2"]
+    assert main(["compare", *arguments, "--json"]) == 0
+    assert [item.get("ensemble") for item in json.loads(capfd.readouterr().out)["pictures"]] == [None, 2]
+    assert main(["upscale", *arguments, "-o", "b.png", "-q"]) == 0
+    page = read_page("a_compare.html")
+    assert page.files[1] == Path("b.png").read_bytes()
+    assert "ensemble 2, " in page.captions[1]
 
 
 def test_without_a_model_it_takes_what_upscale_takes(folder, monkeypatch, model, capfd):
