@@ -8,6 +8,8 @@ import sys
 
 def main() -> int:
     """`cli.app.main`; Ctrl-C is answered quietly even while that is imported."""
+    if sys.argv[1:2] not in (["train"], ["ablate"]):  # where torch may compute with it
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing needs more, and it interrupts us if it gets none
     _keep_libraries_quiet()
     try:
         from scales_cli.cli.app import main as run

@@ -107,6 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         say("scales: error: not enough memory (use a smaller picture)")
         return MemoryLimitError.exit_code
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            return _say_unexpected(error)
+        say("scales: error: no thread can be started here (raise the limit of processes: ulimit -u, or that of pids)")
+        return ScalesError.exit_code
     except Exception as error:
         return _say_unexpected(error)
 

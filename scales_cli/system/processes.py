@@ -41,12 +41,17 @@ class Worker:
     def __init__(self, build: Callable[..., Any], *arguments: Any, reports: bool = False, **environment: str) -> None:
         context = multiprocessing.get_context("spawn")
         self.progress = 0.0
-        self.connection, theirs = context.Pipe()  # readable once there is an answer or a report
-        self._process = context.Process(
-            target=_serve, args=(theirs, SLEEPING | environment, build, arguments, reports), daemon=True
-        )
-        with _without_interrupts():
-            self._process.start()
+        try:
+            self.connection, theirs = context.Pipe()  # readable once there is an answer or a report
+            self._process = context.Process(
+                target=_serve, args=(theirs, SLEEPING | environment, build, arguments, reports), daemon=True
+            )
+            with _without_interrupts():
+                self._process.start()
+        except OSError as error:
+            raise WorkerError(
+                f"no process can be started here: {error.strerror}", "raise the limit of processes or of open files"
+            ) from error
         theirs.close()
 
     def wait(self) -> Any:

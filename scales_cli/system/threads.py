@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -12,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class ThreadPool:
-    """Runs short tasks on up to `size` threads. One thread means the caller's own.
+    """Runs short tasks on up to `size` threads, fewer if the system starts no more. One means the caller's own.
 
     A task must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.
     A process that was forked has threads of its own, whatever those of its parent were doing.
@@ -20,7 +21,7 @@ class ThreadPool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._threads: tuple[int, ThreadPoolExecutor] | None = None  # with the process that they are of
+        self._threads: tuple[int, ThreadPoolExecutor | None] | None = None  # with the process that they are of
 
     @property
     def _executor(self) -> ThreadPoolExecutor | None:
@@ -29,7 +30,7 @@ class ThreadPool:
             return None
         threads, process = self._threads, os.getpid()
         if threads is None or threads[0] != process:
-            threads = self._threads = process, ThreadPoolExecutor(self.size, "scales")
+            threads = self._threads = process, _start_threads(self.size)
         return threads[1]
 
     def run(self, tasks: Iterable[Callable[[], object]], stop: Callable[[], object] = lambda: None) -> None:
@@ -57,6 +58,22 @@ class ThreadPool:
         """Results in the items' order, as of the built-in `map`, but all items are begun at once."""
         executor = self._executor
         return map(function, items) if executor is None else executor.map(function, items)
+
+
+def _start_threads(count: int) -> ThreadPoolExecutor | None:
+    """So many threads, or as many as the system starts; None if those are less than two."""
+    while count > 1:
+        executor, gate, started = ThreadPoolExecutor(count, "scales"), threading.Event(), 0
+        try:
+            for started in range(count):  # noqa: B007
+                executor.submit(gate.wait)  # each takes a thread of its own, as none is idle
+            return executor
+        except RuntimeError:  # of a limit
+            count = started
+        finally:
+            gate.set()
+        executor.shutdown()
+    return None
 
 
 def _abandon(futures: list[Future[object]], stop: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import partial
 
@@ -28,3 +29,21 @@ def test_thread_pool_raises_the_first_error_and_drops_the_rest(count: int) -> No
 @pytest.mark.parametrize("count", [1, 3])
 def test_thread_pool_maps_in_order(count: int) -> None:
     assert list(ThreadPool(count).map(lambda item: item**2, range(20))) == [item**2 for item in range(20)]
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_thread_pool_works_with_the_threads_that_start(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    start, started = threading.Thread.start, []
+
+    def start_some(thread: threading.Thread) -> None:
+        if sum(other.is_alive() for other in started) >= most:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+        started.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    pool, ran = ThreadPool(3), list[int]()
+    assert list(pool.map(lambda item: item**2, range(20))) == [item**2 for item in range(20)]
+    pool.run(partial(ran.append, index) for index in range(20))
+    assert sorted(ran) == list(range(20))
+    assert bool(started) == (most > 0)

@@ -47,7 +47,10 @@ class WebpWriter:
     def finish(self) -> None:
         """Encodes on a thread that may be left behind: libwebp takes long for a large picture and hears no signal."""
         done: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
-        threading.Thread(target=self._encode_into, args=(done,), daemon=True).start()
+        try:
+            threading.Thread(target=self._encode_into, args=(done,), daemon=True).start()
+        except RuntimeError:  # the system starts no more
+            self._encode_into(done)
         result = done.get()
         if isinstance(result, BaseException):
             raise result
