@@ -224,7 +224,8 @@ def _open_pool(request: BatchRequest, pictures: int, limit: int) -> WorkerPool[I
     """Workers for a batch, by default one for each core; fewer if there are fewer pictures or little memory."""
     cores = usable_cores()
     size = max(1, min(request.jobs or cores, pictures, limit // _WORKER_BYTES))
-    return WorkerPool(size, BatchWorker, request.enlargement, request.threads or max(1, cores // size))
+    threads = request.threads or max(1, cores // size)
+    return WorkerPool(size, BatchWorker, request.enlargement, threads, timeout=request.timeout)
 
 
 def _target(job: Job) -> Path:

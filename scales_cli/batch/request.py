@@ -16,7 +16,8 @@ class BatchRequest:
 
     `inputs` are folders, patterns or files; `shard` (index, count) takes part `index` of 1..count of what they name.
     `manifest` is the file of records; None stands for one in the folder `output`. `jobs` are the pictures in work at a
-    time, by default one for each core, `threads` those of each. `max_memory` bounds all processes together, in bytes.
+    time, by default one for each core, `threads` those of each. `max_memory` bounds all processes together, in bytes;
+    `timeout` each picture, in seconds.
     """
 
     inputs: Sequence[str]
@@ -32,3 +33,4 @@ class BatchRequest:
     jobs: int | None = None
     threads: int | None = None
     max_memory: int | None = None
+    timeout: float | None = None

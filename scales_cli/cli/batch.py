@@ -81,6 +81,16 @@ Part = Annotated[
 ]
 Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Do all again and replace what exists.")]
 RetryFailed = Annotated[bool, opt.flag("--retry-failed", panel=COURSE, help="Try again what failed before.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        metavar="SECONDS",
+        rich_help_panel=COURSE,
+        help="Give up a picture after this time. Default: never.",
+    ),
+]
 FailFast = Annotated[bool, opt.flag("--fail-fast", panel=COURSE, help="Stop at the first failure.")]
 DryRun = Annotated[bool, opt.flag("--dry-run", panel=COURSE, help="Only print what would be written.")]
 Record = Annotated[
@@ -122,6 +132,7 @@ def batch(
     flat: Flat = False,
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
+    timeout: Timeout = None,
     fail_fast: FailFast = False,
     dry_run: DryRun = False,
     manifest: Record = None,
@@ -180,6 +191,7 @@ def batch(
         jobs=jobs,
         threads=threads,
         max_memory=max_memory,
+        timeout=timeout,
     )
     with (
         BatchReport(quiet=quiet, as_json=as_json, preview=dry_run) as report,

@@ -21,11 +21,12 @@ _TASKS_OF_A_WORKER = 500  # after which it is replaced: whatever its libraries l
 class WorkerPool(Generic[Task]):
     """Up to `size` workers, started when there is work, that each make an object by `build(report, *arguments)`.
 
-    The object may call `report` with the done fraction of its task.
+    The object may call `report` with the done fraction of its task. A worker that takes longer than `timeout` seconds
+    for a task is ended.
     """
 
-    def __init__(self, size: int, build: Callable[..., Any], *arguments: Any) -> None:
-        self.size = size
+    def __init__(self, size: int, build: Callable[..., Any], *arguments: Any, timeout: float | None = None) -> None:
+        self.size, self._timeout = size, timeout
         self._build, self._arguments = build, arguments
         self._idle: list[_Member] = []
         self._busy: dict[_Member, Task] = {}
@@ -70,8 +71,8 @@ class WorkerPool(Generic[Task]):
     ) -> Iterator[tuple[Task, Answer | WorkerError, int]]:
         """Calls `method` of a worker's object for each task; gives the task, the answer and the worker's process id.
 
-        Answers come as they are ready; that of a worker that failed or died is a `WorkerError`. `watch` sees what is
-        running, several times a second. A worker whose answer is not one to `keep` it for is replaced.
+        Answers come as they are ready; that of a worker that failed, died or was ended is a `WorkerError`. `watch` sees
+        what is running, several times a second. A worker whose answer is not one to `keep` it for is replaced.
         """
         waiting = iter(tasks)
         while True:
@@ -83,8 +84,10 @@ class WorkerPool(Generic[Task]):
                 return
             ready = multiprocessing.connection.wait([member.worker.connection for member in self._busy], _TICK)
             watch([(task, member.worker.progress) for member, task in self._busy.items()])
-            for member in [member for member in self._busy if member.worker.connection in ready]:
-                answer = member.answer()
+            for member in list(self._busy):
+                answer = member.answer() if member.worker.connection in ready else PENDING
+                if answer is PENDING and self._timeout is not None and member.seconds > self._timeout:
+                    answer = WorkerError(f"took longer than {self._timeout:g} seconds", "raise --timeout")
                 if answer is PENDING:
                     continue
                 task = self._busy.pop(member)
@@ -104,10 +107,17 @@ class _Member:
         self.worker = Worker(build, *arguments, reports=True)
         self.starting = True
         self.tasks = 0
+        self._begun = 0.0
 
     def ask(self, method: str, arguments: tuple[Any, ...]) -> None:
         self.tasks += 1
+        self._begun = time.monotonic()
         self.worker.ask(method, *arguments)
+
+    @property
+    def seconds(self) -> float:
+        """How long the task has taken."""
+        return 0.0 if self.starting else time.monotonic() - self._begun
 
     def answer(self) -> Any:
         """To the task; `PENDING` if what comes next is none."""
@@ -117,6 +127,7 @@ class _Member:
             return error
         if self.starting and answer is not PENDING:
             self.starting = False
+            self._begun = time.monotonic()
             return PENDING
         return answer
 

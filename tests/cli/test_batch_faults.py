@@ -221,3 +221,15 @@ def test_two_batches_may_share_an_output(start):
     for path in Path("out").rglob("*.png"):
         assert read_image(path).pixels.shape == (300, 400, 3)
     assert f"{COUNT} skipped" in finish(start())[2]
+
+
+def test_a_picture_that_takes_too_long_is_given_up(folder, rng, spawn):
+    Path("in").mkdir()
+    Image.new("RGB", (4000, 3000)).save("in/large.png")
+    for name in ("a", "z"):
+        Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)).save(f"in/{name}.png")
+    result = spawn("batch", "in", "-o", "out", "-m", "base", "-s", "2", "-j", "1", "-t", "1", "--timeout", "2")
+    assert result.returncode == 1
+    assert b"scales: error: in/large.png: took longer than 2 seconds (raise --timeout)\n" in result.stderr
+    assert sorted(result.stdout.split()) == [b"out/a_x2.png", b"out/z_x2.png"]
+    assert sorted(path.name for path in Path("out").iterdir()) == [".scales-batch.jsonl", "a_x2.png", "z_x2.png"]

@@ -91,3 +91,14 @@ def test_pool_replaces_workers_by_their_answers(objects):
         assert len(set(seen)) == 4
         pool.renew(2)
         assert next(pool.run([1], objects.Calculator.pid, one))[1] not in seen
+
+
+def test_a_worker_that_takes_too_long_is_ended(objects):
+    """The time counts from when it begins with the task, not from when it is started."""
+    with WorkerPool(2, objects.Calculator, 0, timeout=0.1) as pool:
+        answers = {task: answer for task, answer, _ in pool.run(range(2), objects.Calculator.add, one)}
+        assert all(isinstance(answer, WorkerError) for answer in answers.values())
+        assert str(answers[0]) == "took longer than 0.1 seconds"
+        assert answers[0].hint == "raise --timeout"
+        again = [answer for _, answer, _ in pool.run([7], objects.Calculator.pid, one)]
+        assert isinstance(again[0], int)
