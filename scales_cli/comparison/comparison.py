@@ -151,7 +151,8 @@ def _write_page(
                 outcome = attempt(upscaler, job, report, sink)
             if isinstance(outcome, Failed):
                 raise outcome.error
-            page.tell(outcome.model, _details_of(outcome), f"{plan.title}, enlarged by {outcome.model}")
+            name = outcome.model.removeprefix("scales-")
+            page.tell(name, _details_of(outcome), f"{plan.title}, enlarged by {name}")
             pictures.append(outcome)
         page.close()
         size = stream.tell()
