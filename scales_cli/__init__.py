@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.evaluation.scores import evaluate
     from scales_cli.pipeline.library import upscale, upscale_file
-    from scales_cli.pipeline.upscaler import Upscaler, load
+    from scales_cli.pipeline.upscaler import Upscaler
+    from scales_cli.pipeline.upscalers import load
 
 __all__ = [
     "DivergedError",
@@ -44,7 +45,7 @@ _MODULES = {
     "Upscaler": "scales_cli.pipeline.upscaler",
     "evaluate": "scales_cli.evaluation.scores",
     "find_benchmark": "scales_cli.evaluation.datasets",
-    "load": "scales_cli.pipeline.upscaler",
+    "load": "scales_cli.pipeline.upscalers",
     "load_engine": "scales_cli.engine.load",
     "upscale": "scales_cli.pipeline.library",
     "upscale_file": "scales_cli.pipeline.library",

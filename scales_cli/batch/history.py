@@ -64,7 +64,9 @@ class History:
         match outcome:
             case Done():
                 path = Path(outcome.output)
-                self._append(item, DONE, output=self._place(path), output_size=path.stat().st_size)
+                self._append(
+                    item, DONE, output=self._place(path), output_size=path.stat().st_size, model=outcome.choice
+                )
             case Failed():
                 dead = isinstance(outcome.error, WorkerError) and target is not None and os.path.lexists(target)
                 output = self._place(target) if dead and target is not None else ""

@@ -42,6 +42,7 @@ class Record:
     status: str
     output: str = ""
     output_size: int = 0
+    model: str = ""
     error: str = ""
     exit_code: int = 0
 

@@ -11,7 +11,7 @@ from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job, plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_target
-from scales_cli.pipeline.upscaler import Upscalers
+from scales_cli.pipeline.upscalers import Upscalers
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import release_freed_memory
 

@@ -137,6 +137,7 @@ def batch(
     dry_run: DryRun = False,
     manifest: Record = None,
     shard: Part = None,
+    verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
@@ -194,7 +195,7 @@ def batch(
         timeout=timeout,
     )
     with (
-        BatchReport(quiet=quiet, as_json=as_json, preview=dry_run) as report,
+        BatchReport(quiet=quiet, verbose=verbose, as_json=as_json, preview=dry_run) as report,
         closing((preview if dry_run else run)(request, report.watch)) as outcomes,
     ):
         for outcome in outcomes:

@@ -30,7 +30,7 @@ _LINE_SECONDS = 30.0  # between lines off a terminal
 class BatchReport:
     """Counts outcomes and shows them. Below bars, paths go to standard output only if that is no terminal."""
 
-    def __init__(self, *, quiet: bool, as_json: bool, preview: bool = False) -> None:
+    def __init__(self, *, quiet: bool, as_json: bool, verbose: bool = False, preview: bool = False) -> None:
         """`preview` is of a batch that is only planned."""
         self.total = 0  # of the inputs, known with the first status
         self.failures: list[ScalesError] = []
@@ -38,7 +38,7 @@ class BatchReport:
         self._reasons: dict[str, int] = {}
         self._left_out: dict[str, int] = {}  # by extension
         self._skips: list[Skipped] = []  # of a preview, which names them
-        self._quiet, self._as_json, self._preview = quiet, as_json, preview
+        self._quiet, self._verbose, self._as_json, self._preview = quiet, verbose, as_json, preview
         self._started = self._last_line = time.monotonic()
         self._pixels = 0
         self._shares_terminal = sys.stdout is not None and sys.stdout.isatty()
@@ -80,7 +80,7 @@ class BatchReport:
                 self._done += 1
                 self._pixels += outcome.width * outcome.height
                 silent = self._quiet or (self._bars is not None and self._shares_terminal)
-                print_result(outcome.to_dict(), quiet=silent, as_json=self._as_json)
+                print_result(outcome, quiet=silent, verbose=self._verbose, as_json=self._as_json)
             case Failed():
                 self.failures.append(outcome.error)
                 if self._as_json:

@@ -56,6 +56,7 @@ def compare(
     max_memory: opt.MaxMemory = None,
     max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
     overwrite: Overwrite = False,
+    verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
@@ -89,4 +90,4 @@ def compare(
         max_memory=max_memory,
         progress=lambda name: progress_bar(name, quiet=quiet),
     )
-    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json)
+    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json, verbose=verbose)

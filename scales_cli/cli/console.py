@@ -70,31 +70,39 @@ def say_error(error: ScalesError) -> None:
     say(f"scales: error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
-def print_result(result: Mapping[str, Any], *, quiet: bool, as_json: bool) -> None:
-    """What became of one picture: its path or a line of JSON on standard output, notes as warnings."""
+def print_result(result: Written, *, quiet: bool, as_json: bool, verbose: bool = False) -> None:
+    """What became of one input: its path or a line of JSON on standard output, notes as warnings."""
+    values = result.to_dict()
     if not quiet:
-        for note in result["notes"]:
-            say(f"scales: warning: {result['input']}: {note}")
+        for note in values["notes"]:
+            say(f"scales: warning: {values['input']}: {note}")
+        if verbose:
+            say(f"scales: {values['input']}: {result.explanation}")
     if as_json:
-        print_json(result)
-    elif not quiet and result["output"] != "-":
-        print_path(result["output"])
+        print_json(values)
+    elif not quiet and values["output"] != "-":
+        print_path(values["output"])
 
 
 class Written(Protocol):
-    """A result that has been written."""
+    """A result that has been written, in JSON; by which model and why, in words."""
+
+    @property
+    def explanation(self) -> str: ...
 
     def to_dict(self) -> dict[str, Any]: ...
 
 
-def print_outcomes(outcomes: Iterable[Written | Failed], count: int, *, quiet: bool, as_json: bool) -> None:
+def print_outcomes(
+    outcomes: Iterable[Written | Failed], count: int, *, quiet: bool, as_json: bool, verbose: bool = False
+) -> None:
     """What became of `count` inputs, as it comes. Raises `ScalesError` if some failed, of one input its own."""
     from scales_cli.pipeline.outcome import Failed
 
     failed = 0
     for outcome in outcomes:
         if not isinstance(outcome, Failed):
-            print_result(outcome.to_dict(), quiet=quiet, as_json=as_json)
+            print_result(outcome, quiet=quiet, as_json=as_json, verbose=verbose)
             continue
         if as_json:
             print_failure(outcome.input, outcome.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import scales_cli.cli.options as opt
 from scales_cli.system.extras import require
 
 if TYPE_CHECKING:
-    from scales_cli.imaging.picture import Pixels
+    from scales_cli.evaluation.degraded import UpscaleFile
     from scales_cli.pipeline.upscaler import Upscaler
 
 Folders = Annotated[
@@ -25,12 +26,19 @@ Degrade = Annotated[
         help="Score on pictures degraded so, as q60, noise10, old; or all. May be repeated.",
     ),
 ]
+Switch = Annotated[
+    bool,
+    opt.flag(
+        "--switch", panel=opt.SIZE, help="With --degrade: from which strength on auto should take the photo model."
+    ),
+]
 
 
 def evaluate(
     folders: Folders,
     scale: opt.Scale = 4,
     degrade: Degrade = None,
+    switch: Switch = False,
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     ensemble: opt.Ensemble = 1,
     model: opt.Model = None,
@@ -52,6 +60,11 @@ def evaluate(
     upscaler = open_model(model, scale, threads, ensemble, quiet=quiet)
     if denoise is not None and not degrade:
         raise UsageError("--denoise is for degraded pictures", "add --degrade")
+    if switch and not degrade:
+        raise UsageError("--switch is for degraded pictures", "add --degrade all")
+    if degrade and switch:
+        print_switch(upscaler, folders, degrade, quiet=quiet, as_json=as_json)
+        return
     if degrade:
         print_degraded(upscaler, folders, degrade, denoise, quiet=quiet, as_json=as_json)
         return
@@ -75,22 +88,61 @@ def print_degraded(
     from scales_cli.cli.evaluate_view import print_degraded_table
     from scales_cli.evaluation.degradations import degradations
     from scales_cli.evaluation.degraded import evaluate_degraded, references
-    from scales_cli.pipeline.library import enlarge_rgb
 
-    chosen, scale = degradations(names), upscaler.scale
-
-    def enlarge(file: bytes) -> Pixels:
-        return enlarge_rgb(file, upscaler, denoise)
-
+    chosen = degradations(names)
     for folder in folders:
         pictures = references(folder)
         with progress_bar(f"evaluating {folder}", quiet=quiet) as progress:
-            reports = list(evaluate_degraded(enlarge, pictures, chosen, scale, progress=progress))
+            reports = list(
+                evaluate_degraded(scored(upscaler, denoise), pictures, chosen, upscaler.scale, progress=progress)
+            )
         if as_json:
             rows = [report.to_dict() for report in reports]
-            print_json(identity(upscaler) | {"scale": scale, "set": folder, "degradations": rows})
+            print_json(identity(upscaler) | {"scale": upscaler.scale, "set": folder, "degradations": rows})
         elif not quiet:
-            print_degraded_table(reports, label(upscaler), scale)
+            print_degraded_table(reports, label(upscaler), upscaler.scale)
+
+
+def scored(upscaler: Upscaler, denoise: float | None = None) -> UpscaleFile:
+    """What is scored: files that an upscaler enlarges."""
+    from scales_cli.evaluation.degraded import Enlarged
+    from scales_cli.pipeline.library import enlarge_rgb
+
+    def enlarge(file: bytes) -> Enlarged:
+        pixels, chosen = enlarge_rgb(file, upscaler, denoise)
+        return Enlarged(pixels, chosen.upscaler.name, None if chosen.wear is None else chosen.wear.strength)
+
+    return enlarge
+
+
+def print_switch(upscaler: Upscaler, folders: list[str], names: list[str], *, quiet: bool, as_json: bool) -> None:
+    """What auto's two models make of degraded pictures, and from which strength on the second should have them."""
+    from scales_cli.cli.console import print_json, progress_bar
+    from scales_cli.cli.evaluate_view import print_switch_tables
+    from scales_cli.errors import UsageError
+    from scales_cli.evaluation.degradations import degradations
+    from scales_cli.evaluation.degraded import evaluate_degraded, references
+    from scales_cli.evaluation.switch import kinds, switches, trials
+
+    candidates = list(upscaler.candidates(None))
+    if len(candidates) != 2:
+        raise UsageError(f"{upscaler.name} does not choose between two models at this scale", "use -m auto -s 4")
+    chosen = degradations(names)
+    for folder in folders:
+        pictures, reports = references(folder), []
+        for candidate in candidates:
+            with progress_bar(f"{candidate.name}, {folder}", quiet=quiet) as progress:
+                reports.append(
+                    list(evaluate_degraded(scored(candidate), pictures, chosen, upscaler.scale, progress=progress))
+                )
+        tried, models = trials(*reports), [candidate.name for candidate in candidates]
+        if as_json:
+            values = {
+                name: [asdict(row) for row in rows] for name, rows in (("trials", tried), ("switches", switches(tried)))
+            }
+            print_json({"models": models, "set": folder, **values})
+        elif not quiet:
+            print_switch_tables(kinds(tried), switches(tried), models)
 
 
 def identity(upscaler: Upscaler) -> dict[str, Any]:
@@ -107,7 +159,7 @@ def open_model(model: str | None, scale: int, threads: int | None, ensemble: int
     """A packed model in the native engine, or a training run's folder, of any convolution, in torch."""
     if model is None or not Path(model).is_dir():
         from scales_cli.cli.console import downloading
-        from scales_cli.pipeline.upscaler import Upscalers
+        from scales_cli.pipeline.upscalers import Upscalers
         from scales_cli.weights.family import resolve
 
         family = resolve(model)

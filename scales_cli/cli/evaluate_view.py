@@ -11,6 +11,7 @@ from rich.text import Text
 from scales_cli.cli.console import printable
 from scales_cli.evaluation.degraded import DegradedReport
 from scales_cli.evaluation.scores import BenchmarkReport, Scores
+from scales_cli.evaluation.switch import Kind, Switch
 
 
 def print_table(benchmark: BenchmarkReport, model: str, scale: int) -> None:
@@ -59,6 +60,28 @@ def print_degraded_table(reports: Sequence[DegradedReport], model: str, scale: i
             Text(printable(f"{gain:+.2f} {worst}")),
         )
     Console(highlight=False).print(table)
+
+
+def print_switch_tables(kinds: Sequence[Kind], switches: Sequence[Switch], models: Sequence[str]) -> None:
+    """A line for each degradation with both models' gains; a line for each strength that auto may switch at."""
+    clean, mending = (Text(printable(name)) for name in models)
+    table = Table(title="Gains over bicubic interpolation, dB", title_justify="left", box=None, pad_edge=False)
+    for name in ("", "strength", clean, mending):
+        table.add_column(name, justify="right" if name else "left")
+    for kind in kinds:
+        table.add_row(kind.degradation, f"{kind.strength:.2f}", f"{kind.clean:+.2f}", f"{kind.mending:+.2f}")
+    console = Console(highlight=False)
+    console.print(table)
+    title = Text(f"If {mending} has all pictures from a strength on")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("auto_from", "mean gain", "below bicubic", "least gain"):
+        table.add_column(name, justify="right")
+    table.add_column("of", no_wrap=True)
+    for switch in switches:
+        strength = "never" if switch.auto_from > 1 else f"{switch.auto_from:.2f}"
+        gains = f"{switch.mean:+.3f}", f"{switch.below}", f"{switch.least:+.2f}"
+        table.add_row(strength, *gains, Text(printable(switch.of)))
+    console.print(table)
 
 
 def _change(own: float | None, plain: float | None, digits: int) -> str:

@@ -43,13 +43,14 @@ def refuse_addresses(inputs: list[str]) -> list[str]:
 
 def suggest_models(incomplete: str) -> list[str]:
     """Sizes and full names that begin so, for a shell's completion."""
+    from scales_cli.weights.registry import AUTO
     from scales_cli.weights.store import Store
 
     store = Store()
     published = [entry.name for entry in store.registry.entries]
     names = [*published, *(model.name for model in store.imported())]
     sizes = [name.removeprefix("scales-").rpartition("-x")[0] for name in published]
-    return [name for name in dict.fromkeys([*sizes, *names]) if name.startswith(incomplete)]
+    return [name for name in dict.fromkeys([AUTO, *sizes, *names]) if name.startswith(incomplete)]
 
 
 def suggesting(*values: str) -> Callable[[str], list[str]]:
@@ -119,7 +120,7 @@ Model = Annotated[
         show_envvar=False,
         autocompletion=suggest_models,
         rich_help_panel=SIZE,
-        help="tiny, base, another of `scales models list`, or a .safetensors file.",
+        help="auto, base, tiny, another of `scales models list`, or a file. Default: auto.",
     ),
 ]
 Format = Annotated[
@@ -184,7 +185,7 @@ Denoise = Annotated[
         autocompletion=suggesting("auto", "0", "50", "100"),
         show_default=False,
         rich_help_panel=SIZE,
-        help="How much -m photo mends noise and JPEG blocks. Default: auto.",
+        help="How much noise and JPEG blocks are mended. Default: auto.",
     ),
 ]
 Ensemble = Annotated[
@@ -261,5 +262,6 @@ Tile = Annotated[
 Offline = Annotated[
     bool, flag("--offline", panel=OTHER, help="Download nothing. Also: SCALES_OFFLINE=1.", callback=go_offline)
 ]
+Verbose = Annotated[bool, flag("-v", "--verbose", panel=OTHER, help="Say which model each picture gets, and why.")]
 Quiet = Annotated[bool, flag("-q", "--quiet", panel=OTHER, help="Print nothing but errors and --json.")]
 Json = Annotated[bool, flag("--json", panel=OTHER, help="Print results as lines of JSON.")]

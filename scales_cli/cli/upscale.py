@@ -50,6 +50,7 @@ def upscale(
     name: opt.Name = None,
     keep_times: opt.KeepTimes = False,
     overwrite: Overwrite = False,
+    verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
@@ -93,7 +94,7 @@ def upscale(
         max_memory=max_memory,
         progress=lambda name: progress_bar(name, quiet=quiet),
     )
-    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json)
+    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json, verbose=verbose)
 
 
 def check_stdout(inputs: list[str], output: str | None, as_json: bool) -> None:

@@ -21,7 +21,8 @@ from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import STREAM, check_arguments
 from scales_cli.pipeline.run import Watch, attempt
 from scales_cli.pipeline.targets import check_clashes, check_target
-from scales_cli.pipeline.upscaler import Upscaler, Upscalers
+from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.pipeline.upscalers import Upscalers
 from scales_cli.weights.family import Loaded, ModelFamily
 
 BICUBIC = "bicubic"
@@ -44,6 +45,10 @@ class Compared:
     size: int
     pictures: tuple[Done, ...]
     notes: tuple[str, ...]
+
+    @property
+    def explanation(self) -> str:
+        return "; ".join(picture.explanation for picture in self.pictures)
 
     def to_dict(self) -> dict[str, Any]:
         first, kept = self.pictures[0], ("model", "strength", "ensemble", "seconds")

@@ -8,7 +8,7 @@ import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,17 @@ from scales_cli.imaging.metrics import chroma_psnr, crop_border, psnr, rgb_to_y,
 from scales_cli.imaging.resize import imresize
 
 Pixels = NDArray[np.uint8]
-UpscaleFile = Callable[[bytes], Pixels]  # a file's content -> RGB [sH, sW, 3]
+
+
+class Enlarged(NamedTuple):
+    """RGB [sH, sW, 3], the model that made it, and the strength that the picture shows, if there was need to look."""
+
+    pixels: Pixels
+    model: str = ""
+    strength: float | None = None
+
+
+UpscaleFile = Callable[[bytes], Enlarged]  # takes a file's content
 
 
 @dataclass(frozen=True)
@@ -43,17 +53,23 @@ class Quality:
 
 @dataclass(frozen=True)
 class DegradedReport:
-    """One degradation: of the model, of bicubic enlargement, and the model's PSNR less bicubic's by picture, in dB."""
+    """One degradation: of the model, of bicubic enlargement, and by picture the model's PSNR less bicubic's, in dB.
+
+    `models` are the names of those that enlarged each picture, `strengths` what it showed.
+    """
 
     degradation: KnownDegradation
     model: Quality
     bicubic: Quality
     gains: Mapping[str, float]
+    models: Mapping[str, str]
+    strengths: Mapping[str, float | None]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, which has neither infinity nor what is left of two of them: that becomes null."""
         values = {name: _finite(dataclasses.asdict(getattr(self, name))) for name in ("model", "bicubic")}
-        return {"degradation": self.degradation.name, **values, "gains": _finite(self.gains)}
+        pictures = {"gains": _finite(self.gains), "models": self.models, "strengths": self.strengths}
+        return {"degradation": self.degradation.name, **values, **pictures}
 
 
 def references(folder: str | os.PathLike[str]) -> dict[str, Pixels]:
@@ -79,23 +95,24 @@ def evaluate_degraded(
 ) -> Iterator[DegradedReport]:
     """Scores what `upscale` makes of every picture, one report a degradation."""
     clean_of = KnownDegradation("clean")
-    clean = {name: upscale(clean_of.file(name, hr, scale)) for name, hr in pictures.items()}
+    clean = {name: upscale(clean_of.file(name, hr, scale)).pixels for name, hr in pictures.items()}
     untouched = {
         name: np.asarray(imresize(np.asarray(imresize(hr, 1 / scale), np.uint8), scale), np.uint8)
         for name, hr in pictures.items()
     }
     for index, degradation in enumerate(degradations):
-        rows, plain, gains = [], [], {}
+        rows, plain, gains, models, strengths = [], [], {}, {}, {}
         for name, hr in pictures.items():
             file = degradation.file(name, hr, scale)
             small = np.asarray(read_image(file).pixels, np.uint8)
             bicubic = np.asarray(imresize(np.broadcast_to(small, (*small.shape[:2], 3)), scale), np.uint8)
-            rows.append(_quality(name, hr, upscale(file), clean[name], scale))
+            large, models[name], strengths[name] = upscale(file)
+            rows.append(_quality(name, hr, large, clean[name], scale))
             plain.append(_quality(name, hr, bicubic, untouched[name], scale))
             gains[name] = rows[-1].psnr - plain[-1].psnr
         if progress is not None:
             progress((index + 1) / len(degradations))
-        yield DegradedReport(degradation, _mean(rows), _mean(plain), gains)
+        yield DegradedReport(degradation, _mean(rows), _mean(plain), gains, models, strengths)
 
 
 def _quality(name: str, hr: Pixels, sr: Pixels, clean: Pixels, scale: int) -> Quality:

@@ -14,7 +14,6 @@ from scales_cli.errors import OutputError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
-from scales_cli.pipeline.upscaler import not_told
 from scales_cli.weights.family import Downloading, ModelFamily, resolve
 
 
@@ -63,7 +62,7 @@ class Enlargement:
         """
         output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name, keep_times)
         family = model if isinstance(model, ModelFamily) else resolve(model)
-        sizing = Sizing.of(scale, width, height, max_size, scales=family.scales)
+        sizing = Sizing.of(scale, width, height, max_size, scales=family.scales_for(denoise))
         return cls(family, sizing, output, max_pixels, tile, denoise, ensemble)
 
     def pull(self, downloading: Downloading | None = None) -> None:
@@ -72,11 +71,8 @@ class Enlargement:
 
     def check_denoise(self) -> None:
         """Raises `UsageError` if denoising is asked of a model that cannot, `WeightsError` if that cannot be opened."""
-        if self.denoise is None:
-            return
-        model = self.family.open(self.sizing.network_scales[0])
-        if not model.weights.spec.strength:
-            raise not_told(model.name)
+        if self.denoise is not None:
+            self.family.check_denoise(self.sizing.network_scales[0], self.denoise)
 
     def fingerprint(self) -> str:
         """Identifies all that changes a result, the model's weights included.

@@ -19,7 +19,8 @@ from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import STREAM, plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_clashes, check_target
-from scales_cli.pipeline.upscaler import Upscaler, Upscalers, load
+from scales_cli.pipeline.upscaler import Chosen, Upscaler
+from scales_cli.pipeline.upscalers import Upscalers, load
 from scales_cli.system.progress import Progress
 from scales_cli.weights.family import Loaded, ModelFamily
 
@@ -61,8 +62,9 @@ def upscale(
         return target.getvalue()
     if not isinstance(picture, (str, os.PathLike)):
         return upscaler.upscale(picture)
-    pixels = read_image(picture, max_pixels=MAX_OUTPUT_PIXELS // scale**2).pixels
-    return upscaler.upscale(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    read = read_image(picture, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
+    pixels = upscaler.choose(read.pixels, read.layout).upscale(read.pixels)
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def upscale_file(
@@ -152,11 +154,12 @@ def upscale_file(
     return outcome
 
 
-def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) -> Pixels:
-    """The RGB pixels of an enlarged 8-bit file, [sH, sW, 3], for scores."""
+def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) -> tuple[Pixels, Chosen]:
+    """The RGB pixels of an enlarged 8-bit file, [sH, sW, 3], for scores, and what enlarged it."""
     picture = read_image(file)
-    large = upscaler.upscale(picture.pixels, strength=upscaler.strength_for(picture.pixels, picture.layout, strength))
-    return np.ascontiguousarray(np.broadcast_to(large, (*large.shape[:2], 3)))
+    chosen = upscaler.choose(picture.pixels, picture.layout, strength)
+    large = chosen.upscale(picture.pixels)
+    return np.ascontiguousarray(np.broadcast_to(large, (*large.shape[:2], 3))), chosen
 
 
 def _opened(source: StrPath | bytes | BinaryIO) -> tuple[str, BinaryIO | None]:

@@ -13,9 +13,10 @@ from scales_cli.errors import MemoryLimitError
 from scales_cli.imaging.animation import animation_bytes
 from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.formats import ImageFormat
+from scales_cli.imaging.wear.estimate import wear_bytes
 from scales_cli.pipeline.alpha import visible_colors_bytes
 from scales_cli.pipeline.outcome import Failed
-from scales_cli.pipeline.plan import Job, Plan
+from scales_cli.pipeline.plan import Allowance, Job, Plan
 from scales_cli.pipeline.resampling import resampling_bytes
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.system.resources import anonymous_bytes, available_bytes
@@ -29,7 +30,7 @@ _VARIATION = 2**20  # of the process's own memory from run to run: who allows wh
 def fit_memory(
     plan: Plan, upscalers: Mapping[int, Upscaler], limit: int | None = None, tile: int | None = None
 ) -> Plan:
-    """The plan with a tiling for every picture that fits in `limit` bytes; those that do not become failures."""
+    """The plan with an allowance for every picture that fits in `limit` bytes; those that do not become failures."""
     limit = default_limit() if limit is None else limit
     jobs, failures = [], list(plan.failures)
     for job in plan.jobs:
@@ -41,17 +42,41 @@ def fit_memory(
 
 
 def fit_job(job: Job, upscaler: Upscaler, limit: int, tile: int | None = None, beside: int = 0) -> Job:
-    """The job with a tiling that fits in `limit` bytes of this process's memory, or `MemoryLimitError`.
+    """The job with an allowance of `limit` bytes of this process's memory; `beside` is what other processes take.
 
-    `beside` is what other processes take, in the error's figures.
+    Raises `MemoryLimitError` if they are too few for every network that the picture may get.
     """
-    base = anonymous_bytes() + _RESERVE
-    tiling, need = _plan_tiling(job, upscaler, limit - base, tile)
-    if need > limit - base:
-        enough = _mebibytes(beside + base + need + _VARIATION)
+    allowance = Allowance(beside + limit, limit - anonymous_bytes() - _RESERVE, tile)
+    layout, looking = job.header.layout, 0
+    if upscaler.looks(job.denoise):
+        looking = layout.row_bytes * layout.height + wear_bytes(layout)
+    refusal: MemoryLimitError | None = None
+    for candidate in upscaler.candidates(job.denoise):
+        try:
+            tile_job(dataclasses.replace(job, allowance=allowance), candidate, looking)
+        except MemoryLimitError as error:
+            refusal = refusal or error
+        else:
+            return dataclasses.replace(job, allowance=allowance)
+    assert refusal is not None  # as there is at least one candidate
+    raise refusal
+
+
+def tile_job(job: Job, upscaler: Upscaler, looking: int = 0) -> Job:
+    """The job with the tiling by which this network stays within the allowance. Raises `MemoryLimitError` if none does.
+
+    `looking` bytes are taken before the network begins.
+    """
+    if job.allowance is None:
+        return job
+    limit, free = job.allowance.limit, job.allowance.free
+    tiling, need = _plan_tiling(job, upscaler, free, job.allowance.tile)
+    need = max(need, looking)
+    if need > free:
+        enough = _mebibytes(limit - free + need + _VARIATION)
         raise MemoryLimitError(
             f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
-            f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(beside + limit)} are allowed",
+            f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
             "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
         )
     return dataclasses.replace(job, tiling=tiling)

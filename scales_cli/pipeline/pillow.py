@@ -6,7 +6,9 @@ import numpy as np
 from PIL import Image
 
 from scales_cli.errors import UsageError
-from scales_cli.imaging.picture import Pixels
+from scales_cli.imaging.formats import ImageFormat
+from scales_cli.imaging.picture import Details, Pixels
+from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 _REFUSED = {"I": "32-bit integers", "F": "floating-point numbers"}  # whose range nobody knows
 
@@ -21,6 +23,13 @@ def to_pixels(image: Image.Image) -> Pixels:
     mode += "A" if image.has_transparency_data else ""
     pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def to_details(image: Image.Image) -> Details:
+    """What an image still says of the file that it was opened from: of JPEG, how much was lost."""
+    if image.format != "JPEG":
+        return Details()
+    return Details(format=ImageFormat.JPEG, lossless=False, coded_quality=read_jpeg_quality(image))
 
 
 def to_image(pixels: Pixels, like: Image.Image) -> Image.Image:

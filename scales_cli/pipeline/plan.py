@@ -31,6 +31,15 @@ STREAM = "-"
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """Memory that a job may take: `free` bytes of the `limit` of this process. `tile` is a side that is asked for."""
+
+    limit: int
+    free: int
+    tile: int | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output.
 
@@ -50,6 +59,7 @@ class Job:
     overwrite: bool = False
     options: OutputOptions = DEFAULTS
     denoise: float | None = None
+    allowance: Allowance | None = None  # None is all that there is
     tiling: Tiling | None = None  # None leaves it to the engine
     region: Region | None = None
 

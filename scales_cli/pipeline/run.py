@@ -22,12 +22,13 @@ from scales_cli.imaging.further_pictures import FIRST_ONLY
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.pipeline.destination import destination
 from scales_cli.pipeline.enlargement import Enlargement
-from scales_cli.pipeline.memory import fit_memory
+from scales_cli.pipeline.memory import fit_memory, tile_job
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import STREAM, Job, Plan, plan_jobs
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.targets import check_target
-from scales_cli.pipeline.upscaler import Upscaler, Upscalers
+from scales_cli.pipeline.upscaler import Chosen, Upscaler
+from scales_cli.pipeline.upscalers import Upscalers
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import release_freed_memory
 
@@ -101,7 +102,8 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
         check_target(job.target, job.overwrite)  # again: others may write there, too
     modified_ns = _modified_ns(job)
     picture = _read(job)
-    job = dataclasses.replace(job, denoise=upscaler.strength_for(picture.pixels, picture.layout, job.denoise))
+    chosen = upscaler.choose(picture.pixels, picture.layout, job.denoise)
+    job = tile_job(job, chosen.upscaler)
     report = progress or (lambda fraction: None)
     size = job.size if job.region is None else (job.region.width, job.region.height)
     layout = job.options.applied(picture.layout.resized(*size))
@@ -111,7 +113,7 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
         )
     write = _write_animation if job.frames > 1 else _write_picture
     with destination(job.target, overwrite=job.overwrite, sink=sink, modified_ns=modified_ns) as stream:
-        written = write(upscaler, job, picture, layout, stream, report)
+        written = write(chosen, job, picture, layout, stream, report)
     report(1.0)
     factor = job.size[0] / picture.width
     return Done(
@@ -121,19 +123,20 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
         height=written.height,
         seconds=time.perf_counter() - started,
         scale=int(factor) if factor.is_integer() else round(factor, 4),
-        model=upscaler.name,
-        strength=job.denoise,
+        model=chosen.upscaler.name,
+        strength=chosen.strength,
+        wear=chosen.wear,
         ensemble=upscaler.ensemble,
         notes=written.notes,
     )
 
 
 def _write_picture(
-    upscaler: Upscaler, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
+    chosen: Chosen, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
 ) -> Layout:
     share = 1.0 if job.tiling else _NETWORK_SHARE  # rows are written as they come
-    writer = open_writer(layout, job.format, stream, upscaler.threads.map)
-    for rows in _enlarged_rows(upscaler, job, picture.pixels, lambda fraction: report(share * fraction)):
+    writer = open_writer(layout, job.format, stream, chosen.upscaler.threads.map)
+    for rows in _enlarged_rows(chosen, job, picture.pixels, lambda fraction: report(share * fraction)):
         writer.write(rows)
         del rows
     writer.close()
@@ -141,12 +144,12 @@ def _write_picture(
 
 
 def _write_animation(
-    upscaler: Upscaler, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
+    chosen: Chosen, job: Job, picture: Picture, layout: Layout, stream: BinaryIO, report: Progress
 ) -> Layout:
     def frames() -> Iterator[Frame]:
         source = read_frames(job.source, max_pixels=picture.width * picture.height)
         for index, frame in enumerate(source):
-            rows = _enlarged_rows(upscaler, job, frame.pixels, lambda fraction: None)
+            rows = _enlarged_rows(chosen, job, frame.pixels, lambda fraction: None)
             yield dataclasses.replace(frame, pixels=np.concatenate(list(rows)))
             report(_NETWORK_SHARE * (index + 1) / job.frames)
 
@@ -158,10 +161,10 @@ def _write_animation(
     return layout
 
 
-def _enlarged_rows(upscaler: Upscaler, job: Job, pixels: Pixels, report: Progress) -> Iterator[Pixels]:
+def _enlarged_rows(chosen: Chosen, job: Job, pixels: Pixels, report: Progress) -> Iterator[Pixels]:
     """The rows of the result, in its size, or of its region."""
-    rows = upscaler.upscale_rows(pixels, strength=job.denoise, tiling=job.tiling, progress=report)
-    height, width = (side * upscaler.scale for side in pixels.shape[:2])
+    rows = chosen.upscale_rows(pixels, tiling=job.tiling, progress=report)
+    height, width = (side * chosen.upscaler.scale for side in pixels.shape[:2])
     if job.size != (width, height):
         rows = resample_rows(rows, height, job.size)
     return rows if job.region is None else job.region.cut(rows)

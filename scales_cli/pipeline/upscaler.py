@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, overload
 
@@ -11,22 +11,51 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scales_cli.backbones.spec import SCALES
 from scales_cli.engine.base import Engine, Planes, check_finite
 from scales_cli.engine.composition import compose, upscale_bicubic
 from scales_cli.engine.ensemble import ensemble_of
-from scales_cli.engine.load import load_engine
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
-from scales_cli.imaging.wear.estimate import estimate_wear
+from scales_cli.imaging.wear.estimate import Wear, estimate_wear
 from scales_cli.pipeline import alpha as transparency
-from scales_cli.pipeline.pillow import to_image, to_pixels
+from scales_cli.pipeline.pillow import to_details, to_image, to_pixels
 from scales_cli.pipeline.planes import PicturePlanes, Read, residual_colors
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import usable_cores
 from scales_cli.system.threads import ThreadPool
-from scales_cli.weights.family import ModelFamily, resolve
+from scales_cli.weights.family import not_told
+
+UNKNOWN = Details()  # of pixels that are of no file
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What enlarges a picture, and how much it mends, in [0, 1]; None if its network is not told.
+
+    `wear` is what the picture shows, None if there was no need to look.
+    """
+
+    upscaler: Upscaler
+    strength: float | None = None
+    wear: Wear | None = None
+
+    def upscale(self, pixels: Pixels, progress: Progress | None = None) -> Pixels:
+        """The picture [H, W, C], scale times as large."""
+        height, width, channels = pixels.shape
+        scale = self.upscaler.scale
+        result = np.empty((height * scale, width * scale, channels), pixels.dtype)
+        done = 0
+        for rows in self.upscale_rows(pixels, progress=progress):
+            result[done : done + len(rows)] = rows
+            done += len(rows)
+        return result
+
+    def upscale_rows(
+        self, pixels: Pixels, *, tiling: Tiling | None = None, progress: Progress | None = None
+    ) -> Iterator[Pixels]:
+        """The rows of `upscale` from the top down, some at a time [rows, sW, C]; `tiling` as the engine's."""
+        return self.upscaler.enlarge(pixels, self.strength or 0.0, tiling, progress)
 
 
 class Upscaler:
@@ -64,14 +93,10 @@ class Upscaler:
         much is to be mended, to networks that are told; without it, it is what the picture shows.
         """
         if isinstance(image, Image.Image):
-            return to_image(self.upscale(to_pixels(image), strength=strength, progress=progress), image)
+            pixels = to_pixels(image)
+            return to_image(self.choose(pixels, to_details(image), strength).upscale(pixels, progress), image)
         pixels = _checked(image)
-        height, width, channels = pixels.shape
-        result = np.empty((height * self.scale, width * self.scale, channels), pixels.dtype)
-        done = 0
-        for rows in self.upscale_rows(pixels, strength=strength, progress=progress):
-            result[done : done + len(rows)] = rows
-            done += len(rows)
+        result = self.choose(pixels, strength=strength).upscale(pixels, progress)
         return result[..., 0] if image.ndim == 2 else result
 
     def upscale_rows(
@@ -84,6 +109,36 @@ class Upscaler:
     ) -> Iterator[Pixels]:
         """The rows of `upscale` from the top down, some at a time [rows, sW, C]; `tiling` as the engine's."""
         pixels = _checked(image)
+        return self.choose(pixels, strength=strength).upscale_rows(pixels, tiling=tiling, progress=progress)
+
+    def choose(self, pixels: Pixels, details: Details = UNKNOWN, strength: float | None = None) -> Chosen:
+        """What enlarges a picture [H, W, C] from a file of these details, by the `strength` asked for or what it shows.
+
+        Raises `UsageError` if a strength is asked for of a network that is not told.
+        """
+        if not self.engine.spec.strength:
+            if strength is not None:
+                raise not_told(self.name)
+            return Chosen(self)
+        if strength is None:
+            wear = estimate_wear(pixels, details)
+            return Chosen(self, wear.strength, wear)
+        if not 0 <= strength <= 1:
+            raise UsageError(f"strength is {strength!r}", "give a number from 0 to 1")
+        return Chosen(self, strength)
+
+    def candidates(self, strength: float | None) -> Iterator[Upscaler]:
+        """What `choose` chooses from, if this strength is asked for."""
+        yield self
+
+    def looks(self, strength: float | None) -> bool:
+        """Whether `choose` looks at the picture, if this strength is asked for."""
+        return strength is None and self.engine.spec.strength
+
+    def enlarge(
+        self, pixels: Pixels, strength: float, tiling: Tiling | None, progress: Progress | None
+    ) -> Iterator[Pixels]:
+        """The rows of the picture [H, W, C] by this network, which ignores the strength if it is not told."""
         height, width, channels = pixels.shape
         color, alpha = (pixels, None) if channels in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
         read: Read = partial(_crop, color)
@@ -93,9 +148,7 @@ class Upscaler:
         elif alpha is not None:
             read = transparency.VisibleColors(color, alpha).read
             finish = self._finish_transparent
-        source = PicturePlanes(
-            height, width, self.engine.spec, read, self.strength_for(pixels, Details(), strength) or 0
-        )
+        source = PicturePlanes(height, width, self.engine.spec, read, strength)
         pieces = self.engine.residual_rows(source, tiling=tiling, progress=progress)
         sees_color = self.engine.spec.planes != "luma"
         channels = 1 if sees_color and is_grey(color, alpha) else color.shape[2]
@@ -107,19 +160,6 @@ class Upscaler:
             del residual  # so that one piece is in memory, not two
             yield rows
             del rows
-
-    def strength_for(self, pixels: Pixels, details: Details, wanted: float | None) -> float | None:
-        """How much is mended of a picture [H, W, C] from a file of these details: what is wanted, or what it shows.
-
-        None if the network is not told. Raises `UsageError` if it should be.
-        """
-        if not self.engine.spec.strength:
-            if wanted is not None:
-                raise not_told(self.name)
-            return None
-        if wanted is not None and not 0 <= wanted <= 1:
-            raise UsageError(f"strength is {wanted!r}", "give a number from 0 to 1")
-        return estimate_wear(pixels, details).strength if wanted is None else wanted
 
     def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
         """Output rows from `row` on, as many as the residual has."""
@@ -136,45 +176,6 @@ class Upscaler:
 
     def _enlarge_bicubically(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
         return upscale_bicubic(planes, self.scale, rows=rows, threads=self.threads)
-
-
-class Upscalers(dict[int, Upscaler]):
-    """The upscalers of a model by their scale; those that are not `opened` yet are when they are first asked for."""
-
-    def __init__(
-        self,
-        family: ModelFamily,
-        threads: int | None = None,
-        opened: Iterable[Upscaler] = (),
-        *,
-        ensemble: int = 1,
-    ) -> None:
-        super().__init__({upscaler.scale: upscaler for upscaler in opened})
-        self._family, self._threads, self._ensemble = family, threads, ensemble
-
-    def __missing__(self, scale: int) -> Upscaler:
-        model = self._family.open(scale)
-        engine = load_engine(model.weights, threads=self._threads)
-        self[scale] = Upscaler(engine, name=model.name, threads=self._threads, ensemble=self._ensemble)
-        return self[scale]
-
-
-def load(
-    model: str | os.PathLike[str] | None = None, scale: int = 4, *, threads: int | None = None, ensemble: int = 1
-) -> Upscaler:
-    """An `Upscaler` for a model's name or path; without one, for the default model.
-
-    With an `ensemble` of 2, 4 or 8, the network sees each picture in as many flips and turns, which takes as many times
-    as long; the mean is a little better. Raises `WeightsError` if there is no such model, or none for the scale.
-    """
-    if scale not in SCALES:
-        raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
-    return Upscalers(resolve(model), threads, ensemble=ensemble)[scale]
-
-
-def not_told(model: str) -> UsageError:
-    """What is wrong if a model is told how much to mend that was not trained for it."""
-    return UsageError(f"{model} does not mend noise or JPEG blocks", "leave --denoise out, or choose a photo model")
 
 
 def is_grey(color: Pixels, alpha: Pixels | None = None) -> bool:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from scales_cli.errors import WeightsError
+from scales_cli.errors import UsageError, WeightsError
 from scales_cli.system.progress import Progress
 from scales_cli.weights.cache import CachedModel
 from scales_cli.weights.packed import PackedWeights, load_packed
 from scales_cli.weights.preferences import default_model
-from scales_cli.weights.registry import WeightEntry
+from scales_cli.weights.registry import AUTO, WeightEntry
 from scales_cli.weights.store import Store, is_path
 
 # Makes the report of a download's progress, by the name of what is downloaded; entered for as long as that takes.
@@ -127,6 +127,16 @@ class ModelFamily:
         """In rising order; at least one."""
         return tuple(sorted(self._sources))
 
+    def scales_for(self, denoise: float | None) -> tuple[int, ...]:
+        """Those of networks that can mend as much as is asked for; all if nothing is."""
+        return self.scales
+
+    def check_denoise(self, scale: int, denoise: float) -> None:
+        """Raises `UsageError` if no network for `scale` can be told to mend so much; `WeightsError` as `open`."""
+        model = self.open(scale)
+        if not model.weights.spec.strength:
+            raise not_told(model.name)
+
     def pull(self, scale: int, downloading: Downloading | None = None) -> Path:
         """The file of the network for `scale`, checked; it is downloaded if it is not on this machine.
 
@@ -161,8 +171,61 @@ class ModelFamily:
         )
 
 
+class AutoFamily(ModelFamily):
+    """The networks for clean pictures; of some scales there are such in `mending` that take the others.
+
+    `auto_from` is, by scale, the least strength of a picture that is one of those others.
+    """
+
+    def __init__(self, clean: Mapping[int, Source], mending: Mapping[int, Source], auto_from: Mapping[int, float]):
+        super().__init__(AUTO, clean)
+        self.mending = ModelFamily(AUTO, mending)
+        self.auto_from = dict(auto_from)
+
+    @classmethod
+    def of(cls, store: Store) -> AutoFamily:
+        clean, mending = (
+            {entry.scale: entry for entry in entries} for entries in (store.registry.clean(), store.registry.mending())
+        )
+        return cls(
+            {scale: Published(entry, store) for scale, entry in clean.items()},
+            {scale: Published(entry, store) for scale, entry in mending.items()},
+            {scale: entry.auto_from for scale, entry in mending.items() if entry.auto_from is not None},
+        )
+
+    def scales_for(self, denoise: float | None) -> tuple[int, ...]:
+        return self.mending.scales if denoise and self.mending.scales else self.scales
+
+    def mends(self, scale: int) -> bool:
+        return scale in self.mending.scales
+
+    def check_denoise(self, scale: int, denoise: float) -> None:
+        if denoise and not self.mends(scale):
+            known = " or ".join(f"-s {other}" for other in self.mending.scales)
+            raise UsageError(
+                f"there is no photo model that enlarges by {scale}", f"leave --denoise out, or use {known or 'another'}"
+            )
+
+    def pull(self, scale: int, downloading: Downloading | None = None) -> Path:
+        """Both files; gives that for clean pictures."""
+        path = super().pull(scale, downloading)
+        if self.mends(scale):
+            self.mending.pull(scale, downloading)
+        return path
+
+    def digest(self, scale: int) -> str:
+        if not self.mends(scale):
+            return super().digest(scale)
+        return f"{super().digest(scale)}, from {self.auto_from[scale]} {self.mending.digest(scale)}"
+
+
+def not_told(model: str) -> UsageError:
+    """What is wrong if a model is told how much to mend that was not trained for it."""
+    return UsageError(f"{model} does not mend noise or JPEG blocks", "leave --denoise out, or choose a photo model")
+
+
 def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = None) -> ModelFamily:
-    """The models of a size (`tiny`), of a full name (`scales-tiny-x4`), of a path, or the default ones.
+    """The models of a size (`tiny`), of a full name (`scales-tiny-x4`), of a path, of `auto`, or the default ones.
 
     Raises `WeightsError` if the name is unknown, or if the file is no packed model.
     """
@@ -172,6 +235,8 @@ def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = No
     if is_path(name):
         return ModelFamily.of_one(OwnFile(Path(name)))
     store = store or Store()
+    if name == AUTO:
+        return AutoFamily.of(store)
     found = store.find(name)
     if isinstance(found, CachedModel):
         return ModelFamily.of_one(Imported(found))

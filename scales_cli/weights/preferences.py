@@ -10,7 +10,7 @@ from scales_cli.errors import UsageError
 from scales_cli.system.files import replacing
 
 VARIABLE = "SCALES_CONFIG"
-DEFAULT_MODEL = "base"
+DEFAULT_MODEL = "auto"
 
 
 def default_model() -> str:

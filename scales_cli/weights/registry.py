@@ -21,12 +21,18 @@ from scales_cli.errors import WeightsError
 from scales_cli.weights.packed import load_packed
 
 SUFFIX = ".safetensors"
+AUTO = "auto"  # the name of the choice between a model for clean pictures and one for all others
+CLEAN = "base"
+MENDING = ("photo", "photo-tiny")  # the first of these that there is at a scale
 _NAME = re.compile(r"scales-(?P<size>[a-z0-9]+(?:-[a-z0-9]+)*)-x(?P<scale>\d)")
 
 
 @dataclass(frozen=True)
 class WeightEntry:
-    """A published model; `sha256` is the lower-case hexadecimal hash of its packed file, `psnr` its card's, in dB."""
+    """A published model; `sha256` is the lower-case hexadecimal hash of its packed file, `psnr` its card's, in dB.
+
+    `auto_from` is the least strength of a picture that the model `auto` leaves to this one, None if it never does.
+    """
 
     name: str
     file: str
@@ -36,6 +42,7 @@ class WeightEntry:
     licence: str
     data_licence: str
     psnr: Mapping[str, float] = field(default_factory=dict)
+    auto_from: float | None = None
 
     @property
     def scale(self) -> int:
@@ -48,6 +55,8 @@ class WeightEntry:
 
     def to_toml(self) -> str:
         values = dataclasses.asdict(self) | {"spec": self.spec.to_dict(), "psnr": dict(self.psnr)}
+        if self.auto_from is None:
+            del values["auto_from"]
         return "[[model]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
 
     @classmethod
@@ -66,13 +75,29 @@ class Registry:
     base_url: str
     entries: tuple[WeightEntry, ...]
 
+    def clean(self) -> list[WeightEntry]:
+        """The models, of different scales, that `auto` takes for clean pictures."""
+        return [entry for entry in self.entries if entry.family == CLEAN]
+
+    def mending(self) -> list[WeightEntry]:
+        """Those that it takes for all other pictures, of the scales that there are any of."""
+        best: dict[int, WeightEntry] = {}
+        for family in MENDING:
+            for entry in self.entries:
+                if entry.family == family and entry.auto_from is not None:
+                    best.setdefault(entry.scale, entry)
+        return list(best.values())
+
     def to_toml(self) -> str:
         head = f"# Written by `scales models publish`.\n\nbase_url = {_toml(self.base_url)}\n"
         return "\n".join([head, *(entry.to_toml() for entry in self.entries)])
 
     def with_entries(self, entries: Iterable[WeightEntry]) -> Registry:
-        """The registry with these entries added; one of a known name replaces what has it."""
-        named = {entry.name: entry for entry in (*self.entries, *entries)}
+        """The registry with these entries added; one of a known name replaces what has it, but for its `auto_from`."""
+        named = {entry.name: entry for entry in self.entries}
+        for entry in entries:
+            known = named.get(entry.name, entry)
+            named[entry.name] = entry if entry.auto_from else dataclasses.replace(entry, auto_from=known.auto_from)
         return Registry(self.base_url, tuple(named[name] for name in sorted(named)))
 
 

@@ -21,7 +21,7 @@ from scales_cli.weights import registry
 from scales_cli.weights.address import HubAddress, WebAddress
 from scales_cli.weights.cache import NAME, Cache, CachedModel
 from scales_cli.weights.packed import load_packed
-from scales_cli.weights.registry import SUFFIX, WeightEntry
+from scales_cli.weights.registry import AUTO, SUFFIX, WeightEntry
 from scales_cli.weights.transfer import fetch
 
 OFFLINE = "SCALES_OFFLINE"
@@ -61,7 +61,7 @@ class Store:
             if model.name == name:
                 return model
         entries = self.registry.entries
-        names = [entry.name for entry in entries] + sorted({entry.family for entry in entries})
+        names = [entry.name for entry in entries] + sorted({AUTO, *(entry.family for entry in entries)})
         names += [model.name for model in imported]
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         raise WeightsError(
@@ -69,7 +69,10 @@ class Store:
         )
 
     def published(self, name: str, scale: int | None = None) -> list[WeightEntry]:
-        """The model of a full name, or those of a size, of one scale or all."""
+        """The model of a full name, or those of a size or that `auto` chooses from, of one scale or all."""
+        if name == AUTO:
+            both = [*self.registry.clean(), *self.registry.mending()]
+            return [entry for entry in both if scale in (None, entry.scale)]
         return [
             entry
             for entry in self.registry.entries
@@ -135,7 +138,7 @@ class Store:
 
     def add(self, name: str, sha256: str, source: str | Path, progress: Progress | None = None) -> Path:
         """Puts any packed model into the cache, in the place of what had its name. Published names are refused."""
-        if NAME.fullmatch(name) is None or is_path(name):
+        if NAME.fullmatch(name) is None or is_path(name) or name == AUTO:
             raise UsageError(f"{name!r} cannot be a model's name", "use letters, digits and hyphens")
         for entry in self.registry.entries:
             if name in (entry.name, entry.family) and sha256 != entry.sha256:

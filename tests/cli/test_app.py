@@ -13,7 +13,7 @@ from PIL import Image
 from scales_cli.cli import app
 from scales_cli.cli.app import main
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, ScalesError, UsageError, WeightsError
-from scales_cli.pipeline import upscaler
+from scales_cli.pipeline import upscalers
 
 SECRET = "seen only in tracebacks"
 
@@ -78,7 +78,7 @@ def test_main_exit_codes(upscale, arguments, code):
     ids=lambda value: type(value).__name__,
 )
 def test_main_turns_errors_into_exit_codes(upscale, monkeypatch, error, code):
-    monkeypatch.setattr(upscaler, "load_engine", raising(error))
+    monkeypatch.setattr(upscalers, "load_engine", raising(error))
     got, out, err = upscale("a.png")
     assert (got, out) == (code, b"")
     assert err.startswith("scales: ")
@@ -86,7 +86,7 @@ def test_main_turns_errors_into_exit_codes(upscale, monkeypatch, error, code):
 
 
 def test_main_of_a_lower_library_memory_error(upscale, monkeypatch):
-    monkeypatch.setattr(upscaler.Upscaler, "upscale_rows", raising(MemoryError()))
+    monkeypatch.setattr(upscalers.Upscaler, "enlarge", raising(MemoryError()))
     assert upscale("a.png")[0] == 6
 
 
@@ -100,7 +100,7 @@ def test_main_of_a_lower_library_memory_error(upscale, monkeypatch):
     ],
 )
 def test_main_blames_the_disk_only_where_it_is_full(upscale, monkeypatch, error, code, text):
-    monkeypatch.setattr(upscaler, "load_engine", raising(error))
+    monkeypatch.setattr(upscalers, "load_engine", raising(error))
     got, _, err = upscale("a.png")
     assert got == code
     assert text in err
@@ -108,7 +108,7 @@ def test_main_blames_the_disk_only_where_it_is_full(upscale, monkeypatch, error,
 
 def test_main_shows_tracebacks_when_debugging(upscale, monkeypatch):
     monkeypatch.setenv("SCALES_DEBUG", "1")
-    monkeypatch.setattr(upscaler, "load_engine", raising(RuntimeError(SECRET)))
+    monkeypatch.setattr(upscalers, "load_engine", raising(RuntimeError(SECRET)))
     with pytest.raises(RuntimeError, match=SECRET):
         upscale("a.png")
 

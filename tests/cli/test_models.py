@@ -12,6 +12,8 @@ from scales_cli.cli.app import main
 from scales_cli.weights import registry, store
 from scales_cli.weights.registry import Registry, load_registry
 
+OF_AUTO = ["/scales-base-x4.safetensors", "/scales-photo-tiny-x4.safetensors"]
+
 
 @pytest.fixture
 def models(folder, capfd):
@@ -138,7 +140,7 @@ def test_an_import_is_used_by_name(models, model, own_models):
 
 
 def test_default_is_used_where_no_model_is_named(models, capfd):
-    assert models("default") == (0, ["base"], "")
+    assert models("default") == (0, ["auto"], "")
     assert models("default", "tiny") == (0, ["tiny"], "")
     assert main(["upscale", "a.png", "-s", "4", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["model"] == "scales-tiny-x4"
@@ -146,6 +148,16 @@ def test_default_is_used_where_no_model_is_named(models, capfd):
     assert code == 5
     assert "tiny" in err
     assert models("default") == (0, ["tiny"], "")
+    assert models("default", "auto") == (0, ["auto"], "")
+
+
+def test_auto_stands_for_what_it_chooses_from(models):
+    code, names, _ = models("path", "auto", "-s", "4")
+    assert code == 0
+    assert [Path(name).stem for name in names] == ["scales-base-x4", "scales-photo-tiny-x4"]
+    code, _, err = models("import", names[0], "--name", "auto")
+    assert code == 2
+    assert "cannot be a model's name" in err
 
 
 def test_a_known_model_is_pulled_on_first_use(models, not_bundled, server, monkeypatch, own_models):
@@ -156,8 +168,8 @@ def test_a_known_model_is_pulled_on_first_use(models, not_bundled, server, monke
     monkeypatch.setenv("SCALES_OFFLINE", "")
     assert main(["upscale", "a.png", "-q"]) == 0
     assert main(["upscale", "a.png", "-q", "-s", "4", "--overwrite", "--offline"]) == 0
-    assert server.requests == ["/scales-base-x4.safetensors"]
-    assert len(list(own_models.iterdir())) == 1
+    assert server.requests == OF_AUTO
+    assert len(list(own_models.iterdir())) == 2
 
 
 def test_a_batch_pulls_once_for_all_workers(folder, server, own_models, spawn):
@@ -170,7 +182,7 @@ def test_a_batch_pulls_once_for_all_workers(folder, server, own_models, spawn):
         (folder / f"{name}.png").write_bytes((folder / "a.png").read_bytes())
     result = spawn("batch", ".", "-o", "out", "-j", "2", env=os.environ | environment)
     assert result.returncode == 0, result.stderr
-    assert server.requests == ["/scales-base-x4.safetensors"]
+    assert server.requests == OF_AUTO
     assert len(list((folder / "out").glob("*.png"))) == 4
 
 

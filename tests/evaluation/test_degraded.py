@@ -8,7 +8,7 @@ from PIL import Image
 
 from scales_cli.errors import InputError
 from scales_cli.evaluation.degradations import degradations
-from scales_cli.evaluation.degraded import evaluate_degraded, references
+from scales_cli.evaluation.degraded import Enlarged, evaluate_degraded, references
 from scales_cli.evaluation.drawn import drawn_pictures
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.resize import imresize
@@ -16,7 +16,12 @@ from scales_cli.imaging.resize import imresize
 
 def bicubic(file):
     pixels = read_image(file).pixels
-    return np.asarray(imresize(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 4), np.uint8)
+    large = imresize(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 4)
+    return Enlarged(np.asarray(large, np.uint8), "bicubic", len(file) / 2**20)
+
+
+def inverted(file):
+    return Enlarged(255 - bicubic(file).pixels)
 
 
 def test_bicubic_enlargement_scores_as_the_bicubic_it_stands_beside():
@@ -36,7 +41,7 @@ def test_bicubic_enlargement_scores_as_the_bicubic_it_stands_beside():
 
 def test_gains_are_of_each_picture():
     pictures = {"slide": drawn_pictures()["drawn-slide"]}
-    (report,) = evaluate_degraded(lambda file: 255 - bicubic(file), pictures, degradations(["q60"]), 4)
+    (report,) = evaluate_degraded(inverted, pictures, degradations(["q60"]), 4)
     assert report.gains["slide"] == pytest.approx(report.model.psnr - report.bicubic.psnr)
     assert report.gains["slide"] < -5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import scales_cli
-from scales_cli.pipeline.upscaler import load
+from scales_cli.pipeline.upscalers import load
 from scales_cli.weights.registry import load_registry
 
 

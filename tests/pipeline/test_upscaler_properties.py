@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.pipeline.upscaler import Upscaler, load
+from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.pipeline.upscalers import load
 
 pytest.importorskip("scales_cli.engine._native")
 

@@ -1,3 +1,4 @@
+import dataclasses
 import tomllib
 
 import pytest
@@ -30,6 +31,25 @@ def test_new_entries_take_the_place_of_those_of_their_names(weights_file):
     assert Registry("", (old,)).with_entries([new]).entries == (new,)
 
 
+def test_a_new_file_keeps_from_where_on_auto_takes_it(weights_file):
+    old, new = (entry_for(weights_file(2), licence) for licence in ("old", "new"))
+    registry = Registry("", (dataclasses.replace(old, auto_from=0.2),)).with_entries([new])
+    assert registry.entries == (dataclasses.replace(new, auto_from=0.2),)
+    values = tomllib.loads(registry.to_toml())
+    assert tuple(WeightEntry.from_dict(entry) for entry in values["model"]) == registry.entries
+
+
+def test_auto_takes_the_larger_photo_model_of_a_scale():
+    entries = load_registry().entries
+    tiny = next(entry for entry in entries if entry.name == "scales-photo-tiny-x4")
+    photo = dataclasses.replace(tiny, name="scales-photo-x4", auto_from=0.1)
+    unmeasured = dataclasses.replace(photo, auto_from=None)
+    assert Registry("", entries).mending() == [tiny]
+    assert Registry("", (*entries, photo)).mending() == [photo]
+    assert Registry("", (*entries, unmeasured)).mending() == [tiny]
+    assert [entry.family for entry in Registry("", entries).clean()] == ["base"] * 3
+
+
 def test_entry_for_wants_a_models_name_and_its_scale(weights_file):
     path = weights_file(2)
     with pytest.raises(WeightsError, match="name"):
@@ -44,5 +64,9 @@ def test_the_registry_pins_the_models_of_the_package():
     expected = {f"scales-{size}-x{scale}" for size in ("tiny", "base") for scale in (2, 3, 4)}
     assert {entry.name for entry in entries} >= expected
     for entry in entries:
-        assert entry == entry_for(bundled_path(entry), entry.data_licence)
+        pinned = entry_for(bundled_path(entry), entry.data_licence)
+        assert entry == dataclasses.replace(pinned, auto_from=entry.auto_from)
+        # What a model that mends is good for is measured: `scales eval --degrade all --switch`.
+        assert (entry.auto_from is not None) == entry.spec.strength
+        assert entry.auto_from is None or 0 < entry.auto_from < 1
     assert sum(entry.size for entry in entries) < 1.5 * 2**20

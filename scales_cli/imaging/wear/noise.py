@@ -28,6 +28,7 @@ _CELL = 4  # pixels; blocks of two by two cells overlap
 _BLOCK = 2 * _CELL
 _BLIND = _BLOCK**2 // 16  # pixels of a block that may be blind
 _LOST = _BLOCK**2 * 3 // 4  # and lost, if there are few better blocks
+_TEXTURE = 0.3  # share of a picture's usual texture that is in its flattest blocks
 _LEFT = 0.6  # of a deviation whose one half is cut off
 _TO_DEVIATION = math.sqrt(math.pi / 2)  # from a mean absolute deviation, if it is Gaussian
 _OF_MASK = 6.0  # what Immerkaer's mask makes of a deviation of 1
@@ -52,7 +53,7 @@ def estimate_noise(windows: Windows) -> float:
 
 
 def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers, least: float) -> float:
-    """The noise in the flattest of the blocks `seen`, 0 if it is below `least`."""
+    """The noise in the flattest of the blocks `seen`, without what is texture in them; 0 if it all is below `least`."""
     count = max(FEWEST, int(FLATTEST * len(seen)))
     if len(seen) < 2 * FEWEST:
         return 0.0
@@ -65,7 +66,11 @@ def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers
         return 0.0
     at_half = _deviation(float(coarse.ravel()[flattest].mean()), _BLOCK**2 / 4 * _OF_MASK * LEVELS)
     patches = _Patches.cut(windows, flattest, fine.shape)
-    return deviation if _is_noise(deviation, at_half, chosen, patches) else 0.0
+    if not _is_noise(deviation, at_half, chosen, patches):
+        return 0.0
+    usual = _deviation(float(np.median(fine.ravel()[seen])), _BLOCK**2 * _OF_MASK * LEVELS)
+    # A share of the usual texture is in the flattest blocks, too: deviation^2 = noise^2 + share^2 (usual^2 - noise^2).
+    return math.sqrt(max(deviation**2 - (_TEXTURE * usual) ** 2, 0.0) / (1 - _TEXTURE**2))
 
 
 def _is_noise(deviation: float, at_half: float, chosen: Integers, patches: _Patches) -> bool:

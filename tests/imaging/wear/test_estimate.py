@@ -46,12 +46,12 @@ def recoded(pixels, **options):
         return np.asarray(image.convert("RGB"))
 
 
-def test_strength_is_that_of_training():
+def test_strength_is_that_of_training_and_half_of_it_for_noise():
     assert Wear().strength == 0.0
     assert Wear(jpeg=25).strength == Wear(jpeg=3).strength == 1.0
     assert Wear(jpeg=62.5).strength == 0.5
-    assert Wear(noise=4).strength == pytest.approx(0.4)
-    assert Wear(jpeg=62.5, noise=7).strength == pytest.approx(0.7)
+    assert Wear(noise=4).strength == pytest.approx(0.2)
+    assert Wear(jpeg=62.5, noise=14).strength == pytest.approx(0.7)
     assert Wear(jpeg=99.9).strength == LEAST
 
 
