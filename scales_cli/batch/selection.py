@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from scales_cli.errors import InputError, ScalesError, UsageError
-from scales_cli.imaging.formats import UNREAD_EXTENSIONS, is_picture_name
+from scales_cli.imaging.formats import is_picture_name, is_unread_picture_name
 from scales_cli.system.files import file_identity
 
 # Folders that a system fills by itself, with thumbnails, deleted files or earlier versions; in lower case.
@@ -72,7 +72,7 @@ def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bo
             key = (os.path.realpath(item.source), item.place)
             if key not in found and chosen.accepts(item.place):
                 found.add(key)
-                unread = item.source.suffix.lower() in UNREAD_EXTENSIONS and item.source != Path(name)
+                unread = is_unread_picture_name(item.source) and item.source != Path(name)
                 (selection.unread if unread else selection.items).append(item)
     return selection
 
@@ -140,7 +140,7 @@ def _is_left_out(name: str) -> bool:
 
 def _is_picture(path: Path) -> bool:
     """By its name, also one of a kind that is not read. A link to nothing counts, so that it is reported."""
-    named = is_picture_name(path) or path.suffix.lower() in UNREAD_EXTENSIONS
+    named = is_picture_name(path) or is_unread_picture_name(path)
     return named and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 

@@ -74,7 +74,7 @@ def read_colors(stream: BinaryIO, image: Image.Image, channels: int) -> Colors:
         profile, note = None, _DAMAGED
     if (numbers := _numbers(chunks)) is not None:
         return Colors(_of_numbers(numbers, channels, profile), chunks, note)
-    said = read_avif(stream).cicp if image.format == "AVIF" and profile is None else None
+    said = read_avif(stream).cicp if image.format in ("AVIF", "HEIF") and profile is None else None
     if said is not None and cicp.is_specified(said):
         numbers = (*said[:2], 0, 1)  # as RGB, which they have become
         if not cicp.is_srgb(numbers) and cicp.color_space(numbers) is None:

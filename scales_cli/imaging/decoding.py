@@ -26,7 +26,8 @@ from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.plugins import identify
 from scales_cli.imaging.raw import check_developed
-from scales_cli.imaging.readers import avif16, cmyk, jpeg2000, netpbm, pillow, png16, tiff16
+from scales_cli.imaging.readers import avif16, cmyk, heif, jpeg2000, jxl, netpbm, pillow, png16, tiff16
+from scales_cli.imaging.readers.extras import open_by_extra
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import (
     Decoder,
@@ -181,13 +182,14 @@ def decoding_errors() -> Iterator[None]:
 
 def count_frames(survey: Survey, image: Image.Image) -> int:
     """The frames of an animation, or the pages, without the picture that viewers show if they cannot animate a PNG."""
-    return int(getattr(image, "n_frames", 1)) if image.format == "AVIF" else survey.frames
+    by_decoder = image.format in ("AVIF", "HEIF", "JXL")
+    return int(getattr(image, "n_frames", 1)) if by_decoder else survey.frames
 
 
 def open_image(stream: BinaryIO, survey: Survey, max_pixels: int) -> Image.Image:
     """An image that is not loaded yet, of an acceptable size; `stream` is one of the survey's."""
     try:
-        image = identify(stream)
+        image = open_by_extra(stream) or identify(stream)
     except UnidentifiedImageError:
         refuse(stream)
     if survey.profile is not None:
@@ -224,6 +226,10 @@ def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> tuple[
             return png16.open_rows(stream, image, samples), None
         case Decoder.AVIF16:
             return avif16.open_rows(stream, image, samples)
+        case Decoder.HEIF16:
+            return heif.open_deep_rows(stream, samples), None
+        case Decoder.JXL:
+            return jxl.open_rows(image, samples)
         case Decoder.JPEG2000:
             return jpeg2000.open_rows(stream)
         case Decoder.CMYK:
@@ -267,7 +273,7 @@ def as_stored(pixels: Pixels, orientation: int) -> Pixels:
 def _is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:
     """Whether a picture was coded without loss; for WebP its first frame's chunk says so, which is then called VP8L."""
     if image_format is not ImageFormat.WEBP:
-        return image_format is not ImageFormat.JPEG
+        return image_format not in (ImageFormat.JPEG, ImageFormat.HEIF)
     return _webp_frame(stream)[0] == b"VP8L"
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import PurePath
 
 from scales_cli.errors import OutputError
+from scales_cli.system.extras import is_installed
 
 MAX_OUTPUT_PIXELS = 2**30
 BMP_HEADER_BYTES = 54
@@ -21,7 +22,8 @@ class Abilities:
     """What a format can hold. The first of `extensions` is the default one.
 
     Files of `other_extensions` are found in folders, too, but no result gets such a name. A format that is not
-    `writable` is only read: its enlargement becomes a PNG.
+    `writable` is only read: its enlargement becomes a PNG. One with a `library` is read if that is installed, as with
+    the `extra` of this package.
     """
 
     extensions: tuple[str, ...]
@@ -32,6 +34,8 @@ class Abilities:
     sixteen_bit: bool = False
     writable: bool = True
     animation: bool = False
+    library: str = ""
+    extra: str = ""
 
 
 class ImageFormat(Enum):
@@ -52,6 +56,8 @@ class ImageFormat(Enum):
     JPEG2000 = Abilities((".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
     QOI = Abilities((".qoi",), writable=False)
     ICO = Abilities((".ico",), writable=False)
+    HEIF = Abilities((".heic", ".heif", ".hif"), writable=False, library="pillow_heif", extra="heif")
+    JXL = Abilities((".jxl",), writable=False, library="pillow_jxl", extra="jxl")
     TGA = Abilities((".tga", ".icb", ".vda", ".vst"), writable=False)
 
     def __init__(self, abilities: Abilities) -> None:
@@ -63,6 +69,13 @@ class ImageFormat(Enum):
         self.sixteen_bit = abilities.sixteen_bit
         self.writable = abilities.writable
         self.animation = abilities.animation
+        self.library = abilities.library
+        self.extra = abilities.extra
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this installation can."""
+        return not self.library or is_installed(self.library)
 
     def check_size(self, width: int, height: int, channels: int = 3) -> None:
         """Raises `OutputError` if a picture of this size cannot be held."""
@@ -90,7 +103,8 @@ class ImageFormat(Enum):
 
 READABLE = "PNG, JPEG, WebP, TIFF, BMP, PPM, GIF, AVIF, JPEG 2000, QOI, ICO or TGA"
 
-PILLOW_NAMES = (*(item.name for item in ImageFormat), "DIB")  # the last: a bitmap without the header of a file
+# The last: a bitmap without the header of a file.
+PILLOW_NAMES = (*(item.name for item in ImageFormat if not item.library), "DIB")
 
 _ALIASES = {"MPO": ImageFormat.JPEG, "DIB": ImageFormat.BMP}  # the first: a camera's JPEG with further pictures
 
@@ -101,9 +115,9 @@ def format_named(name: str | None) -> ImageFormat | None:
 
 
 # Pictures of kinds that are not read: modern codecs, cameras' raw files, layered, drawn and high-dynamic-range ones.
-UNREAD_EXTENSIONS = frozenset(
+_UNREAD_EXTENSIONS = frozenset(
     {
-        *(".heic", ".heif", ".hif", ".jxl", ".jxr", ".wdp", ".hdp"),
+        *(".jxr", ".wdp", ".hdp"),
         *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".orf", ".rw2", ".raf", ".pef"),
         *(".srw", ".x3f", ".3fr", ".iiq", ".rwl", ".mrw", ".erf", ".kdc", ".dcr"),
         *(".psd", ".psb", ".xcf", ".kra", ".svg", ".svgz", ".exr", ".hdr", ".dds", ".pcx", ".djvu"),
@@ -112,9 +126,19 @@ UNREAD_EXTENSIONS = frozenset(
 
 
 def is_picture_name(path: PurePath) -> bool:
-    """Whether a file in a folder is taken for a picture: by its extension, unless it is hidden."""
+    """Whether a file in a folder is taken for a picture that can be read: by its extension, unless it is hidden."""
+    return path.name[0] != "." and any(item.is_read for item in _formats_named_like(path))
+
+
+def is_unread_picture_name(path: PurePath) -> bool:
+    """Whether a file is a picture by its extension, of a kind that is not read, or not by this installation."""
+    formats = _formats_named_like(path)
+    return path.suffix.lower() in _UNREAD_EXTENSIONS or any(not item.is_read for item in formats)
+
+
+def _formats_named_like(path: PurePath) -> list[ImageFormat]:
     suffix = path.suffix.lower()
-    return path.name[0] != "." and any(suffix in item.extensions + item.other_extensions for item in ImageFormat)
+    return [item for item in ImageFormat if suffix in item.extensions + item.other_extensions]
 
 
 def format_for(path: PurePath) -> ImageFormat:

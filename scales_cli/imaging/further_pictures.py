@@ -48,7 +48,7 @@ def read_left_out(stream: BinaryIO, image: Image.Image, frames: int) -> str | No
     match image.format:
         case "JPEG" | "MPO":
             names, count = list(dict.fromkeys(_of_jpeg(stream))), 1
-        case "AVIF":
+        case "AVIF" | "HEIF":
             names, count = [f"a {name}" for name in read_avif(stream).others], frames
         case "JPEG2000":
             count = read_jpeg2000(stream).codestreams

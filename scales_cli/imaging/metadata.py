@@ -19,7 +19,9 @@ _ORIENTATION = ExifTags.Base.Orientation
 
 
 def read_orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 if there is none or a meaningless one."""
+    """EXIF orientation 1..8; 1 if there is none or a meaningless one, or if it is applied in decoding."""
+    if image.format == "JXL":
+        return 1
     try:
         value = Image.Image.getexif(image).get(_ORIENTATION, 1)  # `image.getexif` would load a PNG
     except Exception:  # broken metadata does not make a picture unreadable

@@ -25,11 +25,9 @@ _LOAD_AGAIN = "download it again: the server sent this instead of a picture"
 
 # A pattern for the start of the file, what it is, and what helps. The first that matches counts.
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
-    (rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC", "convert it to PNG first, for example with `heif-convert`"),
     (rb"....ftyp", *_VIDEO),
     (rb"RIFF....AVI ", *_VIDEO),
     (rb"\x1aE\xdf\xa3", *_VIDEO),
-    (rb"\xff\n|\0\0\0\x0cJXL ", "JPEG XL", "convert it to PNG first, for example with `djxl`"),
     (rb"II\xbc[\0\x01]", "JPEG XR", _CONVERT),
     (rb"8BPS", "a Photoshop document", _SAVE),
     (rb"gimp xcf", "a GIMP document", _SAVE),

@@ -61,13 +61,13 @@ def test_select_knows_the_names_of_all_it_reads(tree):
 
 
 def test_select_tells_pictures_of_kinds_that_are_not_read(tree):
-    for name in ("a.heic", "b.CR2", "sub/c.jxl", "d.pdf", ".e.heic"):
+    for name in ("a.psd", "b.CR2", "sub/c.jxr", "d.pdf", ".e.psd"):
         Path("in", name).touch()
     for inputs in (["in"], ["in/**/*"]):
         selection = select(inputs, Filter(), Path("out"))
-        assert [item.place.as_posix() for item in selection.unread] == ["a.heic", "b.CR2", "sub/c.jxl"]
+        assert [item.place.as_posix() for item in selection.unread] == ["a.psd", "b.CR2", "sub/c.jxr"]
         assert all(item.source.suffix in (".png", ".JPG", ".tif") for item in selection.items)
-    assert places("in/a.heic") == ["a.heic"]  # which is tried, as it was named
+    assert places("in/a.psd") == ["a.psd"]  # which is tried, as it was named
 
 
 @pytest.mark.parametrize("folder", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", ".thumbnails"])
@@ -124,3 +124,13 @@ def test_shards_partition_the_selection(rng, count):
     assert sum(map(len, stems)) == len(set.union(*stems))  # what could have one output is in one shard
     reversed_items = Selection(items[::-1])
     assert {item.place for item in reversed_items.shard(1, count)} == {item.place for item in shards[0]}
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_select_reads_what_extras_read_if_they_are_installed(tree, monkeypatch, installed):
+    monkeypatch.setattr("scales_cli.imaging.formats.is_installed", lambda library: installed)
+    for name in ("a.heic", "b.JXL"):
+        Path("in/sub", name).touch()
+    selection = select(["in/sub"], Filter(), Path("out"))
+    found = [item.place.as_posix() for item in (selection.items if installed else selection.unread)]
+    assert [name for name in found if "deep" not in name] == ["a.heic", "b.JXL"]

@@ -198,22 +198,22 @@ def test_batch_says_that_it_looks_at_pictures(batch, monkeypatch):
 
 
 def test_batch_counts_the_pictures_it_does_not_read(batch, pictures):
-    for name in ("a.heic", "b.HEIC", "sub/c.cr2", "notes.txt", "@eaDir/d.heic", "@eaDir/e.png"):
+    for name in ("a.psd", "b.PSD", "sub/c.cr2", "notes.txt", "@eaDir/d.psd", "@eaDir/e.png"):
         (pictures / name).parent.mkdir(exist_ok=True)
         (pictures / name).touch()
     code, out, err = batch()
     assert (code, len(out.splitlines())) == (0, 5)
-    assert "scales: warning: 3 files of kinds that are not read were left out: .cr2 1, .heic 2\n" in err
+    assert "scales: warning: 3 files of kinds that are not read were left out: .cr2 1, .psd 2\n" in err
     lines = [json.loads(line) for line in batch("--json")[1].splitlines()]
     left_out = {line["input"]: line["left_out"] for line in lines if "left_out" in line}
-    assert left_out == {"in/a.heic": ".heic", "in/b.HEIC": ".heic", "in/sub/c.cr2": ".cr2"}
-    assert "left out" not in batch("--exclude", "*.heic", "--exclude", "*.HEIC", "--exclude", "*.cr2")[2]
-    code, _, err = batch(inputs=["in/a.heic"])
+    assert left_out == {"in/a.psd": ".psd", "in/b.PSD": ".psd", "in/sub/c.cr2": ".cr2"}
+    assert "left out" not in batch("--exclude", "*.psd", "--exclude", "*.PSD", "--exclude", "*.cr2")[2]
+    code, _, err = batch(inputs=["in/a.psd"])
     assert code == 1
-    assert "in/a.heic: " in err
-    code, _, err = batch(inputs=["in/*.heic"])
+    assert "in/a.psd: " in err
+    code, _, err = batch(inputs=["in/*.psd"])
     assert code == 3
-    assert "no pictures among the inputs, but files that are not read: .heic" in err
+    assert "no pictures among the inputs, but files that are not read: .psd" in err
 
 
 def test_batch_takes_no_empty_name_for_its_output(batch):

@@ -161,6 +161,19 @@ def deep_avif(image):
     return imagecodecs.avif_encode(deep(image) >> 6, level=60, bitspersample=10, pixelformat="420", speed=10)
 
 
+def save_heif(image, path, mode="RGB"):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pixels = deep(image) if mode == "RGB;16" else np.asarray(image)
+    file = pillow_heif.from_bytes(mode, image.size, pixels.tobytes())
+    file.save(path, quality=20, enc_params={"preset": "ultrafast"})
+
+
+def save_jxl(image, path, **options):
+    pytest.importorskip("pillow_jxl")
+    imagecodecs = pytest.importorskip("imagecodecs")
+    path.write_bytes(imagecodecs.jpegxl_encode(np.asarray(image), effort=1, numthreads=1, **options))
+
+
 INPUTS = {
     "rgb.jpg": lambda image, path: image.save(path, quality=90),
     "turned.jpg": lambda image, path: image.save(path, quality=90, exif=turned()),
@@ -193,6 +206,10 @@ INPUTS = {
     "rgb.jp2": lambda image, path: image.save(path, quality_mode="rates", quality_layers=[20]),
     "deep.jp2": lambda image, path: cv2.imwrite(str(path), deep(image)),
     "alpha.jp2": lambda image, path: with_alpha(image).save(path, quality_mode="rates", quality_layers=[20]),
+    "rgb.heic": save_heif,
+    "deep.heic": lambda image, path: save_heif(image, path, "RGB;16"),
+    "rgb.jxl": lambda image, path: save_jxl(image, path, distance=1.0),
+    "lossless-alpha.jxl": lambda image, path: save_jxl(with_alpha(image), path, lossless=True),
     "rgb.qoi": lambda image, path: image.save(path),
     "alpha.tga": lambda image, path: with_alpha(image).save(path, compression="tga_rle"),
     "odd.ppm": lambda image, path: path.write_bytes(

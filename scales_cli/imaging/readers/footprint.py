@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.ExifTags import Base as Tag
 
 from scales_cli.imaging.containers.jpeg2000 import read_jpeg2000
+from scales_cli.imaging.containers.jxl import read_jxl
 from scales_cli.imaging.picture import Layout
 from scales_cli.imaging.readers.samples import Decoder, Samples, strip_pixels, tags_of
 from scales_cli.imaging.readers.tiff16 import held_planes
@@ -40,6 +41,10 @@ def _pixels_bytes(survey: Survey, image: Image.Image, layout: Layout, samples: S
         return held + max(array, stream.seek(0, os.SEEK_END) + _largest_tiff_strip(image) // planes) + small
     if samples.decoder is Decoder.JPEG2000:
         return array + _jpeg2000_bytes(stream, pixels) + small
+    if samples.decoder is Decoder.JXL:  # the samples twice, and what the decoder holds of them
+        return array + _jxl_bytes(stream) * pixels + stream.seek(0, os.SEEK_END) + small
+    if samples.decoder is Decoder.HEIF16:  # planes, and two copies of the samples
+        return array + (4 + 4 * samples.channels) * pixels + 3 * stream.seek(0, os.SEEK_END) + small
     held = pixels * _pillow_bytes(image.mode)
     if samples.decoder is Decoder.PNG16:
         decoded = pixels * 2 * (4 if layout.has_alpha else 3)
@@ -60,6 +65,8 @@ def _beside(survey: Survey, image: Image.Image, pixels: int, held: int) -> int:
     stream = survey.stream
     if image.format == "WEBP":  # two canvases, a copy of one, and copies of the file
         return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
+    if image.format == "HEIF":  # planes, the samples, and copies of the file
+        return 10 * pixels + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "AVIF":  # planes, the frame, its bytes, and copies of the file
         return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "TIFF":
@@ -76,6 +83,12 @@ def _beside(survey: Survey, image: Image.Image, pixels: int, held: int) -> int:
 def _jpeg2000_bytes(stream: BinaryIO, pixels: int) -> int:
     """The file, and all components in 32 bits, twice."""
     return stream.seek(0, os.SEEK_END) + 8 * len(read_jpeg2000(stream).components) * pixels
+
+
+def _jxl_bytes(stream: BinaryIO) -> int:
+    """Of a pixel: most where a JPEG is made of the file, which is decoded then."""
+    header = read_jxl(stream)
+    return 20 if header.is_jpeg else 16 if header.depth > 8 else 9
 
 
 def _largest_tiff_strip(image: Image.Image) -> int:

@@ -2,7 +2,8 @@
 
 Pillow decodes all kinds. It gives 8 bits for colour of 16, which is therefore given to it as grey from TIFF files (see
 `tiff16`), and decoded a second time by OpenCV from PNG and AVIF files (see `png16`, `avif16`); so is JPEG 2000 (see
-`jpeg2000`). The samples of Netpbm files that Pillow would take one by one in Python are read as they are.
+`jpeg2000`). HEIF and JPEG XL have libraries of their own (see `heif`, `jxl`). The samples of Netpbm files that Pillow
+would take one by one in Python are read as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from PIL.ExifTags import Base as Tag
 from scales_cli.errors import InputError
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.containers.jpeg2000 import Space, read_jpeg2000
+from scales_cli.imaging.containers.jxl import read_jxl
 from scales_cli.imaging.picture import Pixels
 from scales_cli.imaging.refusals import check_tiff
 
@@ -39,6 +41,8 @@ class Decoder(Enum):
     AVIF16 = "avif16"
     TIFF16 = "tiff16"
     JPEG2000 = "jpeg2000"
+    HEIF16 = "heif"
+    JXL = "jxl"
     CMYK = "cmyk"
     NETPBM = "netpbm"
 
@@ -58,7 +62,7 @@ class Samples:
     @property
     def loads(self) -> bool:
         """Whether Pillow's image is to be loaded, which turns a TIFF file's."""
-        return self.decoder in (Decoder.PILLOW, Decoder.CMYK, Decoder.PNG16, Decoder.AVIF16)
+        return self.decoder in (Decoder.PILLOW, Decoder.CMYK, Decoder.PNG16, Decoder.AVIF16, Decoder.JXL)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -78,6 +82,11 @@ def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
     maximum = _maximum(image, rawmode)
     grey = is_grey(image) or rawmode == "LA;16B"  # which Pillow makes colour of
     has_alpha = image.has_transparency_data and image.mode != "CMYK"
+    if image.format == "JXL":
+        is_deep = is_grey(image) and read_jxl(stream).depth > 8
+        return Samples(65535 if is_deep else 255, len(image.getbands()), Decoder.JXL)
+    if image.format == "HEIF" and image.info["bit_depth"] > 8:
+        return Samples(65535, len(image.getbands()), Decoder.HEIF16)
     if image.format == "AVIF" and read_avif(stream).depth > 8:
         return Samples(65535, len(image.getbands()), Decoder.AVIF16)
     if image.format == "PPM" and (codec == "ppm" or rawmode == "I;16B"):
