@@ -149,7 +149,7 @@ def train(
             stopping_on_signals(trainer) as received,
             Display(settings.steps, visible=processes.lead and not quiet) as display,
         ):
-            trainer.run(display.show, max_seconds=seconds)
+            trainer.run(display.show, max_seconds=seconds, compiling=display.compiling)
     if not processes.lead:
         raise LeaveNow  # one in ten is aborted by threads of gloo's if it takes its time to end (torch 2.13)
     path, done = export_run(trainer), trainer.progress

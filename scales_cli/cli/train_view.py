@@ -44,6 +44,12 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
+    def compiling(self) -> None:
+        text = "compiling, once: a minute or two"
+        self.bar.update(self.task, figures=text)
+        if self.plain:
+            say(text)
+
     def show(self, status: Status) -> None:
         progress = status.progress
         figures = f"{status.steps_per_second:.1f} it/s  loss {status.loss:.2f}  valid {describe(progress.valid_psnr)}"

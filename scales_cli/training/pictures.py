@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, MemoryLimitError
 from scales_cli.imaging.encoding import to_8_bit
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import READABLE, is_picture_name
@@ -44,6 +44,10 @@ def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     return rest or paths, sorted(chosen)
 
 
+class _UnusableError(Exception):
+    """Why a picture is not used."""
+
+
 class PairLoader:
     """Makes pairs for networks of `spec`: LR pictures are bicubic reductions, beside degraded ones if there are ranges.
 
@@ -67,14 +71,16 @@ class PairLoader:
     def load(self, paths: Iterable[Path]) -> Iterator[Pair]:
         """Pairs of the pictures in files; large ones come in tiles.
 
-        Files that cannot be read, transparent ones (their hidden colours are no pictures) and tiny ones are skipped
-        with a warning. Raises `InputError` if the teacher has no picture of one.
+        Files that cannot be read, as such or as the teacher's, transparent ones (their hidden colours are no pictures)
+        and tiny ones are skipped with a warning. Raises `InputError` if the teacher has no picture of one.
         """
         for index, path in enumerate(paths):
-            rgb = self._read(path)
-            if rgb is None:
+            try:
+                rgb = self._read(path)
+                taught = None if self.teacher is None else self._taught(path, rgb)
+            except _UnusableError as reason:
+                warnings.warn(f"skipped: {reason}", stacklevel=2)
                 continue
-            taught = None if self.teacher is None else self._taught(path, rgb)
             height, width = rgb.shape[:2]
             for top in range(0, max(height - 4 * self.spec.scale, 1), TILE):
                 for left in range(0, max(width - 4 * self.spec.scale, 1), TILE):
@@ -89,17 +95,14 @@ class PairLoader:
             # The last number sets these apart from tiles of files and from what drew them.
             yield self._pair(rgb, None if self.teacher is None else to_luma(rgb), (index, 0, 0, 1))
 
-    def _read(self, path: Path) -> Planes | None:
-        try:
-            pixels = read_image(path).pixels
-        except InputError as error:
-            warnings.warn(f"skipped: {error}", stacklevel=3)
-            return None
+    def _read(self, path: Path) -> Planes:
+        """A picture that can be used. Raises `_UnusableError` for another."""
+        pixels = _pixels(path)
         height, width, channels = pixels.shape
-        if channels in (2, 4) or min(height, width) < 4 * self.spec.scale:
-            reason = "transparent" if channels in (2, 4) else f"only {width} x {height} pixels"
-            warnings.warn(f"skipped: {path} is {reason}", stacklevel=3)
-            return None
+        if channels in (2, 4):
+            raise _UnusableError(f"{path} is transparent")
+        if min(height, width) < 4 * self.spec.scale:
+            raise _UnusableError(f"{path} is only {width} x {height} pixels")
         pixels = to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels
         return np.broadcast_to(pixels, (height, width, 3))
 
@@ -108,7 +111,7 @@ class PairLoader:
         found = self.teacher.get(path.stem)
         if found is None:
             raise InputError(f"the teacher has no picture of {path.name}", "give pictures of the same names")
-        taught = read_image(found).pixels
+        taught = _pixels(found)
         scale = self.spec.scale
         if [side // scale for side in taught.shape[:2]] != [side // scale for side in rgb.shape[:2]]:
             raise InputError(f"{found}: it is not as large as {path.name}", "give pictures of the same size")
@@ -130,3 +133,10 @@ class PairLoader:
             chroma=reduced_chroma(rgb, scale) if self.spec.has_chroma else None,
             taught=None if taught is None else np.ascontiguousarray(taught[None, :height, :width]),
         )
+
+
+def _pixels(path: Path) -> Planes:
+    try:
+        return read_image(path).pixels
+    except (InputError, MemoryLimitError) as error:
+        raise _UnusableError(str(error)) from error

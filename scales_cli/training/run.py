@@ -49,17 +49,23 @@ def load_data(
     chosen = choose_device(device)
     paths = list_pictures(data)
     training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
-    for name in sorted(recognised(path.resolve() for path in training)):
-        warnings.warn(f"{data} holds pictures of {name}, whose scores will say nothing then", stacklevel=2)
     spec, degradation = config.network, config.degradation
-    loader = PairLoader(spec, degradation, seed=config.seed, teacher=teacher_pictures)
-    pairs = list(loader.load(training))
-    pairs += loader.draw(sum(pair.hr[0].size for pair in pairs))
-    patches = PatchDataset(pairs, spec.scale, config.patch_size, chosen, strength=spec.strength)
     few = degradation and replace(degradation, variants=min(degradation.variants, VALIDATION_VARIANTS))
-    validation = list(PairLoader(spec, few).load(held_out))
+    validator = PairLoader(spec, few)
+    validation = list(validator.load(held_out))
+    while not (validation or valid) and training:  # others take the place of held-out ones that cannot be read
+        held_out, training = training[:1], training[1:]
+        validation = list(validator.load(held_out))
     if not validation:
         raise UsageError("no validation picture could be read", "give a folder of pictures with --valid")
+    for name in sorted(recognised(path.resolve() for path in training)):
+        warnings.warn(f"{data} holds pictures of {name}, whose scores will say nothing then", stacklevel=2)
+    loader = PairLoader(spec, degradation, seed=config.seed, teacher=teacher_pictures)
+    pairs = list(loader.load(training))
+    if not (pairs or valid):  # nor can any other be read
+        pairs = list(loader.load(held_out))
+    pairs += loader.draw(sum(pair.hr[0].size for pair in pairs))
+    patches = PatchDataset(pairs, spec.scale, config.patch_size, chosen, strength=spec.strength)
     name = f"{data.resolve().name}: {len(training)} files, {patches.hr.shape[1] / 1e6:.1f} MP"
     teacher = "" if teacher_pictures is None else f"pictures of {teacher_pictures.absolute().name}"
     return TrainingData(patches, validation, name, chosen, teacher)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import subprocess
 import time
@@ -26,6 +25,7 @@ from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import device_name, use_fast_products
 from scales_cli.training.distributed import ALONE, Processes
+from scales_cli.training.log import Log
 from scales_cli.training.teacher import open_teacher
 from scales_cli.training.update import Update
 
@@ -79,6 +79,7 @@ class Trainer:
         self.progress = RunRecord(
             device=device_name(device), commit=describe_commit(), data=data_name, teacher=teacher_name
         )
+        self.log = Log(out / "log.csv")
         self.stopping = False
 
     def resume(self) -> None:
@@ -141,25 +142,39 @@ class Trainer:
         self.progress = replace(self.progress, teacher=_describe(source))
 
     def run(
-        self, observe: Callable[[Status], None], *, max_seconds: float = math.inf, validate_every: int = 1000
+        self,
+        observe: Callable[[Status], None],
+        *,
+        max_seconds: float = math.inf,
+        validate_every: int = 1000,
+        compiling: Callable[[], None] = lambda: None,
     ) -> None:
         """Trains until the schedule's end, `max_seconds` from now, or `stopping`; leaves a checkpoint and a log.
 
-        Raises `DivergedError` if the loss is no longer finite; the last checkpoint is kept then.
+        `compiling` is called before a first step that compiles, which takes minutes and counts in no time. Raises
+        `DivergedError` if the loss is no longer finite; the last checkpoint is kept then.
         """
         self.out.mkdir(parents=True, exist_ok=True)
+        if self.processes.lead:
+            self.log.cut(self.progress.step)
         started = last_saved = time.monotonic()
         ending = False
         while not (ending or self._finished):
-            began, losses = time.monotonic(), list[Tensor]()
+            began, compiled, losses = time.monotonic(), 0.0, list[Tensor]()
             while True:
-                losses.append(self._step())
+                if self.update.untried:
+                    compiling()
+                    losses.append(self._step())
+                    compiled = time.monotonic() - began
+                    started += compiled
+                else:
+                    losses.append(self._step())
                 late = time.monotonic() - started > max_seconds
                 ending = self.processes.any(self.stopping or late)
                 if ending or self._finished or self.progress.step % REPORT_STEPS == 0:
                     break
             loss = self.processes.mean(255 * torch.stack(losses).mean().item())
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - began - compiled
             self.progress = replace(self.progress, seconds=self.progress.seconds + seconds)
             if not math.isfinite(loss):
                 raise DivergedError(
@@ -169,9 +184,12 @@ class Trainer:
             if not self.processes.lead:
                 continue
             if self.progress.step % validate_every == 0 or self._finished:
-                self._log(loss, psnr := self.validate())
+                psnr = self.validate()
+                self.log.add(self.progress.step, self.progress.seconds, self.learning_rate(), loss, psnr)
                 self.progress = replace(self.progress, valid_psnr=psnr)
-            observe(Status(self.progress, loss, self.learning_rate(), len(losses) / seconds))
+            counted = len(losses) - (compiled > 0)
+            rate = counted / seconds if counted else 1 / (compiled + seconds)
+            observe(Status(self.progress, loss, self.learning_rate(), rate))
             now = time.monotonic()
             if now - last_saved > CHECKPOINT_SECONDS:
                 self.save()
@@ -228,16 +246,6 @@ class Trainer:
                 average.copy_(value)
         self.progress = replace(self.progress, step=step)
         return loss
-
-    def _log(self, loss: float, psnr: float) -> None:
-        path = self.out / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", "seconds", "learning_rate", "loss", "valid_psnr"])
-            p = self.progress
-            writer.writerow([p.step, f"{p.seconds:.1f}", f"{self.learning_rate():.3g}", f"{loss:.4f}", f"{psnr:.4f}"])
 
 
 def _widened(source: Checkpoint, network: Network) -> dict[str, Tensor]:

@@ -6,8 +6,9 @@ from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.errors import InputError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import pictures
-from scales_cli.training.config import Degradation
+from scales_cli.training.config import Degradation, TrainConfig
 from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
+from scales_cli.training.run import load_data
 
 LUMA_X4 = PairLoader(NetworkSpec(scale=4))
 
@@ -103,3 +104,28 @@ def test_teacher_pictures_that_are_missing_or_of_another_size_are_refused(tmp_pa
         list(PairLoader(NetworkSpec(scale=4), teacher=teacher).load(list_pictures(data)))
     with pytest.raises(InputError, match="luma"):
         PairLoader(NetworkSpec(scale=4, planes="rgb"), teacher=teacher)
+
+
+@pytest.mark.parametrize("readable", [{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}])
+def test_broken_pictures_do_not_end_a_training(tmp_path, rng, readable):
+    """Of three, of which one is held out, all may be broken but one."""
+    for index in range(3):
+        Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(tmp_path / f"{index}.png")
+        if index not in readable:
+            (tmp_path / f"{index}.png").write_bytes((tmp_path / f"{index}.png").read_bytes()[:200])
+    config = TrainConfig(NetworkSpec(scale=2), patch_size=16)
+    with pytest.warns(UserWarning, match="skipped"):
+        data = load_data(config, tmp_path, None, "cpu")
+    assert len(data.validation) == 1
+    assert len(data.patches.shapes) == max(1, len(readable) - 1)
+
+
+def test_a_broken_picture_of_a_teacher_costs_only_itself(tmp_path, rng):
+    for folder in ("photos", "taught"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.png", "b.png"):
+            Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(tmp_path / folder / name)
+    (tmp_path / "taught/a.png").write_bytes(b"broken")
+    loader = PairLoader(NetworkSpec(scale=2), teacher=tmp_path / "taught")
+    with pytest.warns(UserWarning, match=r"taught/a\.png"):
+        assert len(list(loader.load(list_pictures(tmp_path / "photos")))) == 1

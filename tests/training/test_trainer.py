@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -230,6 +231,48 @@ def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer
     with pytest.warns(UserWarning, match=r"no C\+\+ compiler"):
         trainer.run(ignore)
     assert trainer.progress.step == CONFIG.steps
+
+
+def test_compiling_counts_in_no_time(build_trainer, monkeypatch):
+    waits = [1.0]
+
+    def slow_compiler(function, **options):
+        def compiled(*arguments):
+            time.sleep(waits.pop() if waits else 0)
+            return function(*arguments)
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", slow_compiler)
+    trainer = build_trainer(replace(CONFIG, steps=10_000))
+    trainer.update = Update(trainer.network, trainer.dataset, trainer.config, ALONE, compiled=True)
+    said, seen = [], []
+    trainer.run(seen.append, max_seconds=0.6, compiling=lambda: said.append("compiling"))
+    assert said == ["compiling"]
+    assert trainer.progress.step > 1  # although the first one took longer than all may
+    assert trainer.progress.seconds < 1
+    assert seen[0].steps_per_second > 1
+
+
+def test_resumed_runs_log_each_validation_once(build_trainer, monkeypatch):
+    monkeypatch.setattr("scales_cli.training.trainer.REPORT_STEPS", 1)
+    killed = build_trainer()
+
+    def kill(status):
+        if status.progress.step == 2:
+            killed.save()
+        if status.progress.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed.run(kill, validate_every=1)
+    log = killed.out / "log.csv"
+    log.write_text(log.read_text() + "5,0.1")  # torn
+    resumed = build_trainer()
+    resumed.resume()
+    resumed.run(ignore, validate_every=1)
+    with log.open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_validate_survives_a_perfect_picture(build_trainer):
