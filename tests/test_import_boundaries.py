@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "pipeline": "errors system backbones imaging weights engine",
     "batch": "errors system backbones imaging weights engine pipeline",
     "comparison": "errors backbones imaging weights engine pipeline",
+    "video": "errors system backbones imaging weights engine pipeline",
     "evaluation": "errors imaging",
     "bench": "errors system backbones weights networks engine pipeline evaluation",
     "health": "errors system backbones weights engine pipeline bench",
@@ -105,7 +106,7 @@ def test_torch_is_imported_where_it_is_needed(path):
     if folder_of(name_of(path)) in TORCH:
         return
     for name in imports(path, on_import_only=True):
-        assert name.split(".")[0] not in ("torch", "cv2", "openvino", "onnxruntime", "nncf")
+        assert name.split(".")[0] not in ("torch", "cv2", "openvino", "onnxruntime", "nncf", "av")
         assert folder_of(name) not in TORCH, f"{path}: imports {name}"
 
 

@@ -26,6 +26,7 @@ from scales_cli.cli.export import export
 from scales_cli.cli.models import app as models
 from scales_cli.cli.train import train
 from scales_cli.cli.upscale import upscale
+from scales_cli.cli.video import video
 from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, UsageError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("upscale", cls=Command)(upscale)
 app.command("batch", cls=Command)(batch)
 app.command("compare", cls=Command)(compare)
+app.command("video", cls=Command)(video)
 app.command("eval", cls=Command)(evaluate)
 app.command("train", cls=Command)(train)
 app.command("ablate", cls=Command)(ablate)

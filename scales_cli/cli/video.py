@@ -1,0 +1,149 @@
+"""`scales video`."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import scales_cli.cli.options as opt
+from scales_cli.cli.values import parse_factor, parse_moment
+
+
+def parse_codec(text: str) -> str:
+    if text not in CODECS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(CODECS)}")
+    return text
+
+
+Input = Annotated[str, typer.Argument(metavar="INPUT", help="A video, or - for a Y4M stream from standard input.")]
+Output = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|-",
+        rich_help_panel=opt.OUTPUT,
+        help="A file of .mkv, .mp4, .mov, .webm, .avi or .y4m; - writes Y4M to standard output.",
+    ),
+]
+Factor = Annotated[
+    float | None,
+    typer.Option(
+        "-s",
+        "--scale",
+        parser=parse_factor,
+        metavar="N",
+        autocompletion=opt.suggesting("2", "3", "4"),
+        show_default=False,
+        rich_help_panel=opt.SIZE,
+        help="Times that each side grows. Default: 2.",
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME|FILE",
+        autocompletion=opt.suggest_models,
+        show_default=False,
+        rich_help_panel=opt.SIZE,
+        help="base, another of `scales models list`, or a .safetensors file. Default: tiny.",
+    ),
+]
+CODECS = ("h264", "hevc", "av1", "vp9", "ffv1")
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        parser=parse_codec,
+        autocompletion=opt.suggesting(*CODECS),
+        rich_help_panel=opt.OUTPUT,
+        help=f"{', '.join(CODECS[:-1])} or {CODECS[-1]}. Default: h264; of 10 bits hevc, in .webm vp9.",
+    ),
+]
+Crf = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=63, metavar="N", rich_help_panel=opt.OUTPUT, help="Quality, smaller is better. Default: 17 of h264."
+    ),
+]
+Start = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_moment, metavar="TIME", rich_help_panel=opt.OUTPUT, help="Leave out what is before, as 1:30."
+    ),
+]
+End = Annotated[
+    Fraction | None,
+    typer.Option(parser=parse_moment, metavar="TIME", rich_help_panel=opt.OUTPUT, help="Leave out what is after."),
+]
+Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace a file that exists.")]
+
+
+def video(
+    source: Input,
+    output: Output,
+    scale: Factor = None,
+    width: opt.Width = None,
+    height: opt.Height = None,
+    model: Model = "tiny",
+    denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    codec: Codec = None,
+    crf: Crf = None,
+    start: Start = None,
+    end: End = None,
+    overwrite: Overwrite = False,
+    threads: opt.Threads = None,
+    max_memory: opt.MaxMemory = None,
+    max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+    offline: opt.Offline = False,
+) -> None:
+    """Enlarge a video, frame by frame and steadily.
+
+    $ scales video small.mkv -o large.mkv -s 2
+    $ ffmpeg -i in.mp4 -f yuv4mpegpipe - | scales video - -o - | ffmpeg -i - out.mp4
+    """
+    from scales_cli.cli.console import downloading, print_result
+    from scales_cli.cli.video_view import frame_bar
+    from scales_cli.errors import UsageError
+    from scales_cli.pipeline.sizing import Sizing
+    from scales_cli.pipeline.targets import check_target
+    from scales_cli.pipeline.upscaler import Upscalers
+    from scales_cli.video.run import STREAM, VideoOptions, enlarge_video
+    from scales_cli.weights.family import resolve
+
+    if output == STREAM and as_json:
+        raise UsageError("the video and JSON cannot share standard output", "give a file to -o")
+    if output == STREAM and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("a video cannot be shown on a terminal", "give a file to -o, or pipe the output on")
+    if start is not None and end is not None and start >= end:
+        raise UsageError("--end is not after --start", "give a later --end")
+    if not output:
+        raise UsageError("the output's name is empty", "give a file or -")
+    target = None if output == STREAM else Path(output)
+    if target is not None:
+        check_target(target, overwrite)
+    family = resolve(model)
+    sizing = Sizing.of(scale, width, height, None, scales=family.scales, default=2)
+    family.pull(sizing.network_scales[0], downloading(quiet))
+    with frame_bar(source, quiet=quiet) as watch:
+        result = enlarge_video(
+            source,
+            target,
+            Upscalers(family, threads),
+            sizing,
+            VideoOptions(codec, crf, start or Fraction(0), end),
+            overwrite=overwrite,
+            strength=denoise,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+            watch=watch,
+        )
+    print_result(result.to_dict(), quiet=quiet, as_json=as_json)

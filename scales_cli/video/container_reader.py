@@ -1,0 +1,229 @@
+"""Video files that are read through PyAV: their frames, and the packets of all other streams."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from scales_cli.errors import InputError
+from scales_cli.system.extras import require
+from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat, interlaced
+
+# What is opened, by demuxers that read one file: playlists would name others.
+_READ = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,h264,hevc,obu,mpegvideo,m4v,nut,mxf"
+_PROBED_BYTES, _PROBED_SECONDS = 16 * 2**20, 10  # looked at to find the streams
+_MOST_STREAMS = 128
+_MOST_PIXELS = 2**26  # of a frame, before it is decoded
+_SILENCE = -8  # FFmpeg's level of logging that prints nothing
+_MASTERING = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+_INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
+
+# Samples as they are; others are rearranged or converted.
+_KNOWN: dict[str, tuple[tuple[int, int] | None, int, bool]] = {"gray": (None, 8, False)}
+for _family, _shared in {"420": (2, 2), "422": (2, 1), "444": (1, 1), "411": (4, 1)}.items():
+    _KNOWN[f"yuv{_family}p"] = (_shared, 8, False)
+    _KNOWN[f"yuvj{_family}p"] = (_shared, 8, True)
+for _depth in (9, 10, 12, 14, 16):
+    _KNOWN[f"gray{_depth}le"] = (None, _depth, False)
+    for _family, _shared in {"420": (2, 2), "422": (2, 1), "444": (1, 1)}.items():
+        _KNOWN[f"yuv{_family}p{_depth}le"] = (_shared, _depth, False)
+_REARRANGED = {
+    "nv12": "yuv420p",
+    "nv21": "yuv420p",
+    "nv16": "yuv422p",
+    "yuyv422": "yuv422p",
+    "uyvy422": "yuv422p",
+    "p010le": "yuv420p10le",
+}
+
+
+def pixel_name(pixels: PixelFormat) -> str:
+    """FFmpeg's name of samples that are like these but for their range and place."""
+    kinds = ((name, kind) for name, kind in _KNOWN.items() if not kind[2])
+    return next(name for name, kind in kinds if kind[:2] == (pixels.subsampling, pixels.depth))
+
+
+@dataclass(frozen=True)
+class Colors:
+    """What the samples' colors are, in FFmpeg's numbers, which are passed on."""
+
+    space: int
+    primaries: int
+    transfer: int
+    range: int
+
+
+@contextmanager
+def open_container(name: str, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[ContainerReader]:
+    """A reader of a video file. Raises `InputError` if it is none, or holds no video that can be enlarged."""
+    require("av", "video", "videos other than Y4M need PyAV")
+    import av
+    import av.logging
+
+    # PyAV's own logging waits for the interpreter from the threads of decoders, whose end the interpreter waits for.
+    av.logging.restore_default_callback()
+    av.logging.set_libav_level(_SILENCE)
+    options = {
+        "format_whitelist": _READ,
+        "protocol_whitelist": "file",
+        "probesize": str(_PROBED_BYTES),
+        "analyzeduration": str(_PROBED_SECONDS * 10**6),
+        "max_streams": str(_MOST_STREAMS),
+    }
+    try:
+        container = av.open(f"file:{name}", container_options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"it is no video that can be read ({_reason(error)})") from error
+    with container:
+        yield ContainerReader(container, start, end)
+
+
+class ContainerReader:
+    """The first video stream of a file; packets of its other streams, which are met on the way, wait in `passed`."""
+
+    def __init__(self, container: Any, start: Fraction, end: Fraction | None) -> None:
+        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        if not streams:
+            raise InputError("it holds no video")
+        self.container, self.stream = container, streams[0]
+        self.start, self.end = start, end
+        self.others = [stream for stream in container.streams if stream is not self.stream and _is_copied(stream)]
+        self.passed: deque[Any] = deque()  # packets of the others, in their order
+        self.notes: list[str] = []
+        self.stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+        self._frames = self._decoded()
+        self._first = next(self._frames, None)
+        if self._first is None:
+            raise InputError("it holds no frame that can be decoded")
+        self.rotation = self._first.rotation
+        self.mastering = {data.type.name: bytes(data) for data in self._first.side_data if data.type.name in _MASTERING}
+        self._pixel_name = self._known_pixels(self._first.format.name)
+        self.colors = Colors(
+            int(self._first.colorspace),
+            int(self._first.color_primaries),
+            int(self._first.color_trc),
+            int(self._first.color_range),
+        )
+        shared, depth, full = _KNOWN[self._pixel_name]
+        pixels = PixelFormat(
+            subsampling=shared,
+            depth=depth,
+            full_range=full or self.colors.range == 2,
+            left=shared is not None and shared != (1, 1) and not full,
+        )
+        rate = self.stream.average_rate or self.stream.base_rate
+        self.format = VideoFormat(
+            self._first.width, self._first.height, pixels, rate, self.stream.sample_aspect_ratio or None
+        )
+
+    @property
+    def count(self) -> int | None:
+        if self.start or self.end is not None:
+            return None
+        if self.stream.frames:
+            return int(self.stream.frames)
+        duration, rate = self.container.duration, self.format.rate
+        return round(duration / 10**6 * rate) if duration and rate else None
+
+    def frames(self) -> Iterator[Frame]:
+        first, self._first = self._first, None
+        if first is not None:
+            yield self._planes(first)
+            del first
+        for frame in self._frames:
+            yield self._planes(frame)
+
+    def _decoded(self) -> Iterator[Any]:
+        """Frames in their order; the packets of other streams that lie between go to `passed`."""
+        import av
+
+        self.stream.thread_type = "AUTO"
+        if self.start:
+            self.container.seek(int(self.start * 10**6), backward=True)
+        try:
+            for packet in self.container.demux([self.stream, *self.others]):
+                time = _time(packet)
+                if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
+                    return
+                if packet.stream is self.stream:
+                    yield from (frame for frame in packet.decode() if self._is_within(_time(frame)))
+                elif packet.size and self._is_within(time):  # not the empty ones that end streams
+                    self.passed.append(packet)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
+
+    def _is_within(self, time: Fraction | None) -> bool:
+        if time is None:
+            return True
+        return (not self.start or self.start <= time) and (self.end is None or time < self.end)
+
+    def _planes(self, frame: Any) -> Frame:
+        video = self.format
+        if frame.interlaced_frame:
+            raise interlaced("its frames say so")
+        if (frame.width, frame.height) != (video.width, video.height):
+            raise InputError(
+                f"its frames change from {video.width} x {video.height} to {frame.width} x {frame.height}", _RECODE
+            )
+        if self._known_pixels(frame.format.name) != self._pixel_name:
+            raise InputError(f"its pixels change from {self._pixel_name} to {frame.format.name}", _RECODE)
+        if frame.is_corrupt:
+            self._note("damaged frames were enlarged as they were decoded")
+        if frame.format.name != self._pixel_name:
+            frame = frame.reformat(format=self._pixel_name)
+        shapes = video.pixels.shapes(video.width, video.height)
+        planes = tuple(_samples(frame.planes[index], shape, video.pixels) for index, shape in enumerate(shapes))
+        return Frame(planes, frame.pts, frame.duration or None)
+
+    def _known_pixels(self, name: str) -> str:
+        """The name of a pixel format that is read, which holds what this one does."""
+        if name in _KNOWN:
+            return name
+        if name in _REARRANGED:
+            return _REARRANGED[name]
+        if name.startswith("yuva"):
+            self._note("its transparency was dropped")
+            return name.replace("yuva", "yuv")
+        self._note(f"its pixels ({name}) were converted to YCbCr")
+        return "yuv444p"
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+_RECODE = "convert it first: ffmpeg -i in -c:v ffv1 -c:a copy out.mkv"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def _time(item: Any) -> Fraction | None:
+    """When a frame or packet is shown, in seconds."""
+    return None if item.pts is None or item.time_base is None else item.pts * item.time_base
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether a video stream is a picture beside the sound."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _is_copied(stream: Any) -> bool:
+    return stream.type in ("audio", "subtitle") or (stream.type == "video" and _is_cover(stream))
+
+
+def _samples(plane: Any, shape: tuple[int, int], pixels: PixelFormat) -> Plane:
+    """A copy of a plane's samples without the ends of its lines."""
+    rows, columns = shape
+    line = plane.line_size // pixels.dtype.itemsize
+    samples = np.frombuffer(plane, pixels.dtype, count=rows * line).reshape(rows, line)
+    return samples[:, :columns].copy()

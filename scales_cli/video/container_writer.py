@@ -1,0 +1,227 @@
+"""Video files that are written through PyAV: enlarged frames encoded, all other streams as they were."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from scales_cli.errors import OutputError, UsageError
+from scales_cli.system.extras import require
+from scales_cli.video.container_reader import Colors, ContainerReader, pixel_name
+from scales_cli.video.frame import Frame, Reader, VideoFormat
+
+# Encoders by the names of `--codec`, and the quality that they are asked for without `--crf`.
+CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
+_USUAL_CRF = {"h264": 17, "hevc": 19, "av1": 24, "vp9": 24}
+_FORMATS = {
+    ".mkv": "matroska",
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".webm": "webm",
+    ".avi": "avi",
+}
+
+
+def usual_codec(target: Path, video: VideoFormat) -> str:
+    """The codec that is taken if none is asked for."""
+    if target.suffix.lower() == ".webm":
+        return "vp9"
+    return "h264" if video.pixels.depth == 8 else "hevc"
+
+
+def container_of(target: Path) -> str:
+    """FFmpeg's name of a file's container. Raises `OutputError` if its extension is none that is written."""
+    try:
+        return _FORMATS[target.suffix.lower()]
+    except KeyError:
+        known = ", ".join([*_FORMATS, ".y4m"])
+        raise OutputError(f"{target}: its extension names no video that is written", f"use {known}") from None
+
+
+class ContainerWriter:
+    """Encodes frames of `video` into a container; what the reader's file has beside its video goes along."""
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        target: Path,
+        reader: Reader,
+        video: VideoFormat,
+        codec: str | None,
+        crf: int | None,
+    ) -> None:
+        require("av", "video", "videos other than Y4M need PyAV")
+        import av
+
+        self._reader = reader if isinstance(reader, ContainerReader) else None
+        self._notes = reader.notes
+        across, down = video.pixels.subsampling or (1, 1)
+        self._size = (video.width // across * across, video.height // down * down)
+        if self._size != (video.width, video.height):
+            self._notes.append("its last row or column was cut off, for chroma covers two")
+        self._video = video
+        self._name = pixel_name(video.pixels)
+        codec = codec or usual_codec(target, video)
+        self._output: Any = av.open(stream, "w", format=container_of(target))
+        self._check_codec(codec, target)
+        self._colors = self._reader.colors if self._reader else Colors(2, 2, 2, 2 if video.pixels.full_range else 1)
+        self._time_base: Fraction = self._reader.stream.time_base if self._reader else 1 / (video.rate or Fraction(25))
+        with writing():
+            self._stream = self._video_stream(codec, crf)
+            self._copies = self._copied_streams(target)
+
+    def write(self, frame: Frame) -> None:
+        with writing():
+            self._pass_on()
+            self._output.mux(self._stream.encode(self._encodable(frame)))
+
+    def close(self) -> None:
+        with writing():
+            self._output.mux(self._stream.encode(None))
+            self._pass_on()
+            self._output.close()
+
+    def abandon(self) -> None:
+        """Frees what the encoder holds; the file is not completed."""
+        self._stream = self._output = None
+
+    def _check_codec(self, codec: str, target: Path) -> None:
+        import av
+
+        if codec not in self._output.supported_codecs:
+            raise UsageError(f"{target.suffix} holds no {codec}", "choose another --codec, or .mkv")
+        known = {item.name for item in av.Codec(CODECS[codec], "w").video_formats or ()}
+        if self._name not in known:
+            raise UsageError(f"{codec} has no pixels as these ({self._name})", "use --codec ffv1")
+
+    def _video_stream(self, codec: str, crf: int | None) -> Any:
+        video, colors = self._video, self._colors
+        stream: Any = self._output.add_stream(CODECS[codec], rate=video.rate, options=self._options(codec, crf))
+        context = stream.codec_context
+        context.width, context.height = self._size
+        context.pix_fmt = self._name
+        context.time_base = self._time_base
+        if video.aspect is not None:
+            context.sample_aspect_ratio = video.aspect
+        context.colorspace, context.color_primaries = colors.space, colors.primaries
+        context.color_trc, context.color_range = colors.transfer, colors.range
+        context.thread_type = "AUTO"
+        if self._reader:
+            stream.metadata.update(self._reader.stream.metadata)
+            stream.disposition = self._reader.stream.disposition
+            if self._reader.rotation:
+                stream.set_display_rotation(self._reader.rotation)
+        return stream
+
+    def _options(self, codec: str, crf: int | None) -> dict[str, str]:
+        options = {}
+        if codec in _USUAL_CRF:
+            options["crf"] = str(_USUAL_CRF[codec] if crf is None else crf)
+        elif crf is not None:
+            raise UsageError(f"{codec} loses nothing", "leave --crf out")
+        if codec == "vp9":
+            options |= {"b": "0", "row-mt": "1"}
+        if codec == "hevc":
+            parameters = ["log-level=none", *(self._mastering() if self._reader else ())]
+            options["x265-params"] = ":".join(parameters)
+        elif self._reader and self._reader.mastering:
+            self._notes.append("its HDR mastering data was not kept, --codec hevc does")
+        return options
+
+    def _mastering(self) -> Iterator[str]:
+        """What screen a video was mastered on, and how bright it gets, as x265 wants to be told."""
+        assert self._reader is not None
+        if screen := self._reader.mastering.get("MASTERING_DISPLAY_METADATA"):
+            numbers = struct.unpack_from("=22i", screen)
+            values = [
+                above / below if below else 0.0 for above, below in zip(numbers[:20:2], numbers[1:20:2], strict=True)
+            ]
+            points = [
+                f"{round(x * 50000)},{round(y * 50000)}" for x, y in zip(values[:8:2], values[1:8:2], strict=True)
+            ]
+            red, green, blue, white = points
+            least, most = (round(value * 10000) for value in values[8:])
+            yield f"master-display=G({green})B({blue})R({red})WP({white})L({most},{least})"
+        if light := self._reader.mastering.get("CONTENT_LIGHT_LEVEL"):
+            most, average = struct.unpack_from("=2I", light)
+            yield f"max-cll={most},{average}"
+
+    def _copied_streams(self, target: Path) -> dict[int, Any]:
+        """The streams of the output by the index of those of the input that they copy."""
+        if self._reader is None:
+            return {}
+        source: Any = self._reader.container
+        self._output.metadata.update(source.metadata)
+        if chapters := source.chapters():
+            self._output.set_chapters(chapters)
+        copies = {}
+        for stream in source.streams:
+            if stream is self._reader.stream:
+                continue
+            if (
+                stream in self._reader.others
+                and stream.codec_context.codec.canonical_name in self._output.supported_codecs
+            ):
+                copy: Any = self._output.add_stream_from_template(stream)
+            elif stream.type == "attachment" and target.suffix.lower() == ".mkv":
+                name = stream.metadata.get("filename", "attachment")
+                self._output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+                continue
+            elif stream.type == "data" and chapters:  # which are a stream of their own in .mp4
+                continue
+            else:
+                codec = getattr(stream.codec_context, "name", None)
+                kind = f"{stream.type}, {codec}" if codec else stream.type
+                self._notes.append(
+                    f"its stream {stream.index} ({kind}) was left out: {target.suffix} has no place for it"
+                )
+                continue
+            copy.metadata.update(stream.metadata)
+            copy.disposition = stream.disposition
+            copies[stream.index] = copy
+        return copies
+
+    def _pass_on(self) -> None:
+        """Packets of other streams that have been met since."""
+        while self._reader and self._reader.passed:
+            packet = self._reader.passed.popleft()
+            copy = self._copies.get(packet.stream.index)
+            if copy is None:
+                continue
+            if (shift := int(self._reader.start / packet.time_base)) and packet.pts is not None:
+                packet.pts -= shift
+                packet.dts = packet.pts  # which are the same but for video
+            packet.stream = copy
+            self._output.mux(packet)
+
+    def _encodable(self, frame: Frame) -> Any:
+        import av
+
+        result: Any = av.VideoFrame(*self._size, self._name)
+        for plane, samples in zip(result.planes, frame.planes, strict=True):
+            line = plane.line_size // samples.dtype.itemsize
+            rows, columns = plane.height, plane.width
+            np.frombuffer(plane, samples.dtype).reshape(-1, line)[:rows, :columns] = samples[:rows, :columns]
+        shift = int(self._reader.start / self._time_base) if self._reader else 0
+        result.pts = None if frame.pts is None else frame.pts - shift
+        result.time_base = self._time_base
+        result.colorspace, result.color_range = self._colors.space, self._colors.range
+        return result
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """FFmpeg's errors as `OutputError`."""
+    import av
+
+    try:
+        yield
+    except (av.error.FFmpegError, ValueError) as error:
+        raise OutputError(f"the video cannot be written ({getattr(error, 'strerror', None) or error})") from error

@@ -1,0 +1,142 @@
+"""Frames of video, enlarged: luma by the network, chroma bicubically, still areas steadily."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scales_cli.engine import native_module as native
+from scales_cli.engine.base import ArrayPlanes, Planes, Residual
+from scales_cli.engine.composition import compose
+from scales_cli.engine.native_engine import NativeEngine
+from scales_cli.engine.tiling import Tiling
+from scales_cli.errors import UsageError, WeightsError
+from scales_cli.imaging.picture import Details
+from scales_cli.pipeline.resampling import resample_rows
+from scales_cli.pipeline.upscaler import Upscaler, not_told
+from scales_cli.video.chroma import enlarge_chroma, gather_from_luma, rounded, spread_to_luma
+from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat
+from scales_cli.video.steadying import Steadier
+
+_BINS = 64  # of a luma histogram
+_OTHER_SCENE = 0.25  # of the pixels are in other bins than when the gates were fixed
+_CENTER = np.float32(128 / 255)  # of chroma, to the network
+
+
+class FrameEnlarger:
+    """Enlarges the frames of one video, in their order, to `size` (width, height).
+
+    The network's channel gates are fixed on the first frame of a scene, and hold until the picture's brightness is
+    another: so each frame costs what it costs alone, and gates do not flicker. A frame that equals the one before is
+    not computed again. `strength` is as in `Upscaler.upscale`.
+    """
+
+    def __init__(
+        self, upscaler: Upscaler, video: VideoFormat, size: tuple[int, int], *, strength: float | None = None
+    ) -> None:
+        spec = upscaler.engine.spec
+        if spec.planes == "rgb" or not isinstance(upscaler.engine, NativeEngine):
+            raise UsageError(f"{upscaler.name} does not enlarge video", "choose tiny, base or a photo model")
+        if strength is not None and not spec.strength:
+            raise not_told(upscaler.name)
+        self.scale, self.size = upscaler.scale, size
+        self._video, self._pixels = video, video.pixels
+        self._upscaler, self._engine = upscaler, upscaler.engine
+        self._wanted, self._strength = strength, 0.0
+        self._tiling = Tiling(video.height, max(video.width // upscaler.threads.size, 32), 16)
+        self._gates: native.FixedGates | None = None
+        self._scene: NDArray[np.int64] | None = None  # the histogram when the gates were fixed
+        self._seen: Planes | None = None
+        self._residual: Residual | None = None
+        self._steadier = Steadier(self.scale, self._pixels.white)
+
+    def enlarge(self, frame: Frame) -> Frame:
+        """The frame at its new size, of the same time."""
+        luma = np.minimum(frame.planes[0], self._pixels.white)
+        residual, chroma_residual = self._added(frame, luma)
+        steady = self._steadier.steady(luma, residual[0])
+        planes = [self._enlarged_luma(luma, steady)]
+        shapes = self._pixels.shapes(*self.size)
+        ratio = (self.size[0] / self._video.width, self.size[1] / self._video.height)
+        for index, plane in enumerate(frame.planes[1:]):
+            codes = np.minimum(plane, self._pixels.white)
+            if chroma_residual is not None:
+                added = gather_from_luma(chroma_residual[index], self._pixels) * self._pixels.chroma_span
+                codes = rounded(codes.astype(np.float32) + added, self._pixels)
+            planes.append(enlarge_chroma(codes, ratio, shapes[1], self._pixels))
+        return replace(frame, planes=tuple(planes))
+
+    def working_bytes(self) -> int:
+        """Memory beside the frames themselves."""
+        video, spec = self._video, self._engine.spec
+        pixels = video.width * video.height
+        _, network = self._engine.plan(video.height, video.width, budget=2**62, pixel_bytes=0)
+        network = max(network, self._tiling.nbytes(spec, video.height, video.width, self._engine.threads, 0))
+        floats = 4 * pixels * (2 * spec.inputs + 8 + self.scale**2 * 5)  # planes, change, the residual and its mean
+        return network + floats
+
+    def _added(self, frame: Frame, luma: Plane) -> Residual:
+        """What the network adds to a frame."""
+        self._fix_scene(frame, luma)
+        seen = self._planes(frame, luma)
+        if self._residual is None or self._seen is None or not np.array_equal(seen, self._seen):
+            assert self._gates is not None
+            self._residual = _joined(list(self._engine.stream(ArrayPlanes(seen), self._gates, self._tiling)))
+            if not np.isfinite(self._residual.planes).all():
+                raise WeightsError(
+                    "the network gave values that are not numbers", "the model is unusable; choose another"
+                )
+            self._seen = seen
+        if frame.planes[1:] and all((plane == self._pixels.neutral).all() for plane in frame.planes[1:]):
+            return Residual(self._residual.planes)  # grey stays grey
+        return self._residual
+
+    def _fix_scene(self, frame: Frame, luma: Plane) -> None:
+        """Fixes gates and strength if a scene begins."""
+        histogram = np.bincount((luma >> (self._pixels.depth - 6)).ravel(), minlength=_BINS)
+        if self._scene is not None and np.abs(histogram - self._scene).sum() < 2 * _OTHER_SCENE * luma.size:
+            return
+        self._scene, self._seen = histogram, None
+        picture = luma[..., None] if self._pixels.depth == 8 else _as_16_bits(luma, self._pixels)[..., None]
+        self._strength = self._upscaler.strength_for(picture, Details(), self._wanted) or 0.0
+        self._gates = self._engine.fix_gates(ArrayPlanes(self._planes(frame, luma)))
+
+    def _planes(self, frame: Frame, luma: Plane) -> Planes:
+        """What the network sees of a frame: luma in [0, 1], where it is not out of range, and what else it wants."""
+        spec, pixels = self._engine.spec, self._pixels
+        planes = np.empty((spec.inputs, *luma.shape), np.float32)
+        np.subtract(luma, np.float32(pixels.black_level), out=planes[0])
+        planes[0] /= np.float32(pixels.luma_span)
+        if spec.planes == "ycc":
+            planes[1:3] = _CENTER
+            for index, plane in enumerate(frame.planes[1:], start=1):
+                chroma = (plane.astype(np.float32) - pixels.neutral) / np.float32(pixels.chroma_span)
+                planes[index] += spread_to_luma(chroma, luma.shape, pixels)
+        if spec.strength:
+            planes[-1] = self._strength
+        return planes
+
+    def _enlarged_luma(self, luma: Plane, residual: Planes) -> Plane:
+        pixels = self._pixels
+        shift = 0 if pixels.depth == 8 else 16 - pixels.depth
+        image = luma if pixels.depth == 8 else _as_16_bits(luma, pixels)
+        added = residual * np.float32((pixels.luma_span << shift) / np.iinfo(image.dtype).max)
+        result = compose(image[..., None], added[None], self.scale, threads=self._upscaler.threads)
+        if result.shape[1::-1] != self.size:
+            rows = resample_rows(iter([result]), result.shape[0], self.size)
+            result = np.concatenate(list(rows))
+        if shift:
+            result = np.minimum((result.astype(np.uint32) + (1 << (shift - 1))) >> shift, pixels.white)
+        return result[..., 0].astype(pixels.dtype, copy=False)
+
+
+def _as_16_bits(luma: Plane, pixels: PixelFormat) -> NDArray[np.uint16]:
+    return np.left_shift(luma, 16 - pixels.depth).astype(np.uint16, copy=False)
+
+
+def _joined(pieces: list[Residual]) -> Residual:
+    chroma = [piece.chroma for piece in pieces if piece.chroma is not None]
+    planes = np.concatenate([piece.planes for piece in pieces], axis=1)
+    return Residual(planes, np.concatenate(chroma, axis=1) if chroma else None)

@@ -1,0 +1,197 @@
+"""One video from reading to writing: decoding, enlarging and encoding overlap, and few frames are alive at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from scales_cli.errors import InputError, MemoryLimitError, OutputError, UsageError
+from scales_cli.imaging.files import naming
+from scales_cli.pipeline.destination import destination
+from scales_cli.pipeline.memory import default_limit
+from scales_cli.pipeline.sizing import Sizing
+from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.system.ahead import Ahead
+from scales_cli.system.files import open_regular
+from scales_cli.system.resources import anonymous_bytes
+from scales_cli.video.enlarger import FrameEnlarger
+from scales_cli.video.frame import Reader, VideoFormat, Writer
+from scales_cli.video.y4m import MAGIC, Y4MReader, Y4MWriter
+
+STREAM = "-"
+_AHEAD = 3  # frames that wait for the next stage
+_RESERVE = 48 * 2**20  # coders, modules still to be loaded
+
+Watch = Callable[[int], object]  # is told the number of frames that are done
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video is written, and which part of it.
+
+    `codec` is one of `scales_cli.video.container_writer.CODECS`, None for the usual one; `crf` its quality. `start`
+    and `end` are in seconds.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class VideoDone:
+    """What was written; `output` is `-` for standard output."""
+
+    input: str
+    output: str
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    scale: float
+    model: str
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
+
+
+def enlarge_video(
+    name: str,
+    target: Path | None,
+    upscalers: Mapping[int, Upscaler],
+    sizing: Sizing,
+    options: VideoOptions,
+    *,
+    overwrite: bool = False,
+    strength: float | None = None,
+    max_pixels: int,
+    max_memory: int | None = None,
+    watch: Callable[[int | None], Watch] = lambda count: lambda done: None,
+) -> VideoDone:
+    """Enlarges one video, from standard input if `name` is `-`, to standard output if there is no target.
+
+    `watch` is told how many frames there are, if that is known, and gives what is to be told of each.
+    """
+    started = time.perf_counter()
+    closed = threading.Event()
+    with ExitStack() as stack, naming("standard input" if name == STREAM else name):
+        reader = stack.enter_context(_open_reader(name, options))
+        video = reader.format
+        size = _result(video, sizing, max_pixels)
+        upscaler = upscalers[sizing.network_scale(video.width, video.height)]
+        enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
+        _check_memory(name, enlarger, video, size, max_memory)
+        done = watch(reader.count)
+        writer = stack.enter_context(_open_writer(target, reader, size, options, overwrite))
+        decoded = stack.enter_context(Ahead(reader.frames(), _AHEAD, closed))
+        enlarged = stack.enter_context(Ahead(map(enlarger.enlarge, decoded), _AHEAD, closed))
+        count = 0
+        for count, frame in enumerate(enlarged, start=1):
+            writer.write(frame)
+            done(count)
+        if not count:
+            raise InputError("it holds no frame")
+        writer.close()
+    factor = size[0] / video.width
+    return VideoDone(
+        input=name,
+        output=STREAM if target is None else os.fspath(target),
+        width=size[0],
+        height=size[1],
+        frames=count,
+        seconds=time.perf_counter() - started,
+        scale=int(factor) if factor.is_integer() else round(factor, 4),
+        model=upscaler.name,
+        notes=tuple(reader.notes),
+    )
+
+
+@contextmanager
+def _open_reader(name: str, options: VideoOptions) -> Iterator[Reader]:
+    """By what a file begins with; standard input is Y4M."""
+    whole = options.start == 0 and options.end is None
+    if name == STREAM:
+        if not whole:
+            raise UsageError("--start and --end are for files", "let the program that writes the stream cut it")
+        if sys.stdin is None:
+            raise InputError("it is closed", "pipe a Y4M stream into it")
+        # A file object of its own: the interpreter could not close standard input's while a thread waits for it.
+        yield Y4MReader(open(sys.stdin.fileno(), "rb", closefd=False))  # noqa: SIM115
+        return
+    try:
+        stream = open_regular(name)
+    except OSError as error:
+        raise InputError(f"cannot be opened: {error.strerror}") from error
+    with stream:
+        if stream.peek(len(MAGIC))[: len(MAGIC)] == MAGIC:
+            if not whole:
+                raise UsageError("--start and --end are not for Y4M", "cut it with ffmpeg -ss ... -to ...")
+            yield Y4MReader(stream)
+            return
+    from scales_cli.video.container_reader import open_container
+
+    with open_container(name, options.start, options.end) as reader:
+        yield reader
+
+
+@contextmanager
+def _open_writer(
+    target: Path | None, reader: Reader, size: tuple[int, int], options: VideoOptions, overwrite: bool
+) -> Iterator[Writer]:
+    video = dataclasses.replace(reader.format, width=size[0], height=size[1])
+    if target is None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed", "give a file to -o")
+        yield Y4MWriter(sys.stdout.buffer, video)
+        return
+    if target.suffix.lower() == ".y4m":
+        with destination(target, overwrite=overwrite) as stream:
+            yield Y4MWriter(stream, video)
+        return
+    from scales_cli.video.container_writer import ContainerWriter
+
+    with destination(target, overwrite=overwrite) as stream:
+        writer = ContainerWriter(stream, target, reader, video, options.codec, options.crf)
+        try:
+            yield writer
+        finally:
+            writer.abandon()
+
+
+def _result(video: VideoFormat, sizing: Sizing, max_pixels: int) -> tuple[int, int]:
+    """The size of the result: where samples share their chroma, a whole number of these."""
+    width, height = sizing.result(video.width, video.height)
+    across, down = video.pixels.subsampling or (1, 1)
+    if (video.width % across, video.height % down) == (0, 0):
+        width, height = max(width // across, 1) * across, max(height // down, 1) * down
+    if width * height > max_pixels:
+        raise InputError(
+            f"frames of {width} x {height} pixels are more than the {max_pixels} allowed", "raise --max-pixels"
+        )
+    return width, height
+
+
+def _check_memory(
+    name: str, enlarger: FrameEnlarger, video: VideoFormat, size: tuple[int, int], limit: int | None
+) -> None:
+    limit = default_limit() if limit is None else limit
+    waiting = _AHEAD + 2
+    frames = waiting * (video.pixels.frame_bytes(video.width, video.height) + video.pixels.frame_bytes(*size))
+    need = anonymous_bytes() + _RESERVE + frames + enlarger.working_bytes()
+    if need > limit:
+        raise MemoryLimitError(
+            f"{name}: frames of {video.width} x {video.height} need {-(-need // 2**20)} MiB of memory "
+            f"to become {size[0]} x {size[1]}, {limit // 2**20} MiB are allowed",
+            "raise --max-memory",
+        )
