@@ -35,6 +35,8 @@ NOT_RUN = {
     "pip ": "needs an index of packages, or compiles: .ci/wheel builds and installs",
     "scales models pull https:": "needs the internet, and an address that is real",
     "scales models pull hf:": "needs the internet, and an address that is real",
+    "scales video clip.mkv": "needs a clip and an extra: tests/video has both",
+    "ffmpeg": "needs a clip and ffmpeg: tests/video has both",
     "pytest": "is this",
     "ruff": "checks the source: .ci/run does",
     "cmake": "compiles: .ci/run does",
@@ -74,6 +76,7 @@ def sandbox(tmp_path, monkeypatch):
         Image.fromarray(rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)).save(work / folder / "e.png")
     (work / "valid").mkdir()
     Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(work / "valid" / "f.png")
+    (work / "clip.y4m").write_bytes(b"YUV4MPEG2 W16 H16\nFRAME\n" + rng.bytes(384))
     model = ROOT / "scales_cli/weights/models/scales-tiny-x2.safetensors"
     for name in ("mine.safetensors", "scales-mine-x2.safetensors"):
         shutil.copy(model, work / name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from fractions import Fraction
 
 import typer
 
@@ -65,13 +64,8 @@ def parse_point(text: str | tuple[int, int]) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def parse_moment(text: str | Fraction | None) -> Fraction | None:
-    """Seconds, as 90, 1:30 or 0:01:30.5."""
-    if text is None or isinstance(text, Fraction):
-        return text
+def parse_moment(text: str) -> str:
+    """A time in seconds, as 90, 1:30 or 0:01:30.5."""
     if not re.fullmatch(r"(\d{1,4}:){0,2}\d{1,6}(\.\d{1,9})?", text):
         raise typer.BadParameter(f"{text!r} is no time such as 90, 1:30 or 0:01:30.5")
-    seconds = Fraction(0)
-    for part in text.split(":"):
-        seconds = 60 * seconds + Fraction(part)
-    return seconds
+    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -73,13 +72,13 @@ Crf = Annotated[
     ),
 ]
 Start = Annotated[
-    Fraction | None,
+    str | None,
     typer.Option(
         parser=parse_moment, metavar="TIME", rich_help_panel=opt.OUTPUT, help="Leave out what is before, as 1:30."
     ),
 ]
 End = Annotated[
-    Fraction | None,
+    str | None,
     typer.Option(parser=parse_moment, metavar="TIME", rich_help_panel=opt.OUTPUT, help="Leave out what is after."),
 ]
 Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace a file that exists.")]
@@ -123,10 +122,9 @@ def video(
         raise UsageError("the video and JSON cannot share standard output", "give a file to -o")
     if output == STREAM and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("a video cannot be shown on a terminal", "give a file to -o, or pipe the output on")
-    if start is not None and end is not None and start >= end:
-        raise UsageError("--end is not after --start", "give a later --end")
     if not output:
         raise UsageError("the output's name is empty", "give a file or -")
+    options = VideoOptions.of(codec, crf, start, end)
     target = None if output == STREAM else Path(output)
     if target is not None:
         check_target(target, overwrite)
@@ -139,7 +137,7 @@ def video(
             target,
             Upscalers(family, threads),
             sizing,
-            VideoOptions(codec, crf, start or Fraction(0), end),
+            options,
             overwrite=overwrite,
             strength=denoise,
             max_pixels=max_pixels,

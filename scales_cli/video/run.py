@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, UsageError
 from scales_cli.imaging.files import naming
@@ -46,6 +46,15 @@ class VideoOptions:
     crf: int | None = None
     start: Fraction = Fraction(0)
     end: Fraction | None = None
+
+    @classmethod
+    def of(cls, codec: str | None, crf: int | None, start: str | None, end: str | None) -> Self:
+        """By options as in `scales video`, with times as 1:30. Raises `UsageError`."""
+        begin = _seconds(start or "0")
+        until = None if end is None else _seconds(end)
+        if until is not None and until <= begin:
+            raise UsageError("--end is not after --start", "give a later --end")
+        return cls(codec, crf, begin, until)
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,13 @@ def enlarge_video(
         model=upscaler.name,
         notes=tuple(reader.notes),
     )
+
+
+def _seconds(text: str) -> Fraction:
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = 60 * seconds + Fraction(part)
+    return seconds
 
 
 @contextmanager

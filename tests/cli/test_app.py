@@ -202,7 +202,19 @@ def test_main_ends_on_signals(folder, model, number, code):
 def test_app_registers_the_commands():
     names = {command.name or command.callback.__name__ for command in app.app.registered_commands}
     names |= {group.name for group in app.app.registered_groups}
-    assert names == {"upscale", "batch", "compare", "models", "bench", "eval", "train", "ablate", "export", "doctor"}
+    assert names == {
+        "upscale",
+        "batch",
+        "video",
+        "compare",
+        "models",
+        "bench",
+        "eval",
+        "train",
+        "ablate",
+        "export",
+        "doctor",
+    }
 
 
 @pytest.mark.parametrize("home", [None, "/proc/nowhere"], ids=["unset", "read-only"])
