@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "health": "errors system backbones weights engine pipeline bench",
     "training/config": "errors backbones",
     "training": "errors system backbones imaging weights layers networks engine pipeline evaluation",
-    "cli": "errors system backbones imaging weights pipeline batch comparison evaluation bench health training",
+    "cli": "errors system backbones imaging weights pipeline batch video comparison evaluation bench health training",
     "__init__": "errors engine pipeline evaluation",
     "__main__": "cli",
 }

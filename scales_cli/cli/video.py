@@ -114,7 +114,7 @@ def video(
     from scales_cli.errors import UsageError
     from scales_cli.pipeline.sizing import Sizing
     from scales_cli.pipeline.targets import check_target
-    from scales_cli.pipeline.upscaler import Upscalers
+    from scales_cli.pipeline.upscalers import Upscalers
     from scales_cli.video.run import STREAM, VideoOptions, enlarge_video
     from scales_cli.weights.family import resolve
 
@@ -144,4 +144,4 @@ def video(
             max_memory=max_memory,
             watch=watch,
         )
-    print_result(result.to_dict(), quiet=quiet, as_json=as_json)
+    print_result(result, quiet=quiet, as_json=as_json)

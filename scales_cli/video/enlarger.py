@@ -13,9 +13,8 @@ from scales_cli.engine.composition import compose
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError, WeightsError
-from scales_cli.imaging.picture import Details
 from scales_cli.pipeline.resampling import resample_rows
-from scales_cli.pipeline.upscaler import Upscaler, not_told
+from scales_cli.pipeline.upscaler import Chosen, Upscaler
 from scales_cli.video.chroma import enlarge_chroma, gather_from_luma, rounded, spread_to_luma
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat
 from scales_cli.video.steadying import Steadier
@@ -36,15 +35,11 @@ class FrameEnlarger:
     def __init__(
         self, upscaler: Upscaler, video: VideoFormat, size: tuple[int, int], *, strength: float | None = None
     ) -> None:
-        spec = upscaler.engine.spec
-        if spec.planes == "rgb" or not isinstance(upscaler.engine, NativeEngine):
-            raise UsageError(f"{upscaler.name} does not enlarge video", "choose tiny, base or a photo model")
-        if strength is not None and not spec.strength:
-            raise not_told(upscaler.name)
+        self._engines = {id(one): _video_engine(one) for one in upscaler.candidates(strength)}
         self.scale, self.size = upscaler.scale, size
         self._video, self._pixels = video, video.pixels
-        self._upscaler, self._engine = upscaler, upscaler.engine
-        self._wanted, self._strength = strength, 0.0
+        self._upscaler, self._wanted = upscaler, strength
+        self._chosen: Chosen | None = None
         self._tiling = Tiling(video.height, max(video.width // upscaler.threads.size, 32), 16)
         self._gates: native.FixedGates | None = None
         self._scene: NDArray[np.int64] | None = None  # the histogram when the gates were fixed
@@ -70,12 +65,14 @@ class FrameEnlarger:
 
     def working_bytes(self) -> int:
         """Memory beside the frames themselves."""
-        video, spec = self._video, self._engine.spec
-        pixels = video.width * video.height
-        _, network = self._engine.plan(video.height, video.width, budget=2**62, pixel_bytes=0)
-        network = max(network, self._tiling.nbytes(spec, video.height, video.width, self._engine.threads, 0))
-        floats = 4 * pixels * (2 * spec.inputs + 8 + self.scale**2 * 5)  # planes, change, the residual and its mean
-        return network + floats
+        return max(map(self._bytes_of, self._engines.values()))
+
+    def _bytes_of(self, engine: NativeEngine) -> int:
+        height, width, spec = self._video.height, self._video.width, engine.spec
+        _, network = engine.plan(height, width, budget=2**62, pixel_bytes=0)
+        network = max(network, self._tiling.nbytes(spec, height, width, engine.threads, 0))
+        # Planes of two frames, the change between them, the residual, its mean, and their difference.
+        return network + 4 * height * width * (2 * spec.inputs + 8 + 5 * self.scale**2)
 
     def _added(self, frame: Frame, luma: Plane) -> Residual:
         """What the network adds to a frame."""
@@ -100,8 +97,14 @@ class FrameEnlarger:
             return
         self._scene, self._seen = histogram, None
         picture = luma[..., None] if self._pixels.depth == 8 else _as_16_bits(luma, self._pixels)[..., None]
-        self._strength = self._upscaler.strength_for(picture, Details(), self._wanted) or 0.0
+        self._chosen = self._upscaler.choose(picture, strength=self._wanted)
         self._gates = self._engine.fix_gates(ArrayPlanes(self._planes(frame, luma)))
+
+    @property
+    def _engine(self) -> NativeEngine:
+        """That of the scene."""
+        assert self._chosen is not None
+        return self._engines[id(self._chosen.upscaler)]
 
     def _planes(self, frame: Frame, luma: Plane) -> Planes:
         """What the network sees of a frame: luma in [0, 1], where it is not out of range, and what else it wants."""
@@ -115,7 +118,7 @@ class FrameEnlarger:
                 chroma = (plane.astype(np.float32) - pixels.neutral) / np.float32(pixels.chroma_span)
                 planes[index] += spread_to_luma(chroma, luma.shape, pixels)
         if spec.strength:
-            planes[-1] = self._strength
+            planes[-1] = (self._chosen and self._chosen.strength) or 0.0
         return planes
 
     def _enlarged_luma(self, luma: Plane, residual: Planes) -> Plane:
@@ -130,6 +133,14 @@ class FrameEnlarger:
         if shift:
             result = np.minimum((result.astype(np.uint32) + (1 << (shift - 1))) >> shift, pixels.white)
         return result[..., 0].astype(pixels.dtype, copy=False)
+
+
+def _video_engine(upscaler: Upscaler) -> NativeEngine:
+    """The engine of an upscaler, if it can fix its gates and sees luma. Raises `UsageError`."""
+    engine = upscaler.engine
+    if not isinstance(engine, NativeEngine) or engine.spec.planes == "rgb":
+        raise UsageError(f"{upscaler.name} does not enlarge video", "choose tiny, base or a photo model")
+    return engine
 
 
 def _as_16_bits(luma: Plane, pixels: PixelFormat) -> NDArray[np.uint16]:

@@ -71,6 +71,10 @@ class VideoDone:
     model: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def explanation(self) -> str:
+        return self.model
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
 

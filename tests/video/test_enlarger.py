@@ -7,7 +7,8 @@ pytest.importorskip("scales_cli.engine._native")
 
 from scales_cli.engine.load import load_engine
 from scales_cli.errors import UsageError
-from scales_cli.pipeline.upscaler import Upscaler, load
+from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.pipeline.upscalers import load
 from scales_cli.video.enlarger import FrameEnlarger
 from scales_cli.video.frame import Frame, PixelFormat, VideoFormat
 
@@ -104,7 +105,19 @@ def test_networks_that_see_chroma(random_weights, rng, strength):
 
 def test_strength_is_for_networks_that_are_told(tiny):
     with pytest.raises(UsageError, match="does not mend"):
-        enlarger_for(tiny, GREY, 16, 16, strength=0.5)
+        enlarger_for(tiny, GREY, 16, 16, strength=0.5).enlarge(frame_of(np.zeros((16, 16))))
+
+
+def test_auto_chooses_by_the_scene(rng):
+    """A clean frame goes to the one network, a noisy one to the other."""
+    auto, clean = load("auto", 4, threads=1), smooth(rng, 96, 96)
+    noisy = np.clip(clean + 15 * rng.standard_normal(clean.shape), 0, 255)
+    for luma in (clean, noisy):
+        frame = frame_of(luma)
+        chosen = auto.choose(frame.planes[0][..., None])
+        expected = enlarger_for(chosen.upscaler, GREY, 96, 96, strength=chosen.strength).enlarge(frame)
+        assert np.array_equal(enlarger_for(auto, GREY, 96, 96).enlarge(frame).planes[0], expected.planes[0])
+    assert chosen.strength
 
 
 def test_equal_frames_stay_equal(rng, tiny):
