@@ -7,7 +7,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.backbones.table import SIZES
 from scales_cli.bench.contenders.base import Task
 from scales_cli.bench.contenders.native import lanczos
+from scales_cli.bench.contenders.plain import SCORES
 from scales_cli.bench.contenders.prepare import Preparation, Step, prepare
-from scales_cli.bench.contenders.registry import LAYER, OURS, PROGRAM, Contender, choose, not_installed
+from scales_cli.bench.contenders.registry import CONTENDERS, LAYER, OURS, PROGRAM, Contender, choose, not_installed
 from scales_cli.bench.latency import Measurement, Spread, measure
-from scales_cli.bench.machine import describe_machine
+from scales_cli.bench.machine import describe_machine, without_amx
 from scales_cli.bench.random_weights import random_model
 from scales_cli.bench.report import Contest, ContestRow, LayerSpeed, Report
 from scales_cli.engine.load import check_engine, load_engine
@@ -39,7 +40,8 @@ LAYER_MACS = 9 * 64 * 64  # binary multiply-accumulates of a layer for each LR p
 class BenchRequest:
     """`models` are names or files, `sizes` (width, height) of LR pictures; `data` is a folder of HR pictures.
 
-    After `seconds` no further round is begun.
+    After `seconds` no further round is begun. `ensemble` is how many flips and turns scales sees, `amx` whether others
+    may use Intel's matrix units.
     """
 
     models: tuple[str, ...]
@@ -50,6 +52,8 @@ class BenchRequest:
     data: Path | None = None
     rounds: int = 5
     seconds: float = float("inf")
+    ensemble: int = 1
+    amx: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,10 @@ def run_bench(
         check_engine(model.weights)
     if request.data is not None:
         find_benchmark(request.data, request.scale)  # an error now rather than after all contests
-    report = Report(request.scale, describe_machine())
+    limits = {} if request.amx else without_amx()
+    report = Report(request.scale, describe_machine(limits), request.ensemble)
+    if request.scale == 4 and any(contender in CONTENDERS["front"] for contender in contenders):
+        report.published = SCORES
 
     def skip(name: str, reason: str) -> None:
         if name not in report.skipped:
@@ -98,20 +105,21 @@ def run_bench(
                     skip(contender.name, reason)
                 else:
                     able.append(contender)
-            psnr = score(model, request.data) if request.data is not None else {}
+            psnr = score(model, request.data, request.ensemble) if request.data is not None else {}
             for size, threads in itertools.product(request.sizes, request.threads):
                 done = len(report.contests)
                 has_layer = threads == 1 and model.weights.spec.runs_natively
                 measurements, failed = measure(
                     [*able, LAYER] if has_layer else able,
-                    Task(model.weights.spec, packed, exports, *size, threads),
+                    Task(model.weights.spec, packed, exports, *size, threads, request.ensemble),
                     request.rounds,
+                    environment=limits,
                     deadline=began + request.seconds,
                     progress=partial(_report_part, progress, done, total),
                 )
                 for name, reason in failed.items():
                     skip(name, reason)
-                report.contests.append(summarize(model, size, threads, measurements, psnr))
+                report.contests.append(summarize(model, size, threads, measurements, psnr, request.ensemble))
     return report
 
 
@@ -154,7 +162,12 @@ class _Prepared:
 
 
 def summarize(
-    model: BenchModel, size: tuple[int, int], threads: int, measurements: list[Measurement], psnr: dict[str, float]
+    model: BenchModel,
+    size: tuple[int, int],
+    threads: int,
+    measurements: list[Measurement],
+    psnr: dict[str, float],
+    ensemble: int = 1,
 ) -> Contest:
     baseline = next((item for item in measurements if item.contender is OURS), None)
     if baseline is None:
@@ -165,6 +178,9 @@ def summarize(
         if item.contender is LAYER:
             continue
         seconds, parts = item.seconds, item.contender.parts
+        cost = count(parts(spec)) if parts else None
+        if cost is not None and item.contender is OURS:
+            cost = replace(cost, operations=ensemble * cost.operations)
         rows.append(
             ContestRow(
                 item.contender.name,
@@ -174,7 +190,7 @@ def summarize(
                 sum(sample.cpu_seconds for sample in item.samples) / sum(sample.seconds for sample in item.samples),
                 item.peak_memory,
                 item.model_bytes,
-                count(parts(spec)) if parts else None,
+                cost,
                 psnr.get(item.contender.name),
             )
         )
@@ -194,13 +210,13 @@ def binary_layer(measurement: Measurement, pixels: int) -> LayerSpeed:
     )
 
 
-def score(model: BenchModel, data: Path) -> dict[str, float]:
+def score(model: BenchModel, data: Path, ensemble: int = 1) -> dict[str, float]:
     """PSNR on luma in dB by contender, of those whose weights are trained or that need none."""
     scale = model.weights.spec.scale
     benchmarks = [find_benchmark(data, scale)]
     mean = evaluate(lambda lr: lanczos(lr, scale), benchmarks).benchmarks[0].mean
     psnr = {"lanczos": mean.psnr, "bicubic": mean.bicubic_psnr}
     if model.trained:
-        mean = evaluate(Upscaler(load_engine(model.weights)), benchmarks).benchmarks[0].mean
+        mean = evaluate(Upscaler(load_engine(model.weights), ensemble=ensemble), benchmarks).benchmarks[0].mean
         psnr |= {OURS.name: mean.psnr, PROGRAM: mean.psnr}
     return {name: value for name, value in psnr.items() if value < math.inf}  # JSON has no infinity

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from scales_cli.bench.contenders.base import Runner, Sample, Task
 from scales_cli.bench.contenders.registry import Contender
@@ -56,17 +56,20 @@ def measure(
     task: Task,
     rounds: int,
     *,
+    environment: Mapping[str, str] | None = None,
     deadline: float = float("inf"),
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[list[Measurement], dict[str, str]]:
     """Measurements of one task, and why others have none. No round but the first begins after `deadline`.
 
-    A contender that fails is left out and the others go on; `deadline` is by `time.monotonic`.
+    A contender that fails is left out and the others go on; `environment` is added to that of their processes;
+    `deadline` is by `time.monotonic`.
     """
     workers: dict[Contender, Worker] = {}
     failures: dict[str, str] = {}
     samples: dict[Contender, list[Sample]] = {contender: [] for contender in contenders}
     measurements = []
+    variables: dict[str, Any] = {"OMP_NUM_THREADS": str(task.threads)} | dict(environment or {})
 
     @contextlib.contextmanager
     def dropping_failed(contender: Contender) -> Iterator[None]:
@@ -78,7 +81,7 @@ def measure(
 
     try:
         for contender in contenders:
-            workers[contender] = Worker(_Session, contender.build, task, OMP_NUM_THREADS=str(task.threads))
+            workers[contender] = Worker(_Session, contender.build, task, **variables)
         for contender in contenders:
             with dropping_failed(contender):
                 workers[contender].wait()

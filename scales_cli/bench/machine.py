@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,17 @@ _LIMITS = ("SCALES_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # environ
 _PACKAGES = ("scales-cli", "torch", "openvino", "nncf", "onnxruntime", "opencv-python-headless")
 
 
-def describe_machine() -> dict[str, Any]:
-    """Processor, usable cores, system, scales' kernels, limits set by the environment, and installed versions."""
+# What keeps oneDNN, and so OpenVINO and torch, from AMX: the newest instruction set before it whose effect was seen.
+# ONNX Runtime has AMX in products of 8 bits alone, which no contender does there.
+WITHOUT_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
+
+
+def describe_machine(limits: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Processor, usable cores, system, scales' kernels, limits by `limits` or the environment, installed versions.
+
+    `amx` is whether rivals use Intel's matrix units: "used", "kept off" by a limit, or "absent" from the processor.
+    """
+    environment = os.environ | dict(limits or {})
     versions = {}
     for name in _PACKAGES:
         try:
@@ -29,9 +39,31 @@ def describe_machine() -> dict[str, Any]:
         "cores": usable_cores(),
         "system": platform.platform(),
         "isa": chosen_isa(native.available_isas()),
-        "limits": {name: os.environ[name] for name in _LIMITS if name in os.environ},
+        "amx": amx_use(environment.get("ONEDNN_MAX_CPU_ISA", "")),
+        "limits": {name: environment[name] for name in _LIMITS if name in environment},
         "versions": versions,
     }
+
+
+def amx_use(limit: str) -> str:
+    """What rivals do with AMX under a limit of oneDNN's."""
+    if not has_amx():
+        return "absent"
+    return "kept off" if _excludes_amx(limit) else "used"
+
+
+def has_amx() -> bool:
+    return re.search(r"\bamx_tile\b", _processors()) is not None
+
+
+def without_amx() -> dict[str, str]:
+    """The environment in which rivals do without AMX; a narrower limit that is set already stands."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    return {} if _excludes_amx(limit) else dict(WITHOUT_AMX)
+
+
+def _excludes_amx(limit: str) -> bool:
+    return limit.upper() not in ("", "DEFAULT", "ALL") and "AMX" not in limit.upper()
 
 
 def chosen_isa(available: Sequence[str]) -> str:
@@ -40,9 +72,13 @@ def chosen_isa(available: Sequence[str]) -> str:
 
 
 def cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
+    lines = _processors().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _processors() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""

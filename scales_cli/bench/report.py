@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from scales_cli.backbones.cost import Cost
+from scales_cli.bench.contenders.plain import PublishedScore
 from scales_cli.bench.latency import Spread
 
 
@@ -71,6 +72,8 @@ class Report:
 
     scale: int
     machine: dict[str, Any]
+    ensemble: int = 1  # of scales
+    published: tuple[PublishedScore, ...] = ()  # of networks whose shape was timed
     contests: list[Contest] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 

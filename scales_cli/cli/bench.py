@@ -5,8 +5,10 @@ the extremes; null stands for what could not be measured.
 
     version     1
     scale       of the models
-    machine     cpu, cores, system, isa (of scales' kernels), limits (environment variables that narrow
-                instruction sets), versions (of installed runtimes)
+    ensemble    flips and turns that scales sees
+    machine     cpu, cores, system, isa (of scales' kernels), amx (what rivals do with Intel's matrix units: used,
+                kept off, absent), limits (environment variables that narrow instruction sets), versions (of runtimes)
+    published   network, precision, psnr (by set): of weights for networks of `front` that others have trained
     skipped     contender -> why it did not take part
     contests    one for each model, size and number of threads, all of whose rows were timed in turn:
       model, trained (false: seeded random weights), width, height (of the LR picture), threads, rounds
@@ -41,7 +43,8 @@ import scales_cli.cli.options as opt
 MAX_SIDE = 2**15
 AGAINST = (
     "The same network in full precision: torch-fp32, torch-bf16, openvino-fp32, openvino-bf16, openvino-int8, "
-    "onnxruntime. The same binary network: openvino-binary. Smaller ones: fsrcnn, espcn. Interpolation: bicubic, "
+    "onnxruntime. The same binary network: openvino-binary. Small ones: front (plain, the best for their time), "
+    "fsrcnn, espcn. Interpolation: bicubic, "
     "lanczos. The whole program: upscale. Default: all."
 )
 
@@ -86,6 +89,7 @@ def bench(
         ),
     ] = None,
     scale: opt.Scale = 4,
+    ensemble: opt.Ensemble = 1,
     size: Annotated[
         Any,
         typer.Option(
@@ -116,6 +120,9 @@ def bench(
         Path | None,
         typer.Option(metavar="DIR", rich_help_panel=CONTEST, help="HR pictures to score, and to calibrate int8 on."),
     ] = None,
+    no_amx: Annotated[
+        bool, opt.flag("--no-amx", panel=CONTEST, help="Keep rivals from Intel's matrix units, as on other CPUs.")
+    ] = False,
     quick: Annotated[
         bool, opt.flag("--quick", panel=CONTEST, help="Done in 20 seconds: a small picture, few contenders.")
     ] = False,
@@ -155,6 +162,8 @@ def bench(
         data=data,
         rounds=rounds or (3 if quick else 5),
         seconds=12 if quick else float("inf"),
+        ensemble=ensemble,
+        amx=not no_amx,
     )
 
     def skipping(contenders: Sequence[str], reason: str) -> None:

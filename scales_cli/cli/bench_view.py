@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scales_cli.backbones.cost import Cost
+from scales_cli.bench.contenders.plain import SOURCE
 from scales_cli.bench.contenders.registry import PROGRAM
 from scales_cli.bench.latency import Spread
 from scales_cli.bench.report import Contest, LayerSpeed, Report
@@ -19,7 +20,9 @@ from scales_cli.cli.console import printable
 def print_report(report: Report) -> None:
     console = Console(highlight=False)
     about = report.machine
-    console.print(Text(f"{about['cpu']}, {about['cores']} cores, {about['isa']} kernels; medians (low-high)"))
+    amx = {"used": "used by the others", "kept off": "there, but not used", "absent": "none"}[about["amx"]]
+    console.print(Text(f"{about['cpu']}, {about['cores']} cores, {about['isa']} kernels, AMX: {amx}"))
+    console.print(Text("medians (low-high)" + ("" if report.ensemble == 1 else f"; ensembles of {report.ensemble}")))
     for contest in report.contests:
         console.print("", times_table(contest))
         if contest.layer is not None:
@@ -28,6 +31,8 @@ def print_report(report: Report) -> None:
         console.print("", networks_table(report, model))
     for table in marginal_tables(report):
         console.print("", table)
+    if report.published:
+        console.print("", published_table(report), Text(SOURCE))
 
 
 def marginal_tables(report: Report) -> Iterator[Table]:
@@ -71,6 +76,15 @@ def networks_table(report: Report, model: str) -> Table:
         )
         texts = (f"{value:,.{digits}f}" if value else "" for value, digits in zip(figures, (1, 1, 3, 2), strict=True))
         add_row(table, row.contender, *texts)
+    return table
+
+
+def published_table(report: Report) -> Table:
+    """What trained networks of the timed shapes score."""
+    sets = list(report.published[0].psnr)
+    table = new_table("PSNR of trained networks of these shapes, in dB", "", *sets)
+    for row in report.published:
+        add_row(table, f"{row.network}, {row.precision}", *(f"{row.psnr[name]:.2f}" for name in sets))
     return table
 
 

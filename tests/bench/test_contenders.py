@@ -26,12 +26,12 @@ def task(random_weights, tmp_path):
 def exported(task):
     """The task after every preparation that works without a quantizer."""
     pytest.importorskip("onnx")
-    steps = (prepare.export_twin, prepare.export_fsrcnn, prepare.export_espcn)
+    steps = (prepare.export_twin, prepare.export_fsrcnn, prepare.export_espcn, prepare.export_plain)
     assert prepare.prepare(Preparation(task.spec, task.exports, None), steps) == {}
     return task
 
 
-@pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn"])
+@pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn", "ecbsr-m4c32"])
 def test_openvino_computes_what_torch_does(exported, name):
     pytest.importorskip("openvino")
     from scales_cli.bench.contenders.openvino_runtime import OpenVinoNetwork
@@ -54,7 +54,7 @@ def test_openvino_fuses_activations(exported, name):
     assert "PRelu" not in layers
 
 
-@pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn"])
+@pytest.mark.parametrize("name", ["twin", "fsrcnn", "espcn", "ecbsr-m4c32"])
 def test_onnxruntime_computes_what_torch_does(exported, name):
     pytest.importorskip("onnxruntime")
     from scales_cli.bench.contenders.onnx_runtime import OnnxNetwork
@@ -83,9 +83,31 @@ def test_quantized_twin_is_near_the_twin(exported):
     from scales_cli.bench.contenders.openvino_runtime import OpenVinoNetwork
 
     assert prepare.prepare(Preparation(exported.spec, exported.exports, None), (prepare.quantize_twin,)) == {}
-    quantized, full = OpenVinoNetwork(exported, "twin-int8", None), OpenVinoNetwork(exported, "twin")
+    quantized, full = OpenVinoNetwork(exported, "twin", None, quantized=True), OpenVinoNetwork(exported, "twin")
     assert quantized.model_bytes < full.model_bytes / 2
     assert 0 < np.abs(quantized.run() - full.run()).max() < 0.2 * np.abs(full.run()).max()
+
+
+def test_quantized_plain_networks_keep_their_last_convolution(exported):
+    pytest.importorskip("nncf")
+    from scales_cli.bench.contenders.openvino_runtime import OpenVinoNetwork, read_model
+
+    assert prepare.prepare(Preparation(exported.spec, exported.exports, None), (prepare.quantize_plain,)) == {}
+    model = read_model(exported.exports / "ecbsr-m6c40-int8.xml")
+    convs = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    inputs = [node.input_value(0).get_node().get_type_name() for node in convs]
+    assert inputs == ["FakeQuantize"] * 7 + [inputs[-1]]
+    assert inputs[-1] != "FakeQuantize"
+    full = TorchNetwork(exported, "ecbsr-m6c40").run()
+    quantized = OpenVinoNetwork(exported, "ecbsr-m6c40", None, quantized=True).run()
+    assert 0 < np.abs(quantized - full).max() < 0.2
+
+
+def test_an_ensemble_is_timed_as_one(task):
+    turned = NativeNetwork(dataclasses.replace(task, ensemble=8)).run()
+    one = NativeNetwork(task).run()
+    assert turned.shape == one.shape
+    assert not np.array_equal(turned, one)
 
 
 def test_native_contenders_enlarge(task):

@@ -21,7 +21,7 @@ def test_bench_prints_json(folder, model, capsys):
     assert err == ""
     report = json.loads(out)
     assert (report["scale"], report["skipped"]) == (2, {})
-    assert {"cpu", "cores", "isa", "limits", "system", "versions"} == set(report["machine"])
+    assert {"amx", "cpu", "cores", "isa", "limits", "system", "versions"} == set(report["machine"])
     contests = report["contests"]
     assert [(item["width"], item["height"], item["threads"]) for item in contests] == [(16, 12, 1), (16, 12, 2)]
     assert all(item["trained"] and item["rounds"] == 2 for item in contests)

@@ -25,6 +25,7 @@ class Task:
     width: int
     height: int
     threads: int
+    ensemble: int = 1  # of scales
 
     def planes(self, count: int = 1) -> NDArray[np.float32]:
         """Luma, or more planes, to run on, [count, H, W] in [0, 1]: noise, for no contender's time depends on it."""

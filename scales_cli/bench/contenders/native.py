@@ -17,6 +17,7 @@ from scales_cli.bench.contenders.base import Runner, Sample, Task
 from scales_cli.bench.random_weights import random_weights
 from scales_cli.engine import native_module as native
 from scales_cli.engine.composition import upscale_bicubic
+from scales_cli.engine.ensemble import ensemble_of
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.system.threads import ThreadPool
@@ -26,7 +27,7 @@ class NativeNetwork(Runner):
     """The network from planes to residual, as the twins are timed."""
 
     def __init__(self, task: Task) -> None:
-        self._engine = load_engine(task.model, threads=task.threads)
+        self._engine = ensemble_of(load_engine(task.model, threads=task.threads), task.ensemble)
         self._planes = task.planes(task.spec.inputs)
         self.model_bytes = task.model.stat().st_size
 
@@ -43,6 +44,7 @@ class Upscale(Runner):
         pixels = np.random.default_rng(0).integers(0, 256, (task.height, task.width, 3), dtype=np.uint8)
         source.write_bytes(b"P6 %d %d 255\n" % (task.width, task.height) + pixels.tobytes())
         options = {"-m": task.model, "-s": task.spec.scale, "-t": task.threads, "-o": self._target}
+        options["--ensemble"] = task.ensemble
         flat = [str(item) for pair in options.items() for item in pair]
         self._command = [sys.executable, "-m", "scales_cli", "upscale", str(source), *flat, "--overwrite", "-q"]
         self.model_bytes = task.model.stat().st_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +42,13 @@ class OpenVinoModel(Runner):
 
 
 class OpenVinoNetwork(OpenVinoModel):
-    """An exported network: `twin`, `fsrcnn`, `espcn` (ONNX), or `twin-int8` (IR)."""
+    """An exported network (ONNX), or what `quantize` made of it (IR)."""
 
-    def __init__(self, task: Task, name: NetworkName | Literal["twin-int8"], precision: str | None = "f32") -> None:
-        files = [path for path in task.exports.glob(f"{name}.*") if path.suffix in (".onnx", ".xml", ".bin")]
+    def __init__(
+        self, task: Task, name: NetworkName, precision: str | None = "f32", *, quantized: bool = False
+    ) -> None:
+        stem = f"{name}-int8" if quantized else name
+        files = [path for path in task.exports.glob(f"{stem}.*") if path.suffix in (".onnx", ".xml", ".bin")]
         model = next(path for path in files if path.suffix in (".onnx", ".xml"))
         super().__init__(task, read_model(model), precision, planes_of(name, task.spec))
         self.model_bytes = sum(path.stat().st_size for path in files)
@@ -134,11 +137,20 @@ def binary_filters(words: NDArray[np.uint64]) -> Any:
     return opset13.constant(np.ascontiguousarray(swapped), dtype=openvino.Type.u1)
 
 
-def quantize(source: Path, target: Path, crops: NDArray[np.float32]) -> None:
-    """Post-training quantization to 8 bits by NNCF; `crops` are luma [N, 1, 1, h, w] to calibrate on."""
+def quantize(source: Path, target: Path, crops: NDArray[np.float32], *, keep_last: bool = False) -> None:
+    """Post-training quantization to 8 bits by NNCF; `crops` are [N, 1, C, h, w] to calibrate on.
+
+    The last convolution can be kept in full precision.
+    """
     import nncf
     import openvino
 
     nncf.set_log_level(logging.ERROR)
-    quantized = nncf.quantize(read_model(source), nncf.Dataset(list(crops)), subset_size=len(crops))
+    model = read_model(source)
+    options: dict[str, Any] = {}
+    if keep_last:
+        convs = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
+        scope = nncf.IgnoredScope(names=[convs[-1].get_friendly_name()])
+        options = {"ignored_scope": scope, "preset": nncf.QuantizationPreset.MIXED}
+    quantized = nncf.quantize(model, nncf.Dataset(list(crops)), subset_size=len(crops), **options)
     openvino.save_model(quantized, target, compress_to_fp16=False)

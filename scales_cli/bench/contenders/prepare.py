@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.bench.contenders.plain import PLAIN_SHAPES
 from scales_cli.engine.composition import luma
 from scales_cli.errors import ScalesError
 from scales_cli.evaluation.datasets import find_benchmark
@@ -47,6 +48,22 @@ def export_espcn(preparation: Preparation) -> None:
     from scales_cli.bench.contenders.torch_runtime import export
 
     export("espcn", preparation.spec, preparation.exports / "espcn.onnx")
+
+
+def export_plain(preparation: Preparation) -> None:
+    from scales_cli.bench.contenders.torch_runtime import export
+
+    for name in PLAIN_SHAPES:
+        export(name, preparation.spec, preparation.exports / f"{name}.onnx")
+
+
+def quantize_plain(preparation: Preparation) -> None:
+    """As the scores of `contenders.plain` were made."""
+    from scales_cli.bench.contenders.openvino_runtime import quantize
+
+    crops = np.repeat(synthetic_crops(), 3, axis=2)  # colors alike: ranges decide neither time nor memory
+    for name in PLAIN_SHAPES:
+        quantize(preparation.exports / f"{name}.onnx", preparation.exports / f"{name}-int8.xml", crops, keep_last=True)
 
 
 def quantize_twin(preparation: Preparation) -> None:

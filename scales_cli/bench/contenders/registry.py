@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -15,7 +15,16 @@ from scales_cli.bench.contenders.fsrcnn import fsrcnn_parts
 from scales_cli.bench.contenders.native import Bicubic, BinaryLayerRunner, Lanczos, NativeNetwork, Upscale
 from scales_cli.bench.contenders.onnx_runtime import OnnxNetwork
 from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
-from scales_cli.bench.contenders.prepare import Step, export_espcn, export_fsrcnn, export_twin, quantize_twin
+from scales_cli.bench.contenders.plain import PlainName, plain_parts
+from scales_cli.bench.contenders.prepare import (
+    Step,
+    export_espcn,
+    export_fsrcnn,
+    export_plain,
+    export_twin,
+    quantize_plain,
+    quantize_twin,
+)
 from scales_cli.bench.contenders.torch_runtime import NetworkName, TorchNetwork
 from scales_cli.errors import UsageError
 from scales_cli.system.extras import install_hint
@@ -55,8 +64,26 @@ def _small(name: NetworkName, step: Step, parts: Callable[[NetworkSpec], list[Pa
     )
 
 
+def _plain(name: PlainName) -> Iterator[Contender]:
+    """In every precision that a runtime has for it; torch is far behind, and stands in only where there is no other."""
+
+    def parts(spec: NetworkSpec) -> list[Part]:
+        return plain_parts(name, spec.scale)
+
+    export, openvino = (export_plain,), partial(OpenVinoNetwork, name=name)
+    int8 = partial(openvino, precision=None, quantized=True)
+    for label, build, modules, steps in (
+        ("openvino-fp32", openvino, ("openvino", *EXPORT), export),
+        ("openvino-bf16", partial(openvino, precision="bf16"), ("openvino", *EXPORT), export),
+        ("openvino-int8", int8, ("openvino", "nncf", *EXPORT), (export_plain, quantize_plain)),
+        ("onnxruntime", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), export),
+    ):
+        yield Contender(f"{name} ({label})", build, modules, steps, parts)
+    yield Contender(f"{name} (torch)", partial(TorchNetwork, name=name), ("torch",), (), parts, fallback=True)
+
+
 _openvino, _torch = partial(OpenVinoNetwork, name="twin"), partial(TorchNetwork, name="twin")
-_int8 = partial(OpenVinoNetwork, name="twin-int8", precision=None)
+_int8 = partial(_openvino, precision=None, quantized=True)
 
 PROGRAM = "scales upscale"
 OURS = Contender("scales", NativeNetwork, parts=NetworkSpec.parts)
@@ -71,6 +98,7 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "onnxruntime": _twin("onnxruntime", partial(OnnxNetwork, name="twin"), ("onnxruntime", *EXPORT), export_twin),
     "fsrcnn": _small("fsrcnn", export_fsrcnn, lambda spec: fsrcnn_parts()),
     "espcn": _small("espcn", export_espcn, lambda spec: espcn_parts(spec.scale)),
+    "front": (*_plain("ecbsr-m4c32"), *_plain("ecbsr-m6c40")),
     "bicubic": (Contender("bicubic", Bicubic),),
     "lanczos": (Contender("lanczos", Lanczos),),
     "upscale": (Contender(PROGRAM, Upscale),),

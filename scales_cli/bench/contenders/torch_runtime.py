@@ -10,12 +10,13 @@ from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders.base import Runner, Task
 from scales_cli.bench.contenders.espcn import espcn
 from scales_cli.bench.contenders.fsrcnn import fsrcnn
+from scales_cli.bench.contenders.plain import PLAIN_SHAPES, PlainName, plain_network
 
-NetworkName = Literal["twin", "fsrcnn", "espcn"]
+NetworkName = Literal["twin", "fsrcnn", "espcn", PlainName]
 
 
 def build(name: NetworkName, spec: NetworkSpec) -> Any:
-    """A module with seeded random weights, [1, C, H, W] -> [1, C', sH, sW]; C is 1 for all but twins.
+    """A module with seeded random weights, [1, C, H, W] -> [1, C', sH, sW], of the planes of `planes_of`.
 
     The twin is the network of `spec` with every binary layer in full precision; a convolution, with PReLU and skip.
     """
@@ -27,14 +28,16 @@ def build(name: NetworkName, spec: NetworkSpec) -> Any:
 
         network: Any = build_network(spec.full_precision())
         network.forward = network.residual
+    elif name == "ecbsr-m4c32" or name == "ecbsr-m6c40":
+        network = plain_network(name, spec.scale)
     else:
         network = {"fsrcnn": fsrcnn, "espcn": espcn}[name](spec.scale)
     return network.eval().requires_grad_(False)
 
 
 def planes_of(name: str, spec: NetworkSpec) -> int:
-    """How many planes a network sees: a twin those of `spec`, the others luma."""
-    return spec.inputs if name == "twin" else 1
+    """How many planes a network sees: a twin those of `spec`, plain ones RGB, the others luma."""
+    return spec.inputs if name == "twin" else 3 if name in PLAIN_SHAPES else 1
 
 
 def export(name: NetworkName, spec: NetworkSpec, path: Path) -> None:
