@@ -57,6 +57,13 @@ def facts(item: CatalogueItem) -> Iterator[tuple[str, str]]:
     if item.parameters is not None and item.operations is not None:
         yield "parameters", f"{item.parameters / 1e3:.1f} K"
         yield "operations", f"{item.operations / 1e9:.2f} G for 320 x 180 input pixels"
+    if item.auto_from is not None:
+        yield (
+            "auto",
+            f"takes it from strength {100 * item.auto_from:.0f} on"
+            if item.auto_from
+            else "takes it for clean pictures",
+        )
     if item.psnr:
         yield "PSNR", ", ".join(f"{name} {value:.2f} dB" for name, value in item.psnr.items())
     yield "licence", f"{item.licence}; of the training data: {item.data_licence}"

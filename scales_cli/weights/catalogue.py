@@ -23,6 +23,7 @@ Place = Literal["bundled", "cached", "imported", "remote", "damaged"]  # where i
 class CatalogueItem:
     """`size` is in bytes, `psnr` in dB by benchmark; operations are for 320 x 180 LR pixels, see `backbones.cost`.
 
+    `auto_from` is the least strength of pictures that `auto` leaves to the model, None if it leaves none.
     `path` is None for what would have to be downloaded, `spec` for what cannot be read.
     """
 
@@ -36,6 +37,7 @@ class CatalogueItem:
     licence: str = "unknown"
     data_licence: str = "unknown"
     psnr: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    auto_from: float | None = None
 
     @property
     def parameters(self) -> float | None:
@@ -65,6 +67,7 @@ class CatalogueItem:
             "parameters": self.parameters,
             "operations": self.operations,
             "psnr": dict(self.psnr),
+            "auto_from": self.auto_from,
             "licence": self.licence,
             "data_licence": self.data_licence,
         }
@@ -108,6 +111,7 @@ def describe_published(store: Store, entry: WeightEntry) -> CatalogueItem:
         entry.licence,
         entry.data_licence,
         entry.psnr,
+        store.registry.auto_from(entry),
     )
 
 

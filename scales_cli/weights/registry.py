@@ -88,6 +88,12 @@ class Registry:
                     best.setdefault(entry.scale, entry)
         return list(best.values())
 
+    def auto_from(self, entry: WeightEntry) -> float | None:
+        """The least strength of pictures that `auto` leaves to a model: 0 of the clean ones, None if it has none."""
+        if entry in self.clean():
+            return 0.0
+        return entry.auto_from if entry in self.mending() else None
+
     def to_toml(self) -> str:
         head = f"# Written by `scales models publish`.\n\nbase_url = {_toml(self.base_url)}\n"
         return "\n".join([head, *(entry.to_toml() for entry in self.entries)])

@@ -155,6 +155,11 @@ def test_auto_stands_for_what_it_chooses_from(models):
     code, names, _ = models("path", "auto", "-s", "4")
     assert code == 0
     assert [Path(name).stem for name in names] == ["scales-base-x4", "scales-photo-tiny-x4"]
+    _, lines, _ = models("show", "auto", "--json")
+    shown = {values["name"]: values["auto_from"] for values in map(json.loads, lines)}
+    assert shown == {"scales-photo-tiny-x4": 0.16} | {f"scales-base-x{scale}": 0 for scale in (2, 3, 4)}
+    _, lines, _ = models("show", "scales-photo-tiny-x4")
+    assert any("takes it from strength 16 on" in line for line in lines)
     code, _, err = models("import", names[0], "--name", "auto")
     assert code == 2
     assert "cannot be a model's name" in err
