@@ -151,7 +151,7 @@ Background = Annotated[
         "--background",
         metavar="COLOR",
         rich_help_panel=OUTPUT,
-        help="Replace transparency by a color, as white or #ffeedd.",
+        help="A color instead of transparency.",
     ),
 ]
 Metadata = Annotated[
@@ -209,9 +209,8 @@ Name = Annotated[
         help="Names of results, of {stem}, {from}, {scale}, {model}, {ext}.",
     ),
 ]
-KeepTimes = Annotated[
-    bool, flag("--keep-times", panel=OUTPUT, help="Give results the modification times of their inputs.")
-]
+KeepTimes = Annotated[bool, flag("--keep-times", panel=OUTPUT, help="Keep the modification times.")]
+Salvage = Annotated[bool, flag("--salvage", panel=OUTPUT, help="Enlarge what is left of cut pictures.")]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -256,7 +255,7 @@ Tile = Annotated[
         min=16,
         metavar="N",
         rich_help_panel=LIMITS,
-        help="Side of tiles in input pixels. Default: by itself.",
+        help="Side of tiles, in input pixels.",
     ),
 ]
 Offline = Annotated[

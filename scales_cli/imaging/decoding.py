@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -27,6 +27,7 @@ from scales_cli.imaging.picture import Layout, Picture, Pixels
 from scales_cli.imaging.plugins import identify
 from scales_cli.imaging.raw import check_developed
 from scales_cli.imaging.readers import avif16, cmyk, heif, jpeg2000, jxl, netpbm, pillow, png16, tiff16
+from scales_cli.imaging.readers.cut import check_end, salvaged
 from scales_cli.imaging.readers.extras import open_by_extra
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import (
@@ -108,12 +109,22 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         return Header(layout, orientation, needed, count_frames(survey, image) if image_format.animation else 1)
 
 
-def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
+def decode_image(
+    stream: BinaryIO,
+    max_pixels: int = MAX_OUTPUT_PIXELS,
+    metadata: Metadata = Metadata.SAFE,
+    *,
+    salvage: bool = False,
+) -> Picture:
     """The picture in an open file or an `io.BytesIO`.
 
-    Every defect is an `InputError`; pictures of more than `max_pixels` are refused before decoding.
+    Every defect is an `InputError`, but that a picture is cut off if what is left of it is to be salvaged; pictures of
+    more than `max_pixels` are refused before decoding.
     """
-    with decoding_errors():
+    with (
+        decoding_errors(),
+        salvaged(stream, max_pixels) if salvage else nullcontext((stream, None)) as (stream, missing),
+    ):
         check_developed(stream)
         file, survey = stream, survey_file(at_main_picture(stream))
         stream, image = survey.stream, open_image(survey.stream, survey, max_pixels)
@@ -125,6 +136,10 @@ def decode_image(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS, metadata
         on_side = image.format == "TIFF" and read_orientation(image) >= 5
         if samples.loads:
             image.load()
+        if survey.is_cut:
+            missing = check_end(survey, image, salvage=salvage)
+        if missing is not None:
+            notes.append(missing)
         orientation = read_orientation(image)
         height = image.width if on_side and not samples.loads else image.height
         dpi = read_dpi(image)

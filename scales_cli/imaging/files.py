@@ -27,10 +27,16 @@ _CHUNK_BYTES = 2**20
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 
-def read_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS, metadata: Metadata = Metadata.SAFE) -> Picture:
+def read_image(
+    source: Source,
+    *,
+    max_pixels: int = MAX_OUTPUT_PIXELS,
+    metadata: Metadata = Metadata.SAFE,
+    salvage: bool = False,
+) -> Picture:
     """Decodes a file, given by its path, its bytes or an open, seekable stream."""
     with _reading(source) as stream:
-        return decode_image(stream, max_pixels, metadata)
+        return decode_image(stream, max_pixels, metadata, salvage=salvage)
 
 
 def read_frames(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Iterator[Frame]:

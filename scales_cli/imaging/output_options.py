@@ -28,7 +28,7 @@ class OutputOptions:
     `quality` (1..100) is for JPEG, and for WebP, which then has loss. Without it JPEG has 95, and WebP has no loss
     unless the input was a WebP with loss. A `background` replaces transparency; formats without it get white.
     `all_frames` enlarges animations whole. `name` is for results in folders; None is "{stem}_x4{ext}", or as the size.
-    With `keep_times` they have their inputs' modification times.
+    With `keep_times` they have their inputs' modification times. `salvage` enlarges what is left of cut pictures.
     """
 
     format: ImageFormat | None = None
@@ -39,6 +39,7 @@ class OutputOptions:
     all_frames: bool = False
     name: NameTemplate | None = None
     keep_times: bool = False
+    salvage: bool = False
 
     def __post_init__(self) -> None:
         if self.quality is not None and not 1 <= self.quality <= 100:
@@ -57,6 +58,7 @@ class OutputOptions:
         frames: str,
         name: str | None = None,
         keep_times: bool = False,
+        salvage: bool = False,
     ) -> Self:
         """Options by words of the command line: `png`, `white` or `#ffeedd`, `safe`, `first`. Raises `UsageError`."""
         if metadata not in list(Metadata):
@@ -72,6 +74,7 @@ class OutputOptions:
             all_frames=frames == "all",
             name=None if name is None else NameTemplate(name),
             keep_times=keep_times,
+            salvage=salvage,
         )
 
     def applied(self, layout: Layout) -> Layout:

@@ -51,6 +51,7 @@ class Enlargement:
         frames: str = "first",
         name: str | None = None,
         keep_times: bool = False,
+        salvage: bool = False,
         denoise: float | None = None,
         ensemble: int = 1,
         max_pixels: int = MAX_OUTPUT_PIXELS,
@@ -60,7 +61,7 @@ class Enlargement:
 
         Raises `UsageError` for options that exclude each other, `WeightsError` if there is no such model.
         """
-        output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name, keep_times)
+        output = OutputOptions.of(format, quality, lossless, background, metadata, frames, name, keep_times, salvage)
         family = model if isinstance(model, ModelFamily) else resolve(model)
         sizing = Sizing.of(scale, width, height, max_size, scales=family.scales_for(denoise))
         return cls(family, sizing, output, max_pixels, tile, denoise, ensemble)
@@ -87,7 +88,7 @@ class Enlargement:
         values = dataclasses.asdict(self.output) | dataclasses.asdict(self.sizing)
         values |= {"format": format_name, "models": models}
         values |= {"denoise": self.denoise, "ensemble": self.ensemble}
-        defaults = {"name": None, "denoise": None, "keep_times": False, "ensemble": 1}
+        defaults = {"name": None, "denoise": None, "keep_times": False, "salvage": False, "ensemble": 1}
         for added, default in defaults.items():  # manifests of runs without them stay true
             if values[added] == default:
                 del values[added]

@@ -175,7 +175,12 @@ def _read(job: Job) -> Picture:
     planned = job.header.layout
     try:
         with nullcontext() if isinstance(job.source, Path) else naming(_name(job)):  # a path names itself
-            picture = read_image(job.source, max_pixels=planned.width * planned.height, metadata=job.options.metadata)
+            picture = read_image(
+                job.source,
+                max_pixels=planned.width * planned.height,
+                metadata=job.options.metadata,
+                salvage=job.options.salvage,
+            )
     except InputError as error:
         if _has_grown(job):
             raise _changed(job) from error

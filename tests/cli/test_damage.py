@@ -81,3 +81,22 @@ def test_batch_of_damaged_files(folder, files, model, capfdbinary):
     assert "ended with" not in err  # of a worker
     assert {f"in/{name}" for name in LIARS} <= failed
     assert not list(Path().rglob("*.tmp"))
+
+
+def test_what_is_left_of_cut_pictures_is_enlarged_if_asked_for(folder, upscale, model, rng, capfdbinary):
+    """With the same bytes and words by both commands; without the option nothing is written."""
+    image = Image.fromarray(rng.integers(0, 256, (64, 48, 3), dtype=np.uint8))
+    Path("in").mkdir()
+    for name in ("a.png", "b.jpg"):
+        image.save(f"in/{name}")
+        data = Path("in", name).read_bytes()
+        Path("in", name).write_bytes(data[: len(data) * 3 // 4])
+        assert upscale(f"in/{name}", "-o", "single/")[0] == 3
+        code, _, err = upscale(f"in/{name}", "-o", "single/", "--salvage")
+        assert code == 0
+        assert f"scales: warning: in/{name}: it is cut off: " in err
+    assert main(["batch", "in", "-o", "many", "-s", "2", "-m", model, "-j", "1"]) == 1
+    assert main(["batch", "in", "-o", "many", "-s", "2", "-m", model, "-j", "1", "--salvage"]) == 0
+    assert b"scales: warning: in/a.png: it is cut off: " in capfdbinary.readouterr().err
+    for name in ("a_x2.png", "b_x2.jpg"):
+        assert Path("many", name).read_bytes() == Path("single", name).read_bytes()

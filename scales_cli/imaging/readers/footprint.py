@@ -73,8 +73,9 @@ def _beside(survey: Survey, image: Image.Image, pixels: int, held: int) -> int:
         turned = tags_of(image).get(Tag.Orientation, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))
     layers = getattr(image, "layer", None)
-    if layers and survey.several_scans:
-        return _coefficient_bytes(image.size, layers)
+    if layers and (survey.several_scans or survey.is_cut):
+        twice = held if survey.is_cut else 0  # to see where it ends
+        return twice + (_coefficient_bytes(image.size, layers) if survey.several_scans else 0)
     if image.format in ("BMP", "PPM") and image.tile[0].codec_name != "raw":  # type: ignore[attr-defined]
         return 3 * held  # written in Python
     return 0

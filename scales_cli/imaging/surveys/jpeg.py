@@ -51,6 +51,8 @@ _LEFT_OUT = (  # what has no place in an enlarged picture
 _NEEDED = ("EXIF", "colour profile")  # without which it would come out turned or in other colours
 _MAX_TABLE_BYTES = 2**18  # of all quantization and Huffman tables
 _COPIES = 3
+_UNKNOWN = 16  # bits are lacking of a number that no scan had
+END = bytes((0xFF, EOI))
 
 
 def survey_jpeg(stream: BinaryIO) -> Survey:
@@ -63,11 +65,14 @@ def survey_jpeg(stream: BinaryIO) -> Survey:
     parts = [*segments.parts]
     if segments.scans:
         parts.append((segments.data, size))
+        if segments.is_cut:
+            parts.append(END)
     return Survey(
         stream=excerpt_unless_all(stream, parts),
         held_bytes=_COPIES * sum(segments.kept.values()),
         several_scans=segments.several_scans,
         is_cut=segments.is_cut,
+        lacks_scans=segments.is_cut and segments.lacks_scans,
         left_out=tuple(dict.fromkeys(segments.left_out)),
     )
 
@@ -86,8 +91,9 @@ class _Segments:
         self._stream = stream
         self._count = self._tables = self._components = 0
         self._progressive = False
+        self._precision: dict[int, list[int]] = {}  # of each component, the bits that its 64 numbers lack yet
         stream.seek(-2, os.SEEK_END)
-        self._ends_marked = stream.read(2) == bytes((0xFF, EOI))
+        self._ends_marked = stream.read(2) == END
 
     def add(self, segment: Segment) -> None:
         marker, size = segment.marker, segment.end - segment.start
@@ -110,13 +116,23 @@ class _Segments:
         if not self.scans:
             join(self.parts, (segment.place, segment.end))
 
+    @property
+    def lacks_scans(self) -> bool:
+        """Whether a component, or bits of it, have not come yet."""
+        return len(self._precision) < self._components or any(map(any, self._precision.values()))
+
     def _add_scan(self, segment: Segment) -> None:
         self.scans += 1
+        data = read_segment(self._stream, segment, 12)
+        count = data[0] if data else 0
+        for component in data[1 : 1 + 2 * count : 2]:
+            first, last, bits = (*data[1 + 2 * count :], 0, 0, 0)[:3]
+            numbers = self._precision.setdefault(component, [_UNKNOWN] * 64)
+            numbers[first : last + 1] = [bits & 15] * len(numbers[first : last + 1])
         check_count(self.scans, MAX_SCANS, "scans")
         if self.scans == 1:
             self.data = segment.place
-            first = (read_segment(self._stream, segment, 1) or b"\0")[0]
-            self.several_scans = self._progressive or first < self._components
+            self.several_scans = self._progressive or count < self._components
             self.must_read_on = self.several_scans or not self._ends_marked
             self.is_cut = self.must_read_on  # until the end is seen
 

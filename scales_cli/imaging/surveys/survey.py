@@ -27,8 +27,8 @@ class Survey:
     read from `head`, if that is another one.
 
     `left_out` says which metadata are beyond the bounds, `notes` what else a user should know. `frames` are those of an
-    animation, or pages. `several_scans` if no row of a JPEG is complete before the last scan, `is_cut` if the end of a
-    file is not marked.
+    animation, or pages. `several_scans` if no row of a JPEG is complete before the last scan, `is_cut` if its end
+    is not marked, where it is now; then it `lacks_scans` if there are not all of them.
     """
 
     stream: BinaryIO
@@ -38,6 +38,7 @@ class Survey:
     profile: bytes | None = None  # if it is not left to decoders
     several_scans: bool = False
     is_cut: bool = False
+    lacks_scans: bool = False
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
