@@ -174,6 +174,17 @@ def test_denoise_needs_a_model_that_can(folder, model, capfd):
     assert files() == ["a.png"]
 
 
+def test_auto_chooses_for_each_picture(folder, rng, capfd):
+    save("worn.jpg", rng, size=(64, 64), quality=30)
+    assert main(["compare", "a.png", "worn.jpg", "--json", "-t", "1", "-o", "out/"]) == 0
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["pictures"][1]["model"] for line in lines] == ["scales-base-x4", "scales-photo-tiny-x4"]
+    assert main(["upscale", "worn.jpg", "-t", "1", "-o", "b.png", "-q"]) == 0
+    page = read_page("out/worn_compare.html")
+    assert page.files[1] == Path("b.png").read_bytes()
+    assert page.captions[1].startswith("photo-tiny-x4 strength ")
+
+
 @pytest.fixture
 def little_room(monkeypatch):
     monkeypatch.setattr(plan, "_SAMPLE_BYTES", 3 * 3 * 400)  # 400 pixels for each of three pictures
