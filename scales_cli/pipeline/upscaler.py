@@ -19,6 +19,7 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.estimate import Wear, estimate_wear
 from scales_cli.pipeline import alpha as transparency
+from scales_cli.pipeline.flats import settle
 from scales_cli.pipeline.pillow import to_details, to_image, to_pixels
 from scales_cli.pipeline.planes import PicturePlanes, Read, residual_colors
 from scales_cli.system.progress import Progress
@@ -155,6 +156,7 @@ class Upscaler:
         row = 0
         for residual in residual_colors(pieces, height, self.scale, channels, self.threads):
             check_finite(residual)
+            residual = settle(residual, read, (height, width), row // self.scale, self.scale, self.threads)
             rows = finish(pixels, residual, row)
             row += residual.shape[1]
             del residual  # so that one piece is in memory, not two

@@ -1,0 +1,63 @@
+"""Flat parts of pictures stay flat, to the edges, and nothing else is changed."""
+
+import numpy as np
+import pytest
+
+from scales_cli.pipeline import upscaler as upscaler_module
+from scales_cli.pipeline.flats import settle
+from scales_cli.pipeline.upscaler import load
+from scales_cli.system.threads import ThreadPool
+
+
+@pytest.mark.parametrize("model", ["tiny", "base", "photo-tiny"])
+@pytest.mark.parametrize(("dtype", "level"), [(np.uint16, 12345), (np.uint16, 65000), (np.uint8, 77)])
+def test_flat_pictures_stay_flat_to_their_edges(model, dtype, level):
+    upscaler = load(model, 4, threads=1)
+    for shape in ((9, 12, 1), (9, 12, 3)):
+        assert (upscaler.upscale(np.full(shape, level, dtype)) == level).all()
+
+
+def test_flat_parts_are_flat_beside_others(rng):
+    pixels = np.full((30, 32, 3), 20_000, np.uint16)
+    pixels[:, 16:] = rng.integers(0, 65536, (30, 16, 3))
+    result = load("tiny", 2, threads=1).upscale(pixels)
+    assert (result[:, : 2 * (16 - 2)] == 20_000).all()
+
+
+def test_flat_colors_stay_flat_below_transparency(rng):
+    pixels = np.full((12, 14, 4), 30_000, np.uint16)
+    pixels[..., 3] = rng.integers(1000, 65536, (12, 14))
+    result = load("tiny", 2, threads=1).upscale(pixels)
+    visible = result[..., 3] > 4000
+    assert np.abs(result[..., :3][visible].astype(int) - 30_000).max() <= 65535 / 4000  # a step of what was multiplied
+
+
+def test_what_changes_by_a_step_of_8_bits_is_left_to_the_network(rng, monkeypatch):
+    for pixels in (
+        rng.integers(0, 2, (40, 41, 3), dtype=np.uint8),
+        rng.integers(0, 65536, (40, 41, 1), dtype=np.uint16),
+    ):
+        upscaler = load("tiny", 2, threads=1)
+        settled = upscaler.upscale(pixels)
+        monkeypatch.setattr(upscaler_module, "settle", lambda residual, *rest: residual)
+        assert np.array_equal(settled, upscaler.upscale(pixels))
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_weights_are_the_largest_difference_nearby(rng, dtype):
+    """By the plainest code; in jobs of several rows, from any row on, on any threads."""
+    height, width, scale = 50, 700, 2
+    pixels = np.full((height, width, 2), 100, dtype)
+    places = rng.integers(0, (height, width), (60, 2))
+    pixels[places[:, 0], places[:, 1], 1] += rng.integers(0, 300 if dtype == np.uint16 else 2, 60).astype(dtype)
+    padded = np.pad(pixels.astype(int), ((2, 2), (2, 2), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), (0, 1))
+    spans = (windows.max((3, 4)) - windows.min((3, 4))).max(2) / (257 if dtype == np.uint16 else 1)
+    expected = np.minimum(spans, 1).repeat(scale, axis=0).repeat(scale, axis=1).astype(np.float32)
+    for first, last in ((0, height), (7, 31)):
+        residual = np.ones((3, scale * (last - first), scale * width), np.float32)
+        read = lambda top, bottom, left, right: pixels[top:bottom, left:right]  # noqa: E731
+        for threads in (1, 2):
+            found = settle(residual.copy(), read, (height, width), first, scale, ThreadPool(threads))
+            assert np.allclose(found, expected[scale * first : scale * last], atol=1e-6)
