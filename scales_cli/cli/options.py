@@ -162,7 +162,7 @@ Metadata = Annotated[
         autocompletion=suggesting("safe", "keep", "none"),
         show_default=False,
         rich_help_panel=OUTPUT,
-        help="EXIF and XMP: without places and serial numbers (safe), all, none.",
+        help="EXIF, texts: without places and serial numbers (safe), all, none.",
     ),
 ]
 Frames = Annotated[
@@ -173,7 +173,7 @@ Frames = Annotated[
         autocompletion=suggesting("first", "all"),
         show_default=False,
         rich_help_panel=OUTPUT,
-        help="Of animations: the first, or all, as WebP or animated PNG.",
+        help="Of animations: the first, or all.",
     ),
 ]
 Denoise = Annotated[
@@ -222,7 +222,7 @@ Threads = Annotated[
         envvar="SCALES_THREADS",
         show_envvar=False,
         rich_help_panel=LIMITS,
-        help="Threads to compute with. Default: all usable cores.",
+        help="Threads. Default: all usable cores.",
     ),
 ]
 MaxMemory = Annotated[

@@ -21,7 +21,7 @@ Output = Annotated[
         parser=opt.parse_stream,
         metavar="FILE|DIR|-",
         rich_help_panel=opt.OUTPUT,
-        help="A file, a folder, or - for standard output. Default: as photo_x4.jpg beside the input.",
+        help="File, folder or -. Default: beside the input, as photo_x4.jpg.",
     ),
 ]
 Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace files that exist.")]
