@@ -64,7 +64,7 @@ def compare(
     """Enlarge a picture by several models, behind a slider in one page.
 
     $ scales compare photo.jpg                             # to photo_compare.html
-    $ scales compare old.jpg -m base -m photo -o page.html
+    $ scales compare old.jpg -m base -m photo-tiny -o p.html
     """
     import os
 
