@@ -32,6 +32,9 @@ Switch = Annotated[
         "--switch", panel=opt.SIZE, help="With --degrade: from which strength on auto should take the photo model."
     ),
 ]
+Clips = Annotated[
+    bool, opt.flag("--clips", panel=opt.SIZE, help="Score on clips over the pictures: how steady video is.")
+]
 
 
 def evaluate(
@@ -39,6 +42,7 @@ def evaluate(
     scale: opt.Scale = 4,
     degrade: Degrade = None,
     switch: Switch = False,
+    clips: Clips = False,
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
     ensemble: opt.Ensemble = 1,
     model: opt.Model = None,
@@ -62,6 +66,11 @@ def evaluate(
         raise UsageError("--denoise is for degraded pictures", "add --degrade")
     if switch and not degrade:
         raise UsageError("--switch is for degraded pictures", "add --degrade all")
+    if clips and degrade:
+        raise UsageError("--clips and --degrade exclude each other", "leave one out")
+    if clips:
+        print_clips(upscaler, folders, quiet=quiet, as_json=as_json)
+        return
     if degrade and switch:
         print_switch(upscaler, folders, degrade, quiet=quiet, as_json=as_json)
         return
@@ -143,6 +152,25 @@ def print_switch(upscaler: Upscaler, folders: list[str], names: list[str], *, qu
             print_json({"models": models, "set": folder, **values})
         elif not quiet:
             print_switch_tables(kinds(tried), switches(tried), models)
+
+
+def print_clips(upscaler: Upscaler, folders: list[str], *, quiet: bool, as_json: bool) -> None:
+    """How steady the model's video is, on clips over the pictures in each folder."""
+    from scales_cli.cli.console import print_json, progress_bar
+    from scales_cli.cli.evaluate_view import print_clips_table
+    from scales_cli.evaluation.datasets import find_benchmark
+    from scales_cli.imaging.metrics import rgb_to_y
+    from scales_cli.video.clips import score_clips
+
+    for folder in folders:
+        pictures = [rgb_to_y(pair.load(upscaler.scale)[0]) for pair in find_benchmark(folder, upscaler.scale)]
+        with progress_bar(f"evaluating {folder}", quiet=quiet) as progress:
+            rows = list(score_clips(upscaler, pictures, progress=progress))
+        if as_json:
+            values = {"scale": upscaler.scale, "set": folder, "clips": [asdict(row) for row in rows]}
+            print_json(identity(upscaler) | values)
+        elif not quiet:
+            print_clips_table(rows, label(upscaler), upscaler.scale)
 
 
 def identity(upscaler: Upscaler) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from scales_cli.cli.console import printable
 from scales_cli.evaluation.degraded import DegradedReport
 from scales_cli.evaluation.scores import BenchmarkReport, Scores
 from scales_cli.evaluation.switch import Kind, Switch
+from scales_cli.video.clips import ClipScores
 
 
 def print_table(benchmark: BenchmarkReport, model: str, scale: int) -> None:
@@ -30,6 +31,20 @@ def print_table(benchmark: BenchmarkReport, model: str, scale: int) -> None:
 
 def _cells(row: Scores) -> tuple[str, ...]:
     return f"{row.bicubic_psnr:.2f}", f"{row.bicubic_ssim:.4f}", f"{row.psnr:.2f}", f"{row.ssim:.4f}"
+
+
+def print_clips_table(rows: Sequence[ClipScores], model: str, scale: int) -> None:
+    """What the output changes from frame to frame over what bicubic's does, and the PSNR: frame by frame, as video."""
+    title = Text(printable(f"{model} x{scale}: changes against bicubic's"))
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("the picture")
+    for name in ("noise", "frame by frame", "video", "PSNR dB", "video dB"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        change = f"{row.psnr - row.psnr_alone:+.2f}"
+        figures = (f"{row.noise:g}", f"{row.change_alone:.2f}x", f"{row.change:.2f}x", f"{row.psnr_alone:.2f}", change)
+        table.add_row(row.motion, *figures)
+    Console(highlight=False).print(table)
 
 
 def print_degraded_table(reports: Sequence[DegradedReport], model: str, scale: int) -> None:
