@@ -2,6 +2,7 @@
 
 ScalesError                exit 1   something went wrong that has no better class
 ├── DivergedError                   ... a training whose loss is no longer finite
+├── TransferError                   ... a file of the web that cannot be had, until it is known what it was for
 ├── UsageError             exit 2   arguments that cannot be meant
 ├── InputError             exit 3   an input that is unreadable, unsupported or refused
 ├── OutputError            exit 4   an output that cannot be written
@@ -45,6 +46,10 @@ class ScalesError(Exception):
 
 
 class DivergedError(ScalesError):
+    pass
+
+
+class TransferError(ScalesError):
     pass
 
 

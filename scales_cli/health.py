@@ -128,7 +128,8 @@ def _models() -> Finding:
 
 
 def _cache() -> Finding:
-    from scales_cli.weights.store import Store, is_offline
+    from scales_cli.storage.offline import is_offline
+    from scales_cli.weights.store import Store
 
     store = Store()
     folder, cached = store.cache.folder, store.cache.models()

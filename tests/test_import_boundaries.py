@@ -16,23 +16,25 @@ PACKAGE = Path(scales_cli.__file__).parent
 MAY_IMPORT = {
     "errors": "",
     "system": "errors",
+    "storage": "errors system",
     "backbones": "errors",
     "imaging": "errors system",
-    "weights": "errors system backbones",
+    "weights": "errors system storage backbones",
     "layers": "errors backbones",
     "networks": "errors backbones imaging layers",
     "engine": "errors system backbones weights",
     "engine/torch": "errors system backbones weights layers networks engine",
-    "pipeline": "errors system backbones imaging weights engine",
-    "batch": "errors system backbones imaging weights engine pipeline",
-    "comparison": "errors backbones imaging weights engine pipeline",
+    "pipeline": "errors system storage backbones imaging weights engine",
+    "batch": "errors system storage backbones imaging weights engine pipeline",
+    "comparison": "errors storage backbones imaging weights engine pipeline",
     "video": "errors system backbones imaging weights engine pipeline",
     "evaluation": "errors imaging",
     "bench": "errors system backbones weights networks engine pipeline evaluation",
-    "health": "errors system backbones weights engine pipeline bench",
+    "health": "errors system storage backbones weights engine pipeline bench",
     "training/config": "errors backbones",
     "training": "errors system backbones imaging weights layers networks engine pipeline evaluation",
-    "cli": "errors system backbones imaging weights pipeline batch video comparison evaluation bench health training",
+    "cli": "errors system storage backbones imaging weights pipeline batch video comparison evaluation bench health "
+    "training",
     "__init__": "errors engine pipeline evaluation",
     "__main__": "cli",
 }
@@ -140,7 +142,9 @@ def loaded_by(code):
 
 
 def test_import_of_the_package_costs_nothing():
-    assert not loaded_by("import scales_cli") & {"torch", "cv2", "PIL", "numpy", "typer", "rich", "safetensors"}
+    assert not loaded_by("import scales_cli") & {
+        *("torch", "cv2", "PIL", "numpy", "typer", "rich", "safetensors", "requests", "fsspec", "s3fs")
+    }
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ def test_import_of_the_package_costs_nothing():
 )
 def test_help_imports_no_libraries(arguments):
     loaded = loaded_by(f"from scales_cli.cli.app import main\nmain({arguments})")
-    assert not loaded & {"torch", "cv2", "PIL", "numpy", "safetensors"}
+    assert not loaded & {"torch", "cv2", "PIL", "numpy", "safetensors", "requests", "fsspec", "s3fs"}
 
 
 def test_upscale_imports_no_torch(weights_file, tmp_path):
@@ -158,5 +162,5 @@ def test_upscale_imports_no_torch(weights_file, tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     arguments = ["upscale", str(tmp_path / "a.png"), "-s", "2", "-m", str(weights_file(2))]
     loaded = loaded_by(f"from scales_cli.cli.app import main\nassert main({arguments}) == 0")
-    assert not loaded & {"torch", "cv2"}
+    assert not loaded & {"torch", "cv2", "requests", "fsspec"}
     assert (tmp_path / "a_x2.png").exists()

@@ -21,6 +21,8 @@ from scales_cli.pipeline.memory import default_limit
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
 from scales_cli.pipeline.targets import check_clashes
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location, is_there, locate
 from scales_cli.system.files import make_folder, remove_abandoned_files, remove_temporary_files
 from scales_cli.system.process_pool import WorkerPool
 from scales_cli.system.processes import WorkerError
@@ -113,7 +115,7 @@ class _Batch:
                 continue
             with suppress(OutputError):  # of a manifest that cannot be written: what ended the batch is told instead
                 if isinstance(answer, WorkerError):
-                    remove_temporary_files(_target(self.jobs[item]).parent, pid)
+                    _remove_temporary_files(_target(self.jobs[item]).parent, pid)
                     self._history.interrupt(item)
                 else:
                     self._history.record(item, self._outcome(item, answer))
@@ -141,7 +143,9 @@ class _Batch:
         for item, answer, _ in answers:
             found[item] = answer
         located = {item: job for item in unknown if isinstance(job := found[item], Job)}
-        targets = [(outcome.input, Path(outcome.output)) for _, outcome in self.settled if isinstance(outcome, Skipped)]
+        targets = [
+            (outcome.input, locate(outcome.output)) for _, outcome in self.settled if isinstance(outcome, Skipped)
+        ]
         targets += [(job.name, _target(job)) for job in located.values()]
         check_clashes(targets, [item.source for item in self._items])
         for item in unknown:
@@ -151,7 +155,7 @@ class _Batch:
                 self._refused.add(item)
                 continue
             target, replaces = _target(answer), self._history.may_replace(_target(answer))
-            if os.path.lexists(target) and not replaces:
+            if is_there(target) and not replaces:
                 self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
             else:
                 self.jobs[item] = dataclasses.replace(answer, overwrite=replaces)
@@ -167,7 +171,8 @@ class _Batch:
         _make_output(self.request.output)
         self._history.prepare()
         for folder in {_target(job).parent for job in self.jobs.values()}:
-            remove_abandoned_files(folder)
+            if isinstance(folder, Path):
+                remove_abandoned_files(folder)
         yield from self.unreadable
         for item, settled in self.settled:
             if item in self._refused:
@@ -203,7 +208,7 @@ class _Batch:
         try:
             for item, answer, pid in self._pool.run(items, BatchWorker.enlarge, arguments, watch, keep):
                 if isinstance(answer, WorkerError):
-                    remove_temporary_files(_target(self.jobs[item]).parent, pid)
+                    _remove_temporary_files(_target(self.jobs[item]).parent, pid)
                 yield item, self._outcome(item, answer)
         finally:
             for folder in reversed(made):
@@ -228,7 +233,7 @@ def _open_pool(request: BatchRequest, pictures: int, limit: int) -> WorkerPool[I
     return WorkerPool(size, BatchWorker, request.enlargement, threads, timeout=request.timeout)
 
 
-def _target(job: Job) -> Path:
+def _target(job: Job) -> Location:
     assert job.target is not None  # as is always the case with a folder
     return job.target
 
@@ -243,14 +248,23 @@ def _is_too_large(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and isinstance(outcome.error, MemoryLimitError)
 
 
-def _make_output(folder: Path) -> None:
+def _remove_temporary_files(folder: Location, pid: int) -> None:
+    if isinstance(folder, Path):  # a storage shows nothing before it is complete
+        remove_temporary_files(folder, pid)
+
+
+def _make_output(folder: Location) -> None:
+    if isinstance(folder, Address):  # whose bucket was looked for with each output
+        return
     make_folder(folder, "choose another -o")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: cannot be written to", "choose another -o, or change its permissions")
 
 
-def _make_folder(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; gives the new ones, the outermost first."""
+def _make_folder(folder: Location) -> list[Path]:
+    """Makes a folder and those above it; gives the new ones, the outermost first. Storages need none."""
+    if isinstance(folder, Address):
+        return []
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with suppress(OSError):  # which the worker meets again, and reports
         folder.mkdir(parents=True, exist_ok=True)

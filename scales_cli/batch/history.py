@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Any
 
 from scales_cli.batch.manifest import BEGUN, DONE, FAILED, LEFT, Manifest, Record
@@ -13,6 +12,8 @@ from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import InputError
 from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.storage.locations import Location, below, is_there, locate, status_of
+from scales_cli.storage.objects import Status
 from scales_cli.system.processes import WorkerError
 
 
@@ -23,8 +24,8 @@ class History:
         self._request, self._fingerprint = request, fingerprint
         self._manifest = Manifest.of(request.output, request.manifest, request.shard)
         # Inputs before they were looked at, so that one which changes while it is read is not taken for done.
-        self._stats: dict[Item, os.stat_result] = {}
-        self._begun: dict[Item, tuple[Path, bool]] = {}  # targets, and whether files there were ours before
+        self._stats: dict[Item, os.stat_result | Status] = {}
+        self._begun: dict[Item, tuple[Location, bool]] = {}  # targets, and whether files there were ours before
 
     def prepare(self) -> None:
         """Makes the manifest. Raises `OutputError` if it cannot be written."""
@@ -34,7 +35,7 @@ class History:
         """What there is no need to try again, because it is done or cannot be done."""
         record = self._manifest.find(item.place.as_posix())
         try:
-            status = self._stats[item] = item.source.stat()
+            status = self._stats[item] = item.status or status_of(item.source)
         except OSError:
             return None
         if record is None or not record.is_of(status, self._fingerprint):
@@ -49,11 +50,11 @@ class History:
             return None
         return Skipped(name, os.fspath(target), "done before")
 
-    def may_replace(self, target: Path) -> bool:
+    def may_replace(self, target: Location) -> bool:
         """Whether a file at `target` may be replaced: by order, or because a run of ours wrote it."""
         return self._request.overwrite or self._owns(target)
 
-    def begin(self, item: Item, target: Path) -> None:
+    def begin(self, item: Item, target: Location) -> None:
         """A line in the manifest before work begins. Raises `OutputError` if it cannot be written."""
         self._begun[item] = target, self._owns(target)
         self._append(item, BEGUN, output=self._place(target))
@@ -63,12 +64,12 @@ class History:
         target, ours = self._begun.pop(item, (None, False))
         match outcome:
             case Done():
-                path = Path(outcome.output)
+                path = locate(outcome.output)
                 self._append(
-                    item, DONE, output=self._place(path), output_size=path.stat().st_size, model=outcome.choice
+                    item, DONE, output=self._place(path), output_size=status_of(path).st_size, model=outcome.choice
                 )
             case Failed():
-                dead = isinstance(outcome.error, WorkerError) and target is not None and os.path.lexists(target)
+                dead = isinstance(outcome.error, WorkerError) and target is not None and is_there(target)
                 output = self._place(target) if dead and target is not None else ""
                 self._append(
                     item, FAILED, output=output, error=outcome.error.message, exit_code=outcome.error.exit_code
@@ -80,7 +81,7 @@ class History:
     def interrupt(self, item: Item) -> None:
         """A line for a picture whose work was broken off, if there is nothing of ours."""
         target, ours = self._begun.pop(item, (None, True))
-        if target is not None and not ours and not os.path.lexists(target):
+        if target is not None and not ours and not is_there(target):
             self._append(item, LEFT)
 
     def _append(self, item: Item, status: str, **values: Any) -> None:
@@ -89,17 +90,17 @@ class History:
             values |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "settings": self._fingerprint}
             self._manifest.append(Record(input=item.place.as_posix(), status=status, **values))
 
-    def _owns(self, target: Path) -> bool:
+    def _owns(self, target: Location) -> bool:
         return self._manifest.owns(self._place(target))
 
-    def _place(self, target: Path) -> str:
+    def _place(self, target: Location) -> str:
         """An output's path within the output folder."""
-        return target.relative_to(self._request.output).as_posix()
+        return below(target, self._request.output).as_posix()
 
 
-def _is_file_of(path: Path, size: int) -> bool:
+def _is_file_of(path: Location, size: int) -> bool:
     try:
-        status = path.stat()
+        status = status_of(path)
     except (OSError, ValueError):  # of whatever a damaged manifest says
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size == size

@@ -22,7 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scales_cli.errors import OutputError
+from scales_cli.errors import OutputError, UsageError
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location
+from scales_cli.storage.objects import Status
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
 _NAME = ".scales-batch"
@@ -46,7 +49,7 @@ class Record:
     error: str = ""
     exit_code: int = 0
 
-    def is_of(self, status: os.stat_result, settings: str) -> bool:
+    def is_of(self, status: os.stat_result | Status, settings: str) -> bool:
         """Whether the input and the settings are those of this record."""
         return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
 
@@ -67,13 +70,15 @@ class Manifest:
             self._read(file)
 
     @classmethod
-    def of(cls, output: Path, path: Path | None = None, shard: tuple[int, int] | None = None) -> Manifest:
+    def of(cls, output: Location, path: Path | None = None, shard: tuple[int, int] | None = None) -> Manifest:
         """The manifest of an output folder, which knows what all shards have recorded there; or the one at `path`."""
         if path is not None:
             manifest = cls(path, [path])
             if _is_foreign(path):
                 raise OutputError(f"{path}: is no manifest of a batch", "choose another --manifest")
             return manifest
+        if isinstance(output, Address):
+            raise UsageError("a batch into a storage needs a file for its records", "add --manifest FILE")
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
         return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 

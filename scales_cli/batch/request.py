@@ -8,20 +8,21 @@ from pathlib import Path
 
 from scales_cli.batch.selection import Filter
 from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.storage.locations import Location
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRequest:
     """Which pictures are enlarged, how, and where results and records of them go.
 
-    `inputs` are folders, patterns or files; `shard` (index, count) takes part `index` of 1..count of what they name.
-    `manifest` is the file of records; None stands for one in the folder `output`. `jobs` are the pictures in work at a
-    time, by default one for each core, `threads` those of each. `max_memory` bounds all processes together, in bytes;
-    `timeout` each picture, in seconds.
+    `inputs` are folders, patterns or files, here or at addresses; `shard` (index, count) takes part `index` of 1..count
+    of what they name. `manifest` is the file of records; None stands for one in the folder `output`, if that is one of
+    this machine. `jobs` are the pictures in work at a time, by default one for each core, `threads` those of each.
+    `max_memory` bounds all processes together, in bytes; `timeout` each picture, in seconds.
     """
 
     inputs: Sequence[str]
-    output: Path
+    output: Location
     enlargement: Enlargement
     chosen: Filter = field(default_factory=Filter)
     recursive: bool = True

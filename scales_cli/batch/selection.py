@@ -8,10 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from scales_cli.errors import InputError, ScalesError, UsageError
 from scales_cli.imaging.formats import is_picture_name, is_unread_picture_name
+from scales_cli.storage import objects
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location, locate
+from scales_cli.storage.objects import Status
 from scales_cli.system.files import file_identity
 
 # Folders that a system fills by itself, with thumbnails, deleted files or earlier versions; in lower case.
@@ -25,10 +29,14 @@ _SYSTEM_FOLDERS = frozenset(
 
 @dataclass(frozen=True)
 class Item:
-    """An input file. `place` is its path below the folder or pattern it was found by: in the output's tree, too."""
+    """An input file. `place` is its path below the folder or pattern it was found by: in the output's tree, too.
 
-    source: Path
+    `status` is what a storage said of it; None leaves it to whoever wants to know.
+    """
+
+    source: Location
     place: PurePath
+    status: Status | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Selection:
 
     items: list[Item] = field(default_factory=list)
     unread: list[Item] = field(default_factory=list)
-    failures: list[tuple[Path, ScalesError]] = field(default_factory=list)
+    failures: list[tuple[Location, ScalesError]] = field(default_factory=list)
 
     def shard(self, index: int, count: int) -> list[Item]:
         """The part `index` of 1..count. Pictures that could have the same output are always in one part."""
@@ -59,7 +67,7 @@ class Selection:
         return [item for place in chosen for item in groups[place]]
 
 
-def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bool = True) -> Selection:
+def select(inputs: Sequence[str], chosen: Filter, output: Location, *, recursive: bool = True) -> Selection:
     """Files, those that match a pattern, and in folders whatever has a picture's extension.
 
     In folders, hidden files, links to folders, pipes and devices are left out, what `output` holds, and folders that
@@ -69,23 +77,26 @@ def select(inputs: Sequence[str], chosen: Filter, output: Path, *, recursive: bo
     found: set[tuple[str, PurePath]] = set()
     for name in inputs:
         for item in _found(name, selection, output, recursive=recursive):
-            key = (os.path.realpath(item.source), item.place)
+            key = (os.path.realpath(item.source) if isinstance(item.source, Path) else item.source.url, item.place)
             if key not in found and chosen.accepts(item.place):
                 found.add(key)
-                unread = is_unread_picture_name(item.source) and item.source != Path(name)
+                unread = is_unread_picture_name(item.place) and item.source != locate(name)
                 (selection.unread if unread else selection.items).append(item)
     return selection
 
 
-def _found(name: str, selection: Selection, output: Path, *, recursive: bool) -> list[Item]:
+def _found(name: str, selection: Selection, output: Location, *, recursive: bool) -> list[Item]:
+    address = Address.parse(name)
     try:
+        if address is not None:
+            return list(_find_elsewhere(address, selection, output, recursive=recursive))
         return list(_find(name, selection, output, recursive=recursive))
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}", "check its path and permissions") from error
 
 
-def _find(name: str, selection: Selection, output: Path, *, recursive: bool) -> Iterator[Item]:
-    path, left_out = Path(name), file_identity(output)
+def _find(name: str, selection: Selection, output: Location, *, recursive: bool) -> Iterator[Item]:
+    path, left_out = Path(name), file_identity(output) if isinstance(output, Path) else None
     if name in ("", "-"):
         raise UsageError("a batch reads no standard input", "give folders, patterns or files")
     if path.is_dir():
@@ -134,14 +145,66 @@ def _walk(
             yield Item(path, place / entry.name)
 
 
+def _find_elsewhere(address: Address, selection: Selection, output: Location, *, recursive: bool) -> Iterator[Item]:
+    """As `_find`. What is named exactly is meant, whatever signs of a pattern it holds."""
+    try:
+        status = objects.status_of(address)
+    except FileNotFoundError:
+        status = None
+    if status is not None and status.is_folder:
+        if address == output:
+            raise UsageError(f"{address} is the output folder, too", "choose another with -o")
+        yield from _walk_elsewhere(address, PurePosixPath(), selection, output, recursive=recursive)
+    elif status is not None:
+        yield Item(address, PurePosixPath(address.name), status)
+    elif glob.has_magic(address.path):
+        parts = address.path.split("/")
+        wild = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+        if wild == 0:
+            raise UsageError(f"{address}: a pattern begins with a bucket", f"name it: {address.scheme}://BUCKET/*.jpg")
+        base = Address(address.scheme, "/".join(parts[:wild]))
+        matches = [(match, match.relative_to(base)) for match in objects.matches_of(base, "/".join(parts[wild:]))]
+        yield from (
+            Item(match, place)
+            for match, place in matches
+            if _is_named_as_picture(place) and not any(_is_left_out(part) for part in place.parts)
+        )
+        if not matches:
+            raise InputError(f"{address}: nothing matches it", "check the pattern")
+    else:
+        raise InputError(f"{address}: no such file or folder", "check the address")
+
+
+def _walk_elsewhere(
+    folder: Address, place: PurePosixPath, selection: Selection, output: Location, *, recursive: bool
+) -> Iterator[Item]:
+    try:
+        inside = list(objects.entries_of(folder))
+    except OSError as error:
+        reason = InputError(f"{folder}: cannot be read: {error.strerror}", "check what you may read there")
+        selection.failures.append((folder, reason))
+        return
+    for below, status in inside:
+        if not below.name or _is_left_out(below.name):
+            continue
+        if status.is_folder:
+            if recursive and below != output:
+                yield from _walk_elsewhere(below, place / below.name, selection, output, recursive=recursive)
+        elif _is_named_as_picture(PurePosixPath(below.name)):
+            yield Item(below, place / below.name, status)
+
+
 def _is_left_out(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def _is_picture(path: Path) -> bool:
     """By its name, also one of a kind that is not read. A link to nothing counts, so that it is reported."""
-    named = is_picture_name(path) or is_unread_picture_name(path)
-    return named and (path.is_file() or (path.is_symlink() and not path.exists()))
+    return _is_named_as_picture(path) and (path.is_file() or (path.is_symlink() and not path.exists()))
+
+
+def _is_named_as_picture(path: PurePath) -> bool:
+    return is_picture_name(path) or is_unread_picture_name(path)
 
 
 def _split_pattern(path: Path) -> tuple[Path, str]:

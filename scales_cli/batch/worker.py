@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from scales_cli.errors import ScalesError
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import fit_job
@@ -12,6 +10,8 @@ from scales_cli.pipeline.plan import Job, plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscalers import Upscalers
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import release_freed_memory
 
@@ -28,12 +28,12 @@ class BatchWorker:
         self._upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)
         self._upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened fails here
 
-    def locate(self, source: Path, folder: Path) -> Job | Failed:
+    def locate(self, source: Location, folder: Location) -> Job | Failed:
         """The job of a picture, whose header says in which format it can be written to the folder."""
         options = self._enlargement
         try:
             job = plan_job(
-                str(source),
+                source.url if isinstance(source, Address) else str(source),
                 f"{folder}/",
                 options.sizing,
                 max_pixels=options.max_pixels,

@@ -22,30 +22,30 @@ def parse_shard(text: str) -> Shard:
     return int(match[1]), int(match[2])
 
 
-def parse_folder(text: str) -> Path:
+def parse_folder(text: str) -> Any:
     """An empty name, as of a variable that is not set, is not the working folder."""
     if not text:
         raise typer.BadParameter("its name is empty")
-    return Path(text)
+    from scales_cli.storage.locations import locate
+
+    return locate(text)
 
 
 SELECTION, COURSE = "Which pictures", "Failures and resuming"
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(
-        metavar="DIR|GLOB|FILE", callback=opt.refuse_addresses, help="Folders, quoted patterns or picture files."
-    ),
+    typer.Argument(metavar="DIR|GLOB|FILE", help="Folders, quoted patterns, files; or addresses."),
 ]
 Output = Annotated[
-    Path,
+    Any,
     typer.Option(
         "-o",
         "--output",
         parser=parse_folder,
         metavar="DIR",
         rich_help_panel=opt.OUTPUT,
-        help="Folder of the results, with the tree of the inputs.",
+        help="Folder or address of the results, with the tree of the inputs.",
     ),
 ]
 Jobs = Annotated[

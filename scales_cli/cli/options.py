@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -27,18 +26,7 @@ def parse_stream(name: str) -> str:
 
 
 def parse_inputs(inputs: list[str]) -> list[str]:
-    """As `refuse_addresses` and `parse_stream`."""
-    return [parse_stream(name) for name in refuse_addresses(inputs)]
-
-
-def refuse_addresses(inputs: list[str]) -> list[str]:
-    """Inputs as they are. Raises `InputError` for an address, which a path would lose a slash of."""
-    from scales_cli.errors import InputError
-
-    for name in inputs:
-        if re.match(r"https?://", name):
-            raise InputError(f"{name}: addresses are not opened", f"curl -s {name} | scales upscale - -o large.png")
-    return inputs
+    return [parse_stream(name) for name in inputs]
 
 
 def suggest_models(incomplete: str) -> list[str]:

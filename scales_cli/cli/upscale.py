@@ -11,7 +11,7 @@ import scales_cli.cli.options as opt
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT", callback=opt.parse_inputs, help="Picture files, or - for standard input."),
+    typer.Argument(metavar="INPUT", callback=opt.parse_inputs, help="Files, addresses, or - for standard input."),
 ]
 Output = Annotated[
     str | None,

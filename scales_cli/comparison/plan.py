@@ -14,6 +14,7 @@ from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.plan import STREAM, Job, plan_job
 from scales_cli.pipeline.region import Region
 from scales_cli.pipeline.targets import is_folder
+from scales_cli.storage.address import Address
 
 PAGE_BYTES = 64 * 2**20  # the most that a page has, even if its pictures are noise
 _SAMPLE_BYTES = PAGE_BYTES * 3 // 4 - 2**20  # of its pictures, which base64 makes a third longer
@@ -53,7 +54,9 @@ def plan_page(
     target = _target(name, output, several=several)
     jobs: list[Job] = []
     for enlargement in enlargements:
-        opened = jobs[0].source if jobs and not isinstance(jobs[0].source, Path) else None  # standard input, once
+        opened = (
+            jobs[0].source if jobs and not isinstance(jobs[0].source, Path | Address) else None
+        )  # standard input, once
         job = plan_job(
             name,
             STREAM,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
+from typing import Protocol
 
 from scales_cli.errors import OutputError
 from scales_cli.system.extras import is_installed
@@ -36,6 +37,13 @@ class Abilities:
     animation: bool = False
     library: str = ""
     extra: str = ""
+
+
+class Named(Protocol):
+    """A path, or whatever else has an extension."""
+
+    @property
+    def suffix(self) -> str: ...
 
 
 class ImageFormat(Enum):
@@ -141,7 +149,7 @@ def _formats_named_like(path: PurePath) -> list[ImageFormat]:
     return [item for item in ImageFormat if suffix in item.extensions + item.other_extensions]
 
 
-def format_for(path: PurePath) -> ImageFormat:
+def format_for(path: Named) -> ImageFormat:
     """The format an output's extension asks for."""
     suffix = path.suffix.lower()
     for item in ImageFormat:

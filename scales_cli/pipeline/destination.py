@@ -5,25 +5,33 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import OutputError
-from scales_cli.system.files import make_folder, replacing, temporary_file
+from scales_cli.errors import OutputError, OutputExistsError
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location
+from scales_cli.storage.objects import put
+from scales_cli.system.files import make_folder, replacing, temporary_file, using_temporary_folder
 
 _CHUNK_BYTES = 2**20
 
 
 @contextmanager
 def destination(
-    target: Path | None, *, overwrite: bool, sink: BinaryIO | None = None, modified_ns: int | None = None
+    target: Location | None, *, overwrite: bool, sink: BinaryIO | None = None, modified_ns: int | None = None
 ) -> Iterator[BinaryIO]:
     """A seekable stream whose content reaches the target once it is complete, or the sink, or else standard output.
 
     `modified_ns` is the modification time that a target is given; None leaves it to the system.
     """
+    if isinstance(target, Address):
+        with _put_after(target, overwrite=overwrite) as stream:
+            yield stream
+        return
     if target is not None:
         with _folder_for(target), replacing(target, overwrite=overwrite, modified_ns=modified_ns) as stream:
             yield stream
@@ -37,6 +45,23 @@ def destination(
             _copy_to_stdout(stream)
         else:
             _copy(stream, sink)
+
+
+@contextmanager
+def _put_after(target: Address, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """A temporary file that is copied to an address at the end: storages show no object that is not complete."""
+    with using_temporary_folder(), tempfile.TemporaryDirectory(prefix="scales-") as folder:
+        file = Path(folder, f"result{target.suffix}")  # by whose extension storages know its type
+        with file.open("w+b") as stream:
+            yield stream
+        try:
+            put(target, file, overwrite=overwrite)
+        except FileExistsError as error:
+            raise OutputExistsError(target) from error
+        except OSError as error:
+            raise OutputError(
+                f"{target}: cannot be written: {error.strerror or error}", "check what you may write there"
+            ) from error
 
 
 def _copy_to_stdout(stream: BinaryIO) -> None:

@@ -17,6 +17,7 @@ from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.region import Region
 from scales_cli.pipeline.sizing import Sizing
+from scales_cli.pipeline.source import Source, probe
 from scales_cli.pipeline.targets import (
     automatic_format,
     check_clashes,
@@ -26,6 +27,8 @@ from scales_cli.pipeline.targets import (
     name_target,
     names_picture,
 )
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location, locate
 
 STREAM = "-"
 
@@ -49,11 +52,11 @@ class Job:
     """
 
     name: str
-    source: Path | BinaryIO
+    source: Source
     header: Header
     scale: int
     size: tuple[int, int]
-    target: Path | None
+    target: Location | None
     format: ImageFormat
     frames: int = 1
     overwrite: bool = False
@@ -133,18 +136,20 @@ def plan_job(
     Raises `InputError` if the input cannot be read or enlarged, `OutputError` if the result cannot be held there.
     """
     opened, header = _open_source(name, max_pixels) if source is None else _probe(name, source, max_pixels)
+    if isinstance(opened, Address):
+        name = str(opened)  # which does not hold a key
     _check_result(name, header, sizing, max_pixels)
     size = sizing.result(header.width, header.height)
     frames = header.frames if options.all_frames else 1
     target, image_format = None, automatic_format(header, size, options)
     if output != STREAM and not (output is None and name == STREAM and not several):
-        path = opened if isinstance(opened, Path) else Path("stdin")
+        path = opened if isinstance(opened, Path | Address) else Path("stdin")
         target, image_format = name_target(
             path, header, output, size, sizing.label, options, model=model, several=several
         )
     else:
         check_no_template(options)
-    if options.keep_times and (target is None or not isinstance(opened, Path)):
+    if options.keep_times and not (isinstance(target, Path) and isinstance(opened, Path)):
         raise UsageError("times can be kept from file to file only", "leave out --keep-times")
     scale = sizing.network_scale(header.width, header.height)
     if frames > 1 and not image_format.animation:
@@ -168,17 +173,18 @@ def check_arguments(inputs: Sequence[str], output: str | None) -> None:
         raise UsageError(f"several pictures cannot go to the one file {output}", "give a folder to -o")
 
 
-def _open_source(name: str, max_pixels: int) -> tuple[Path | BinaryIO, Header]:
+def _open_source(name: str, max_pixels: int) -> tuple[Source, Header]:
     """An input and its header. Standard input goes to a file without a name: a picture is not read in one pass."""
     if name != STREAM:
-        return Path(name), probe_image(Path(name), max_pixels=max_pixels)
+        location = locate(name)
+        return location, probe(location, max_pixels)
     with naming("standard input"):
         if sys.stdin is None:
             raise InputError("it is closed", "pipe a picture into it")
         return _probe("standard input", spool(sys.stdin.buffer), max_pixels)
 
 
-def _probe(name: str, source: BinaryIO, max_pixels: int) -> tuple[BinaryIO, Header]:
+def _probe(name: str, source: BinaryIO, max_pixels: int) -> tuple[Source, Header]:
     with naming(name):
         return source, probe_image(source, max_pixels=max_pixels)
 

@@ -26,6 +26,7 @@ from scales_cli.pipeline.memory import fit_memory, tile_job
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import STREAM, Job, Plan, plan_jobs
 from scales_cli.pipeline.resampling import resample_rows
+from scales_cli.pipeline.source import fetched
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscaler import Chosen, Upscaler
 from scales_cli.pipeline.upscalers import Upscalers
@@ -100,6 +101,12 @@ def run_job(upscaler: Upscaler, job: Job, progress: Progress | None = None, sink
     started = time.perf_counter()
     if job.target is not None:
         check_target(job.target, job.overwrite)  # again: others may write there, too
+    with fetched(job.source) as source:
+        return _enlarge(upscaler, dataclasses.replace(job, source=source), progress, sink, started)
+
+
+def _enlarge(upscaler: Upscaler, job: Job, progress: Progress | None, sink: BinaryIO | None, started: float) -> Done:
+    """`run_job` of a picture that is on this machine."""
     modified_ns = _modified_ns(job)
     picture = _read(job)
     chosen = upscaler.choose(picture.pixels, picture.layout, job.denoise)

@@ -14,11 +14,14 @@ from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.imaging.formats import ImageFormat, format_for
 from scales_cli.imaging.output_options import OutputOptions
+from scales_cli.storage import locations
+from scales_cli.storage.address import WEB, Address
+from scales_cli.storage.locations import Location, locate
 from scales_cli.system.files import file_identity
 
 
 def name_target(
-    source: Path,
+    source: Location,
     header: Header,
     output: str | None,
     size: tuple[int, int],
@@ -27,14 +30,14 @@ def name_target(
     *,
     model: str,
     several: bool,
-) -> tuple[Path, ImageFormat]:
+) -> tuple[Location, ImageFormat]:
     """The output file and its format: a file the user names, or a name of our own in a folder.
 
     Such a name holds the `label` of the size, as x4, unless there is a template for it.
     """
     if output is not None and not several and not is_folder(output):
         check_no_template(options)
-        target = Path(output)
+        target = locate(output)
         image_format = format_for(target) if options.format is None or names_picture(output) else options.format
         if options.format not in (None, image_format):
             raise UsageError(f"{target} is a name for {image_format.name}", f"it cannot be {options.format.name}")
@@ -42,7 +45,9 @@ def name_target(
         if target.suffix.lower() == ".pgm" and not header.is_grey:
             raise OutputError(f"{target}: PGM holds no colour", "choose .ppm or .png")
         return target, image_format
-    folder = source.parent if output is None else Path(output)
+    folder = source.parent if output is None else locate(output)
+    if output is None and isinstance(source, Address) and source.scheme in WEB:
+        raise UsageError("results cannot be put on the web", "give a file or a folder to -o")
     image_format = automatic_format(header, size, options)
     suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
     if image_format is ImageFormat.PPM and suffix.lower() == ".pgm" and not header.is_grey:
@@ -70,7 +75,12 @@ def automatic_format(header: Header, size: tuple[int, int], options: OutputOptio
 
 
 def is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    if output.endswith(("/", os.sep)):
+        return True
+    try:
+        return locations.is_folder(locate(output))
+    except OSError as error:
+        raise _refused(output, error) from error
 
 
 def names_picture(output: str) -> bool:
@@ -78,30 +88,66 @@ def names_picture(output: str) -> bool:
     return any(suffix in item.extensions for item in ImageFormat)
 
 
-def check_clashes(targets: Iterable[tuple[str, Path]], inputs: Iterable[str | Path]) -> None:
+def check_clashes(targets: Iterable[tuple[str, Location]], inputs: Iterable[str | Location]) -> None:
     """Raises `OutputError` if two inputs share an output or an output is an input, through links too.
 
     `targets` are the inputs' names with their outputs.
     """
     real = functools.cache(os.path.realpath)
     planned: dict[str, str] = {}
-    files = {file_identity(path): path for path in inputs}
+    files = {_identity(locate(path) if isinstance(path, str) else path): path for path in inputs}
     for name, target in targets:
-        key = os.path.normcase(Path(real(target.parent), target.name))
-        if sys.platform == "darwin":
-            key = key.casefold()
+        key = str(target) if isinstance(target, Address) else _key(Path(real(target.parent), target.name))
         if key in planned:
             raise OutputError(
                 f"{planned[key]} and {name} would both be written to {target}",
                 "give one of them in a run of its own, with another -o",
             )
         planned[key] = name
-        identity = file_identity(target)
+        identity = _identity(target)
         if identity is not None and identity in files:
             raise OutputError(f"{name}: its output {target} is the input {files[identity]}", "choose another name")
 
 
-def check_target(target: Path, overwrite: bool) -> None:
+def _key(path: Path) -> str:
+    """What names that the file system takes for the same have in common."""
+    key = os.path.normcase(path)
+    return key.casefold() if sys.platform == "darwin" else key
+
+
+def _identity(location: Location) -> object:
+    """What all names of a file share; None if there is none."""
+    return file_identity(location) if isinstance(location, Path) else location
+
+
+def check_target(target: Location, overwrite: bool) -> None:
+    """Raises `OutputError` if nothing can be written there, or if there is a file that is not to be replaced."""
+    if isinstance(target, Address):
+        _check_address(target, overwrite)
+    else:
+        _check_file(target, overwrite)
+
+
+def _check_address(target: Address, overwrite: bool) -> None:
+    if target.scheme in WEB:
+        raise OutputError(f"{target}: the web is only read", "choose a storage that can be written to")
+    try:
+        found = locations.is_there(target)
+        if not found and target.scheme != "memory" and not locations.is_there(target.bucket):
+            raise OutputError(f"{target}: there is no bucket {target.bucket}", "make it, or choose another output")
+    except PermissionError:  # to look, which those who may write need not have
+        return
+    except OSError as error:
+        raise _refused(target, error) from error
+    if found and not overwrite:
+        raise OutputExistsError(target)
+
+
+def _refused(target: object, error: OSError) -> OutputError:
+    return OutputError(f"{target}: cannot be written: {error.strerror or error}", "choose another output")
+
+
+def _check_file(target: Path, overwrite: bool) -> None:
     try:
         mode = os.lstat(target).st_mode
     except FileNotFoundError:

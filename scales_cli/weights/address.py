@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from scales_cli.errors import UsageError, WeightsError
+from scales_cli.errors import TransferError, UsageError, WeightsError
+from scales_cli.storage.web import check_url
 from scales_cli.system.files import using_temporary_folder
 from scales_cli.system.progress import Progress
 from scales_cli.weights.registry import SUFFIX
 from scales_cli.weights.transfer import copy_source
-from scales_cli.weights.web import check_url
 
 _WEB = re.compile(r"(?P<url>[a-z]+://[^#]+)#sha256=(?P<sha256>[0-9a-fA-F]{64})")
 _HUB = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)/(?P<file>(?:\w[\w.-]*/)*\w[\w.-]*)")
@@ -39,7 +39,10 @@ class WebAddress:
         matched = _WEB.fullmatch(text)
         if matched is None:
             raise UsageError(f"{text}: has no hash", "append #sha256= and the 64 digits that its publisher states")
-        check_url(matched["url"])
+        try:
+            check_url(matched["url"])
+        except TransferError as error:
+            raise WeightsError(error.message, error.hint) from error
         return cls(matched["url"], matched["sha256"].lower())
 
 

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from scales_cli.errors import UsageError, WeightsError
+from scales_cli.storage.offline import OFFLINE, is_offline
 from scales_cli.system.progress import Progress
 from scales_cli.weights import registry
 from scales_cli.weights.address import HubAddress, WebAddress
@@ -24,12 +25,7 @@ from scales_cli.weights.packed import load_packed
 from scales_cli.weights.registry import AUTO, SUFFIX, WeightEntry
 from scales_cli.weights.transfer import fetch
 
-OFFLINE = "SCALES_OFFLINE"
 MIRROR = "SCALES_MIRROR"
-
-
-def is_offline() -> bool:
-    return os.environ.get(OFFLINE, "").lower() not in ("", "0", "no", "off", "false")
 
 
 def is_path(name: str) -> bool:

@@ -10,15 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import WeightsError
+from scales_cli.errors import TransferError, WeightsError
+from scales_cli.storage.budget import Patience
+from scales_cli.storage.web import CHUNK_BYTES, PATIENCE, open_url
 from scales_cli.system.files import open_regular, whole_file
 from scales_cli.system.progress import Progress
-from scales_cli.weights.budget import Patience
 from scales_cli.weights.cache import Cache, CachedModel
 from scales_cli.weights.packed import MAX_FILE_BYTES, load_packed
-from scales_cli.weights.web import CHUNK_BYTES, open_url
-
-PATIENCE = Patience()
 
 
 def fetch(
@@ -92,8 +90,11 @@ def open_source(
 ) -> Iterator[tuple[Iterator[bytes], int | None]]:
     """Pieces of a file of the web or of this machine, and its size if it is announced; see `open_url`."""
     if "://" in source:
-        with open_url(source, max_bytes, patience, headers) as opened:
-            yield opened
+        try:
+            with open_url(source, max_bytes, patience, headers) as opened:
+                yield opened
+        except TransferError as error:
+            raise WeightsError(error.message, error.hint) from error
         return
     try:
         stream = open_regular(source)

@@ -76,9 +76,11 @@ def test_factors_may_be_written_as_people_do(text):
 
 
 @pytest.mark.parametrize("command", [["upscale"], ["batch", "-o", "out"]])
-def test_addresses_are_told_what_to_do(command, capsys):
-    assert main([*command, "https://example.org/a.png"]) == 3
-    assert "curl -s https://example.org/a.png | scales upscale - -o large.png" in capsys.readouterr().err
+def test_offline_opens_no_address(command, monkeypatch, capsys):
+    monkeypatch.setenv("SCALES_OFFLINE", "1")
+    for address in ("https://example.org/a.png", "s3://bucket/a.png"):
+        assert main([*command, address]) in (2, 1)
+        assert f"SCALES_OFFLINE forbids to open {address} (leave out --offline)" in capsys.readouterr().err
 
 
 def test_larger_scales_are_told_what_to_do(capsys):

@@ -195,7 +195,7 @@ def test_whatever_it_is_called_with_it_works_or_refuses(draw_weights: Callable[.
 
 @pytest.mark.slow
 def test_whatever_it_is_called_with_many_times(draw_weights: Callable[..., PackedWeights]) -> None:
-    fuzz(1, 40_000, draw_weights)
+    fuzz(1, 100_000, draw_weights)
 
 
 def test_unaligned_arrays_are_refused(draw_weights: Callable[..., PackedWeights], rng: np.random.Generator) -> None:

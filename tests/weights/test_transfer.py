@@ -15,14 +15,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from scales_cli.errors import WeightsError
-from scales_cli.weights.budget import Patience
+from scales_cli.errors import TransferError, WeightsError
+from scales_cli.storage.budget import Patience
+from scales_cli.storage.web import check_url
 from scales_cli.weights.cache import Cache
 from scales_cli.weights.packed import MAX_FILE_BYTES
 from scales_cli.weights.registry import load_registry
 from scales_cli.weights.store import Store
 from scales_cli.weights.transfer import copy_source, fetch
-from scales_cli.weights.web import check_url
 
 ENTRY = load_registry().entries[1]
 IMPATIENT = Patience(idle=0.3, start=0.6, rate=1e6)
@@ -323,12 +323,12 @@ def test_tls_errors_name_the_variable(server, monkeypatch):
     "url", ["http://example.org/x", "ftp://127.0.0.1/x", "https://", "https:///x", "http://127.0.0.1.example.org/x"]
 )
 def test_addresses_that_are_not_fetched(url):
-    with pytest.raises(WeightsError):
+    with pytest.raises(TransferError):
         check_url(url)
 
 
 def test_passwords_in_addresses_are_refused_and_not_repeated():
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(TransferError) as caught:
         check_url("https://me:secret@example.org/x")
     assert "secret" not in str(caught.value) + caught.value.hint
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from scales_cli.errors import WeightsError
+from scales_cli.errors import TransferError
 
 OVERHEAD_BYTES = 2**20  # of status lines, headers, interim answers, trailers and the sizes of chunks
 
@@ -30,7 +30,7 @@ class Patience:
 class Budget:
     """Ends a transfer that takes too long or sends too much: a watchdog shuts its sockets down, also in mid-read.
 
-    Errors are `WeightsError`s without the address.
+    Errors are `TransferError`s without the address.
     """
 
     def __init__(self, patience: Patience) -> None:
@@ -70,12 +70,12 @@ class Budget:
         self._connections.append(connection.dup())  # as its own is handed on to TLS
 
     def spend(self, count: int) -> None:
-        """Counts bytes that came. Raises `WeightsError` if they were too many or time is over."""
+        """Counts bytes that came. Raises `TransferError` if they were too many or time is over."""
         if self.remaining <= 0:
-            raise WeightsError(f"too slow, not done after {self._seconds:.0f} s", "try again later")
+            raise TransferError(f"too slow, not done after {self._seconds:.0f} s", "try again later")
         self._bytes -= count
         if self._bytes < 0:
-            raise WeightsError("the server sends more than the file", "check the address")
+            raise TransferError("the server sends more than the file", "check the address")
         if self._in_file:
             self._seconds += count / self.patience.rate
 

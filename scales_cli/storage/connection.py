@@ -11,7 +11,7 @@ import urllib3
 from requests import Response, Session
 from requests.adapters import HTTPAdapter
 
-from scales_cli.weights.budget import Budget
+from scales_cli.storage.budget import Budget
 
 
 class BudgetSession(Session):

@@ -12,13 +12,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from scales_cli.errors import WeightsError
-from scales_cli.weights.budget import Budget, Patience
+from scales_cli.errors import TransferError
+from scales_cli.storage.budget import Budget, Patience
 
 if TYPE_CHECKING:
     import requests
     import urllib3
 
+PATIENCE = Patience()
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 2**16
 _BUSY = (429, 500, 502, 503, 504)
@@ -27,61 +28,67 @@ _PAUSES = (0.3, 0.6)  # seconds, before a busy server is asked again
 
 @contextmanager
 def open_url(
-    url: str, max_bytes: int, patience: Patience, headers: Mapping[str, str] | None = None
+    url: str,
+    max_bytes: int,
+    patience: Patience = PATIENCE,
+    headers: Mapping[str, str] | None = None,
+    *,
+    plain: bool = False,
 ) -> Iterator[tuple[Iterator[bytes], int | None]]:
     """Pieces of a file of at most `max_bytes`, and its size if the server announces it.
 
-    `headers` go to the server of `url`, not to where it redirects. Raises `WeightsError`, also while it is read.
+    `headers` go to the server of `url`, not to where it redirects; `plain` allows http. Raises `TransferError`, also
+    while it is read.
     """
     import requests
     import urllib3
 
-    from scales_cli.weights.connection import BudgetSession
+    from scales_cli.storage.connection import BudgetSession
 
-    check_url(url)
+    check_url(url, plain=plain)
     try:
         with Budget(patience) as budget, BudgetSession(budget) as session:
             session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy reaches this machine's own
             session.verify = os.environ.get("SSL_CERT_FILE") or True
-            with _answer(session, url, headers or {}, budget) as response:
+            with _answer(session, url, headers or {}, budget, plain=plain) as response:
                 size = _announced(response)
                 if size is not None and size > max_bytes:
-                    raise WeightsError("larger than it should be", "check the address")
+                    raise TransferError("larger than it should be", "check the address")
                 budget.begin_file(max_bytes if size is None else size)
                 yield _pieces(response.raw), size
-    except WeightsError as error:
+    except TransferError as error:
         raise error.about(url) from error
     except requests.exceptions.ProxyError as error:
-        raise WeightsError(f"{url}: the proxy does not answer", "check HTTPS_PROXY") from error
+        raise TransferError(f"{url}: the proxy does not answer", "check HTTPS_PROXY") from error
     except requests.exceptions.SSLError as error:
-        raise WeightsError(f"{url}: {_innermost(error)}", "SSL_CERT_FILE names certificates to trust") from error
+        raise TransferError(f"{url}: {_innermost(error)}", "SSL_CERT_FILE names certificates to trust") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise WeightsError(
+        raise TransferError(
             f"{url}: cannot be fetched: {_innermost(error)}", "check the connection, try again"
         ) from error
     except ValueError as error:  # of a redirection to what is no address
-        raise WeightsError(f"{url}: {error}", "try again") from error
+        raise TransferError(f"{url}: {error}", "try again") from error
     except OSError as error:
         if error.errno is not None:  # of the file that is written
             raise
-        raise WeightsError(f"{url}: {error}", "check SSL_CERT_FILE") from error
+        raise TransferError(f"{url}: {error}", "check SSL_CERT_FILE") from error
 
 
-def check_url(url: str, previous: str | None = None) -> None:
-    """Allows https, and http to this machine itself; a redirection keeps its scheme."""
+def check_url(url: str, previous: str | None = None, *, plain: bool = False) -> None:
+    """Allows https, and http to this machine itself, or if it may be `plain`; no redirection gives up https."""
     try:
         parts = urlsplit(url)
         local = is_loopback(parts.hostname or "")
         if parts.port == 0 or not parts.hostname:
             raise ValueError
     except ValueError as error:
-        raise WeightsError(f"{url}: is not the address of a file", "give one that starts with https://") from error
+        raise TransferError(f"{url}: is not the address of a file", "give one that starts with https://") from error
     if parts.username is not None or parts.password is not None:
-        raise WeightsError(f"an address at {parts.hostname} holds a password", "use ~/.netrc instead")
-    if previous is not None and parts.scheme != urlsplit(previous).scheme:
-        raise WeightsError(f"{previous}: redirects to {url}, another scheme", "check the address")
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        raise WeightsError(f"{url}: is not fetched over {parts.scheme}", "give an address that starts with https://")
+        raise TransferError(f"an address at {parts.hostname} holds a password", "use ~/.netrc instead")
+    if previous is not None and parts.scheme not in ("https", urlsplit(previous).scheme):
+        raise TransferError(f"{previous}: redirects to {url}, another scheme", "check the address")
+    if parts.scheme != "https" and not (parts.scheme == "http" and (local or plain)):
+        raise TransferError(f"{url}: is not fetched over {parts.scheme}", "give an address that starts with https://")
 
 
 def is_loopback(host: str) -> bool:
@@ -93,7 +100,7 @@ def is_loopback(host: str) -> bool:
 
 @contextmanager
 def _answer(
-    session: requests.Session, url: str, headers: Mapping[str, str], budget: Budget
+    session: requests.Session, url: str, headers: Mapping[str, str], budget: Budget, *, plain: bool
 ) -> Iterator[requests.Response]:
     """The response of `url`, or of where it redirects to; nothing of other bodies is read."""
     origin = urlsplit(url).netloc
@@ -105,9 +112,9 @@ def _answer(
                 yield response
                 return
             target = urljoin(url, response.headers["Location"])
-            check_url(target, url)
+            check_url(target, url, plain=plain)
             url = target
-    raise WeightsError(f"{url}: redirects without end", "check the address")
+    raise TransferError(f"{url}: redirects without end", "check the address")
 
 
 @contextmanager
@@ -130,15 +137,15 @@ def _asked(
 
 
 def _check(response: requests.Response, url: str) -> None:
-    """Raises `WeightsError` for what is not a file as it is."""
+    """Raises `TransferError` for what is not a file as it is."""
     code = response.status_code
     if code != HTTPStatus.OK:
-        raise WeightsError(
+        raise TransferError(
             f"{url}: the server answers {code} {_phrase(code)}".rstrip(),
             "check the address" if code < HTTPStatus.INTERNAL_SERVER_ERROR else "try again later",
         )
     if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
-        raise WeightsError(f"{url}: the server sends it compressed ({encoding[:20]}), unasked", "take another address")
+        raise TransferError(f"{url}: the server sends it compressed ({encoding[:20]}), unasked", "take another address")
 
 
 def _announced(response: requests.Response) -> int | None:

@@ -1,0 +1,52 @@
+"""Files here or elsewhere, asked for the same things."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+
+from scales_cli.storage import objects
+from scales_cli.storage.address import Address
+from scales_cli.storage.objects import Status
+
+Location = Path | Address
+
+
+def locate(name: str) -> Location:
+    """Where a name points to. Raises `UsageError` for an address that cannot be meant."""
+    return Address.parse(name) or Path(name)
+
+
+def status_of(location: Location) -> os.stat_result | Status:
+    """Size, time and kind. Raises `OSError`; `FileNotFoundError` if there is nothing, not even a folder."""
+    return location.stat() if isinstance(location, Path) else objects.status_of(location)
+
+
+def is_there(location: Location) -> bool:
+    """Whether there is anything, be it a link to nothing. Raises `OSError` if a storage does not tell."""
+    if isinstance(location, Path):
+        return os.path.lexists(location)
+    try:
+        objects.status_of(location)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def below(location: Location, folder: Location) -> PurePath:
+    """The way from a folder to what lies in it. Raises `ValueError` if it lies elsewhere."""
+    if isinstance(location, Path) and isinstance(folder, Path):
+        return location.relative_to(folder)
+    if isinstance(location, Address) and isinstance(folder, Address):
+        return location.relative_to(folder)
+    raise ValueError(f"{location} is not below {folder}")
+
+
+def is_folder(location: Location) -> bool:
+    """Raises `OSError` if a storage does not tell."""
+    if isinstance(location, Path):
+        return location.is_dir()
+    try:
+        return objects.status_of(location).is_folder
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,183 @@
+"""What is asked of a storage, through fsspec or, on the web, by our own bounded transfers.
+
+Storages find credentials by themselves. Whatever a library raises becomes an `OSError` of one line, without an address.
+"""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import importlib.util
+import io
+import re
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from scales_cli.errors import TransferError, UsageError
+from scales_cli.storage.address import STORAGES, WEB, Address
+from scales_cli.storage.offline import OFFLINE, is_offline
+from scales_cli.storage.web import open_url
+
+MAX_FILE_BYTES = 2 * 2**30
+_BLOCK_BYTES = 2**20  # that are read at a time
+
+
+@dataclass(frozen=True)
+class Status:
+    """As `os.stat_result`; what a storage does not tell is 0."""
+
+    st_mode: int
+    st_size: int = 0
+    st_mtime_ns: int = 0
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.st_mode)
+
+
+def status_of(address: Address) -> Status:
+    if address.scheme in WEB:
+        return Status(stat.S_IFREG, st_mtime_ns=time.time_ns())  # as if it were new: that costs no request
+    with _own_errors():
+        return _status(_storage(address).info(address.path))
+
+
+def entries_of(folder: Address) -> Iterator[tuple[Address, Status]]:
+    with _own_errors():
+        found = _storage(folder).ls(folder.path, detail=True)
+    for entry in sorted(found, key=lambda entry: str(entry["name"])):
+        below = Address(folder.scheme, _path(entry["name"]))
+        if below.path != folder.path:  # as of the empty object that stands for a folder
+            yield below, _status(entry)
+
+
+def matches_of(base: Address, pattern: str) -> list[Address]:
+    with _own_errors():
+        found = _storage(base).glob(f"{base.path}/{pattern}")
+    return sorted(Address(base.scheme, _path(path)) for path in found)
+
+
+@contextmanager
+def reading(address: Address) -> Iterator[BinaryIO]:
+    """Raises `OSError` if the file is too large, and while it is read."""
+    if address.scheme in WEB:
+        with _downloaded(address) as stream:
+            yield stream
+        return
+    with _own_errors():
+        stream = _storage(address).open(address.path, "rb", block_size=_BLOCK_BYTES, cache_type="readahead")
+    with stream:
+        if (stream.size or 0) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, f"it has more than {MAX_FILE_BYTES} bytes")
+        yield io.BufferedReader(_Raw(stream))
+
+
+def put(address: Address, file: Path, *, overwrite: bool) -> None:
+    if address.scheme in WEB:
+        raise OSError(errno.EROFS, "the web is only read")
+    with _own_errors():
+        _storage(address).put_file(str(file), address.path, mode="overwrite" if overwrite else "create")
+
+
+class _Raw(io.RawIOBase):
+    """A stream of fsspec whose errors are our own."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._stream.seek(offset, whence))
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        with _own_errors():
+            data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _downloaded(address: Address) -> Iterator[BinaryIO]:
+    _check_online(address)
+    with tempfile.TemporaryFile() as stream:
+        try:
+            with open_url(address.url, MAX_FILE_BYTES, plain=True) as (pieces, size):
+                count = 0
+                for piece in pieces:
+                    count += len(piece)
+                    if count > MAX_FILE_BYTES:
+                        raise TransferError(f"it has more than {MAX_FILE_BYTES} bytes")
+                    stream.write(piece)
+        except TransferError as error:
+            raise OSError(errno.EIO, _shown(error.message.removeprefix(f"{address.url}: "))) from error
+        if size is not None and count < size:
+            raise OSError(errno.EIO, f"it ended after {count} of {size} bytes")
+        stream.seek(0)
+        yield stream
+
+
+def _storage(address: Address) -> Any:
+    """fsspec's file system of a scheme. Raises `UsageError` if that is not installed."""
+    library, install = STORAGES[address.scheme]
+    _check_online(address)
+    if importlib.util.find_spec(library) is None:
+        raise UsageError(f"{address.scheme}:// needs {library}", install)
+    import fsspec
+
+    return fsspec.filesystem(address.scheme, use_listings_cache=False)  # others may write there, too
+
+
+def _check_online(address: Address) -> None:
+    if is_offline() and address.scheme != "memory":
+        raise UsageError(f"{OFFLINE} forbids to open {address}", "leave out --offline")
+
+
+def _status(entry: Mapping[str, Any]) -> Status:
+    if entry["type"] == "directory":
+        return Status(stat.S_IFDIR)
+    modified = next(
+        (entry[name] for name in ("LastModified", "last_modified", "updated", "created") if name in entry), 0
+    )
+    if isinstance(modified, str):
+        modified = datetime.datetime.fromisoformat(modified)
+    if isinstance(modified, datetime.datetime):
+        modified = modified.timestamp()
+    return Status(stat.S_IFREG, int(entry["size"] or 0), int(modified * 1e9))
+
+
+def _path(name: str) -> str:
+    return name.strip("/")
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "there is no such file or bucket") from error
+    except FileExistsError as error:
+        raise FileExistsError(errno.EEXIST, "exists") from error
+    except PermissionError as error:
+        raise PermissionError(errno.EACCES, "the storage denies access") from error
+    except TimeoutError as error:
+        raise OSError(errno.ETIMEDOUT, "the storage does not answer") from error
+    except Exception as error:  # of as many classes as there are libraries
+        raise OSError(errno.EIO, _shown(str(error) or type(error).__name__)) from error
+
+
+def _shown(message: str) -> str:
+    """One line, in which addresses have no queries."""
+    return re.sub(r"\?[^\s'\"]*", "?...", " ".join(message.split()))[:200]

@@ -1,0 +1,100 @@
+"""An S3 server on the loopback, which can be told to misbehave."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+
+
+class S3:
+    """`fault` sees every request's method and path, and answers it with an error's name and status, or not at all."""
+
+    def __init__(self) -> None:
+        from moto.server import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Quiet(WSGIRequestHandler):
+            def log(self, *_: object) -> None:
+                pass
+
+        self.fault: Callable[[str, str], tuple[str, int] | None] = lambda method, path: None
+        self.requests: list[tuple[str, str]] = []
+        self._inner = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=Quiet)
+        self.url = f"http://127.0.0.1:{self._server.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        self.requests.append((method, path))
+        if (fault := self.fault(method, path)) is None:
+            return self._inner(environ, start)
+        name, status = fault
+        body = f"<Error><Code>{name}</Code><Message>{name} it is.</Message></Error>".encode()
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        start(f"{status} {name}", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        return [body if method != "HEAD" else b""]
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto.server")
+    server = S3()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """s3fs on an empty server, which the program finds as it finds any: by its environment."""
+    import s3fs
+    from moto.core import DEFAULT_ACCOUNT_ID  # noqa: F401 (moto is there)
+    from moto.s3.models import s3_backends
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server.url,
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3_backends.reset()
+    s3_server.fault, s3_server.requests = lambda method, path: None, []
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+    system.mkdir("bucket")
+    system.server = s3_server
+    yield system
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def picture(rng: np.random.Generator) -> Callable[..., bytes]:
+    """The bytes of a new PNG."""
+
+    def make(width: int = 12, height: int = 9) -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(stream, "PNG")
+        return stream.getvalue()
+
+    return make
+
+
+def slowly(method: str, path: str) -> None:
+    time.sleep(0.05)
