@@ -100,9 +100,10 @@ def test_every_command_has_one_line_in_its_group(group, monkeypatch, capsys):
 @pytest.mark.parametrize("words", [words for words, _ in commands()], ids=" ".join)
 def test_examples_in_help_have_options_that_exist(words):
     (command,) = [command for names, command in commands() if names == words]
-    examples = [line for line in command.help.splitlines() if line.startswith("$ scales ")]
+    lines = [line.removeprefix("$ ") for line in command.help.splitlines() if line.startswith("$ ")]
+    examples = [part.strip() for line in lines for part in line.split(" | ") if part.strip().startswith("scales ")]
     assert len(examples) == 2
     for example in examples:
-        arguments = shlex.split(example, comments=True)[2:]
+        arguments = shlex.split(example, comments=True)[1:]
         assert tuple(arguments[: len(words)]) == words
         command.make_context(words[-1], arguments[len(words) :])
