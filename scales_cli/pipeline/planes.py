@@ -16,7 +16,7 @@ from scales_cli.system.threads import ThreadPool
 Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
 
 REACH = 2  # LR rows beyond those of the output that bicubic enlargement reads
-BAND = 32  # LR rows whose residual has three colors at a time
+BAND = 8  # LR rows whose residual has three colors at a time, which caches hold then
 
 
 class PicturePlanes:
