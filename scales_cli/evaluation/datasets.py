@@ -14,6 +14,7 @@ from scales_cli.errors import InputError
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import is_picture_name
 from scales_cli.imaging.resize import imresize
+from scales_cli.imaging.rgb import as_rgb
 
 _PUBLISHED = ("Set5", "Set14", "B100", "BSD100", "BSDS100", "Urban100", "Manga109", "DIV2K_valid_HR")
 _PICTURES = {
@@ -106,4 +107,4 @@ def _read_rgb(path: Path) -> NDArray[np.uint8]:
         raise InputError(
             f"{path}: has 16 bits a channel or transparency", "scores are defined for opaque 8-bit pictures"
         )
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), np.uint8)
+    return np.ascontiguousarray(as_rgb(pixels), np.uint8)

@@ -21,6 +21,7 @@ from scales_cli.evaluation.drawn import PAGE, SIDE, drawn_pictures
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.metrics import chroma_psnr, crop_border, psnr, rgb_to_y, ssim
 from scales_cli.imaging.resize import imresize
+from scales_cli.imaging.rgb import as_rgb
 
 Pixels = NDArray[np.uint8]
 
@@ -105,7 +106,7 @@ def evaluate_degraded(
         for name, hr in pictures.items():
             file = degradation.file(name, hr, scale)
             small = np.asarray(read_image(file).pixels, np.uint8)
-            bicubic = np.asarray(imresize(np.broadcast_to(small, (*small.shape[:2], 3)), scale), np.uint8)
+            bicubic = np.asarray(imresize(as_rgb(small), scale), np.uint8)
             large, models[name], strengths[name] = upscale(file)
             rows.append(_quality(name, hr, large, clean[name], scale))
             plain.append(_quality(name, hr, bicubic, untouched[name], scale))

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.imaging.rgb import CHROMA, LUMA
+
 Image = NDArray[np.uint8] | NDArray[np.float64]
 
 
@@ -14,8 +16,8 @@ def rgb_to_y(image: Image) -> NDArray[np.float64]:
     """[H, W, 3] RGB or [H, W] grey in 0..255 -> studio-range luma [H, W] in 16..235, not rounded (MATLAB rgb2ycbcr)."""
     rgb = image.astype(np.float64) / 255
     if rgb.ndim == 2:
-        return 16 + (65.481 + 128.553 + 24.966) * rgb
-    return np.asarray(16 + rgb @ np.array([65.481, 128.553, 24.966]))
+        return 16 + 219 * rgb
+    return np.asarray(16 + rgb @ (219 * LUMA))
 
 
 def crop_border(image: NDArray[np.float64], border: int) -> NDArray[np.float64]:
@@ -32,7 +34,7 @@ def psnr(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 def chroma_psnr(first: NDArray[np.uint8], second: NDArray[np.uint8], border: int) -> float:
     """PSNR in dB of the blue and red differences of full-range BT.601, of RGB pictures [H, W, 3], borders cropped."""
     difference = first.astype(np.float64) - second.astype(np.float64)
-    chroma = difference @ np.array([[-0.168736, 0.5], [-0.331264, -0.418688], [0.5, -0.081312]])
+    chroma = difference @ CHROMA.T
     blue, red = (crop_border(plane, border) for plane in np.moveaxis(chroma, 2, 0))
     error = float(np.mean(blue**2) + np.mean(red**2)) / 2
     return 10 * math.log10(255**2 / error) if error else math.inf

@@ -13,6 +13,7 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
+from scales_cli.imaging.rgb import as_rgb
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import default_limit, fit_job
 from scales_cli.pipeline.outcome import Done, Failed
@@ -161,7 +162,7 @@ def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) 
     picture = read_image(file)
     chosen = upscaler.choose(picture.pixels, picture.layout, strength)
     large = chosen.upscale(picture.pixels)
-    return np.ascontiguousarray(np.broadcast_to(large, (*large.shape[:2], 3))), chosen
+    return np.ascontiguousarray(as_rgb(large)), chosen
 
 
 def _opened(source: StrPath | bytes | BinaryIO) -> tuple[str, BinaryIO | None]:

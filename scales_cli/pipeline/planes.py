@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import Planes, Residual
 from scales_cli.engine.composition import luma, spread_chroma, ycc
+from scales_cli.imaging.rgb import as_rgb
 from scales_cli.system.threads import ThreadPool
 
 Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
@@ -37,7 +38,7 @@ class PicturePlanes:
             return luma(pixels)[None]
         if self._spec.planes == "ycc":
             return ycc(pixels)
-        rgb = np.moveaxis(np.broadcast_to(pixels, (*pixels.shape[:2], 3)), 2, 0)
+        rgb = np.moveaxis(as_rgb(pixels), 2, 0)
         return np.ascontiguousarray(rgb / np.float32(np.iinfo(pixels.dtype).max), np.float32)
 
 

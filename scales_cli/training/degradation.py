@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scales_cli.imaging.resize import imresize
+from scales_cli.imaging.rgb import LUMA
 from scales_cli.imaging.wear.estimate import JPEG_SPAN, LEAST, NOISE_SPAN, WEBP_SHARE
 from scales_cli.training.config import Degradation, Range
-from scales_cli.training.planes import LUMA
 
 Pixels = NDArray[np.float32]  # RGB [H, W, 3] in 0..255, not rounded
 Coded = NDArray[np.uint8]

@@ -14,6 +14,7 @@ from scales_cli.imaging.encoding import to_8_bit
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import READABLE, is_picture_name
 from scales_cli.imaging.resize import imresize
+from scales_cli.imaging.rgb import as_rgb
 from scales_cli.training.config import Degradation
 from scales_cli.training.dataset import Pair
 from scales_cli.training.degradation import variants
@@ -104,7 +105,7 @@ class PairLoader:
         if min(height, width) < 4 * self.spec.scale:
             raise _UnusableError(f"{path} is only {width} x {height} pixels")
         pixels = to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels
-        return np.broadcast_to(pixels, (height, width, 3))
+        return as_rgb(pixels)
 
     def _taught(self, path: Path, rgb: Planes) -> Planes:
         assert self.teacher is not None
@@ -115,7 +116,7 @@ class PairLoader:
         scale = self.spec.scale
         if [side // scale for side in taught.shape[:2]] != [side // scale for side in rgb.shape[:2]]:
             raise InputError(f"{found}: it is not as large as {path.name}", "give pictures of the same size")
-        return to_luma(np.broadcast_to(taught, (*taught.shape[:2], 3)))
+        return to_luma(as_rgb(taught))
 
     def _pair(self, rgb: Planes, taught: Planes | None, key: tuple[int, ...]) -> Pair:
         scale = self.spec.scale

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Full-range BT.601, as in JPEG: luma of R G B, then the blue and the red difference.
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+from scales_cli.imaging.rgb import CHROMA, LUMA, as_rgb
+
 MIDDLE = 128.0  # of the differences
 
 Planes = NDArray[np.uint8]
@@ -17,7 +16,7 @@ Planes = NDArray[np.uint8]
 
 def to_planes(pixels: Planes, kind: str) -> Planes:
     """Grey or RGB [H, W, 1 or 3] -> [1 or 3, H, W]; `kind` is a key of `backbones.spec.PLANES`."""
-    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    rgb = as_rgb(pixels)
     if kind == "rgb":
         return np.ascontiguousarray(np.moveaxis(rgb, 2, 0))
     luma = to_luma(rgb)[None]
@@ -26,7 +25,7 @@ def to_planes(pixels: Planes, kind: str) -> Planes:
 
 def to_luma(rgb: Planes) -> Planes:
     """[H, W, 3] -> [H, W]."""
-    return _rounded(np.asarray(rgb @ LUMA.astype(np.float64)))
+    return _rounded(np.asarray(rgb @ LUMA))
 
 
 def reduced_chroma(rgb: Planes, scale: int) -> Planes:
@@ -38,7 +37,7 @@ def reduced_chroma(rgb: Planes, scale: int) -> Planes:
 
 
 def _chroma(rgb: Planes) -> NDArray[np.float32]:
-    return rgb @ CHROMA.T + np.float32(MIDDLE)
+    return np.asarray(rgb @ CHROMA.T.astype(np.float32) + np.float32(MIDDLE))
 
 
 def _rounded(values: NDArray[Any]) -> Planes:

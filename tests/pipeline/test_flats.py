@@ -5,7 +5,7 @@ import pytest
 
 from scales_cli.pipeline import upscaler as upscaler_module
 from scales_cli.pipeline.flats import settle
-from scales_cli.pipeline.upscaler import load
+from scales_cli.pipeline.upscalers import load
 from scales_cli.system.threads import ThreadPool
 
 

@@ -33,7 +33,7 @@ def read_avif(stream: BinaryIO) -> Avif:
     parts = {box.kind: box for box in read_boxes(stream, meta.start + 4, meta.end)}
     try:
         return _read(stream, parts, _primary(stream, parts[b"pitm"]))
-    except (KeyError, IndexError, struct.error, ZeroDivisionError):
+    except (KeyError, IndexError, ValueError, struct.error, ZeroDivisionError):
         return Avif()
 
 
@@ -66,8 +66,7 @@ def _primary(stream: BinaryIO, box: Box) -> int:
 def _properties(stream: BinaryIO, iprp: Box, item: int) -> Iterator[Box]:
     """The properties of an item."""
     inside = list(read_boxes(stream, iprp.start, iprp.end))
-    container = next(box for box in inside if box.kind == b"ipco")
-    boxes = list(read_boxes(stream, container.start, container.end))
+    boxes = [box for part in inside if part.kind == b"ipco" for box in read_boxes(stream, part.start, part.end)]
     for box in inside:
         if box.kind != b"ipma":
             continue

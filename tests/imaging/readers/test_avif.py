@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+from scales_cli.imaging.containers.avif import Avif, read_avif
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.readers import avif16
@@ -122,3 +123,14 @@ def test_an_aperture_that_is_no_part_of_the_picture_is_ignored(rng):
             30,
             3,
         )
+
+
+def test_damaged_boxes_say_nothing(rng):
+    """They raise nothing either: what is wrong with a file, its decoder says."""
+    data = with_properties(coded(np.zeros((20, 30, 3), np.uint8)), clean_aperture(10, 8, 3, 5, (30, 20)))
+    end = data.index(b"mdat")
+    for _ in range(400):
+        damaged = bytearray(data)
+        for place in rng.integers(0, end, rng.integers(1, 6)):
+            damaged[place] = rng.choice([0, 1, 128, 255])
+        assert isinstance(read_avif(io.BytesIO(damaged[: rng.integers(8, len(data))])), Avif)
