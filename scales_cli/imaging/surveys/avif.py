@@ -1,4 +1,4 @@
-"""A survey of AVIF, which decoders take into memory whole: few items and samples, and no lies about sizes."""
+"""A survey of AVIF and HEIC, which decoders take into memory whole: few items and samples, and not too long."""
 
 from __future__ import annotations
 
