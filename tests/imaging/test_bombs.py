@@ -63,10 +63,12 @@ def test_bombs_take_what_is_foretold(tmp_path, names):
         [sys.executable, "-c", READ], input="\n".join(map(str, paths.values())), capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
+    failures = []
     for line in run.stdout.splitlines():
         path, rise, foretold, seconds = line.split()
-        assert int(rise) <= int(foretold) + SLACK, f"{path} took {int(rise) / 2**20:.1f} MiB"
-        assert float(seconds) <= SECONDS, f"{path} took {seconds} s"
+        if int(rise) > int(foretold) + SLACK or float(seconds) > SECONDS:
+            failures.append(f"{path} took {int(rise) / 2**20:.1f} MiB and {seconds} s")
+    assert not failures
     assert len(run.stdout.splitlines()) == len(paths)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_CHUNKS = 2**19  # those of a file of 2 GiB that is cut into pieces of 4 KiB
+MAX_CHUNKS = 2**18 + 2**10  # those of a file of 2 GiB that is cut into pieces of 8 KiB
 
 _HEAD = struct.Struct(">I4s")
 

@@ -51,7 +51,12 @@ def _pixels_bytes(survey: Survey, image: Image.Image, layout: Layout, samples: S
         return held + 2 * decoded + stream.seek(0, os.SEEK_END) + small  # OpenCV copies its picture once
     if samples.decoder is Decoder.AVIF16:  # planes of 16 bits beside it
         decoded = pixels * 2 * samples.channels
-        return held + decoded + max(array, decoded + 16 * pixels + 4 * stream.seek(0, os.SEEK_END)) + small
+        return (
+            held
+            + decoded
+            + max(array, decoded + 16 * max(pixels, survey.coded_pixels) + 4 * stream.seek(0, os.SEEK_END))
+            + small
+        )
     return held + max(array, _beside(survey, image, pixels, held)) + small
 
 
@@ -68,7 +73,7 @@ def _beside(survey: Survey, image: Image.Image, pixels: int, held: int) -> int:
     if image.format == "HEIF":  # planes, the samples, and copies of the file
         return 10 * pixels + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "AVIF":  # planes, the frame, its bytes, and copies of the file
-        return 12 * pixels + 3 * stream.seek(0, os.SEEK_END)
+        return 12 * max(pixels, survey.coded_pixels) + 3 * stream.seek(0, os.SEEK_END)
     if image.format == "TIFF":
         turned = tags_of(image).get(Tag.Orientation, 1) != 1
         return max(held if turned else 0, _largest_tiff_strip(image))

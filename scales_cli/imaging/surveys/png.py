@@ -15,6 +15,7 @@ from scales_cli.imaging.containers.excerpt import Part, join
 from scales_cli.imaging.containers.png import MAX_CHUNKS, Chunk, is_intact, read_chunk, read_chunks
 from scales_cli.imaging.surveys.survey import (
     MAX_EXIF_BYTES,
+    MAX_FRAMES,
     MAX_PROFILE_BYTES,
     MAX_SEGMENTS,
     MAX_TEXT_BYTES,
@@ -89,6 +90,7 @@ class _Chunks:
         if name in _PIXELS or name == b"IEND":
             join(self.pixels, _whole(chunk))
             self.frames += name == b"fcTL"
+            check_count(self.frames, MAX_FRAMES, "frames")
             return
         self._others += 1
         check_count(self._others, MAX_SEGMENTS, "chunks beside its pixels")

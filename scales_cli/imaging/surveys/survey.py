@@ -35,6 +35,7 @@ class Survey:
     head: BinaryIO | None = None
     held_bytes: int = 0
     frames: int = 1
+    coded_pixels: int = 0  # of the largest frame, if the file tells it apart from its size
     profile: bytes | None = None  # if it is not left to decoders
     several_scans: bool = False
     is_cut: bool = False

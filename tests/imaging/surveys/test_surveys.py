@@ -1,6 +1,7 @@
 """Surveys of files that are damaged, or say nonsense: they end, with nothing but a refusal, and read little."""
 
 import io
+import struct
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.files import probe_image
 from scales_cli.imaging.surveys.dispatch import survey_file
 
 HEADS = {
@@ -63,6 +65,20 @@ def test_whole_files_are_given_to_decoders_as_they_are(kinds):
             assert survey.stream.read() == data, name
         assert not survey.notes
         assert not survey.left_out
+
+
+@pytest.mark.parametrize("options", [{}, {"save_all": True}, {"quality": 100, "subsampling": "4:4:4"}], ids=str)
+def test_sizes_of_av1_frames_are_those_of_the_stream(saved, options):
+    """Whatever the boxes around it say, of which decoders take no notice before it is decoded."""
+    image = Image.new("RGB", (123, 77))
+    more = {"append_images": [image.rotate(180), Image.new("RGB", image.size, "red")]} if "save_all" in options else {}
+    data = saved(image, "AVIF", **options, **more)
+    assert survey_file(io.BytesIO(data)).coded_pixels == 123 * 77
+    size = struct.pack(">II", 123, 77)
+    lie = data.replace(size, struct.pack(">II", 12, 7))
+    assert lie != data
+    assert survey_file(io.BytesIO(lie)).coded_pixels == 123 * 77
+    assert probe_image(lie).decoding_bytes >= 12 * 123 * 77
 
 
 def test_headers_take_no_time(saved, rng):
