@@ -247,3 +247,22 @@ def test_texts_come_out_of_png_as_they_came_in(saved, png_chunk, rng, text):
     content = picture.texts[0].utf8
     assert bool(notes) == (content is None)
     assert exposure.get(0x9286) == (None if content is None else b"UNICODE\0" + content.decode().encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("target", ["JPEG", "TIFF", "WEBP"])
+def test_damaged_records_cost_no_picture(saved, png_chunk, rng, target):
+    """Whatever bytes are others, what is left of the records is written, and can be read."""
+    pixels = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    plain, block, records = saved(pixels), tiff(">"), resources()
+    for _ in range(120):
+        blocks = [bytearray(block), bytearray(records)]
+        for part in blocks:
+            for place in rng.integers(0, len(part), rng.integers(1, 6)):
+                part[place] = rng.choice([0, 1, 2, 127, 128, 255, int(rng.integers(256))])
+        cut = [part[: rng.integers(1, len(part) + 1)] if rng.random() < 0.3 else part for part in blocks]
+        profile = f"\niptc\n   {len(cut[1])}\n{cut[1].hex()}\n".encode()
+        chunks = png_chunk(b"eXIf", bytes(cut[0])) + png_chunk(b"tEXt", b"Raw profile type iptc\0" + profile)
+        result, _ = written(plain[:33] + chunks + plain[33:], target, "keep")
+        picture = read_image(result, metadata=Metadata.KEEP)
+        assert picture.pixels.shape == pixels.shape
+        assert not any("EXIF" in note for note in picture.notes)
