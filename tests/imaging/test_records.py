@@ -38,8 +38,8 @@ def tiff(order, more=(), pixels=b""):
     """An EXIF block, or a TIFF picture where it has pixels."""
     number = lambda value: struct.pack(order + "I", value)  # noqa: E731
     parts = (b"II*\0" if order == "<" else b"MM\0*") + number(8 + len(pixels))
-    exposure = [(0x9291, 2, SUBSECOND + b"\0"), (0x829A, 5, number(1) + number(50)), (0xA431, 2, b"serial-no\0")]
-    place = [(0, 1, b"\2\3\0\0"), (0x12, 2, PLACE + b"\0"), (2, 5, b"".join(map(number, (52, 1, 30, 1, 0, 1))))]
+    exposure = [(0x9291, 2, SUBSECOND + b"\0"), (0x829A, 5, number(3) + number(400)), (0xA431, 2, b"serial-no\0")]
+    place = [(0, 1, b"\2\3\0\0"), (0x12, 2, PLACE + b"\0"), (2, 5, b"".join(map(number, (52, 1, 30, 1, 1234, 100))))]
     main = [(0x013B, 2, UTF8 + b"\0"), (0x8298, 2, LATIN1 + b"\0"), (0x9C9B, 1, XP_TITLE), *more]
     size = len(directory([*main, (0x8769, 4, bytes(4)), (0x8825, 4, bytes(4))], 0, order))
     at = 8 + len(pixels) + size
@@ -147,9 +147,9 @@ def found_in(file):
         "artist": exif.get(0x013B, "").encode("latin-1") == UTF8,
         "copyright": exif.get(0x8298, "").encode("latin-1") == LATIN1,
         "subsecond": exposure.get(0x9291) == SUBSECOND.decode(),
-        "exposure": exposure.get(0x829A) == pytest.approx(0.02),
+        "exposure": exposure.get(0x829A) == pytest.approx(3 / 400),
         "serial": exposure.get(0xA431) == "serial-no",
-        "place": place.get(0x12) == PLACE.decode() and place.get(2) == (52, 30, 0),
+        "place": place.get(0x12) == PLACE.decode() and place.get(2) == pytest.approx((52, 30, 12.34)),
         "xp": bytes(exif.get(0x9C9B, b"")) == XP_TITLE,
         "xmp": b"packet" in bytes(image.info.get("xmp", b"")),
         "iptc": CAPTION in file or CAPTION in bytes.fromhex("".join(profile.split("\n")[3:])),
