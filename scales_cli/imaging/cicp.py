@@ -23,7 +23,7 @@ _PRIMARIES: dict[int, tuple[str, Point, Point, Point, Point]] = {
 _SRGB, _PQ, _HLG = 13, 16, 18
 _VIDEO = (1, 6, 14, 15)  # the curve of BT.709 by its several names
 _CURVES: dict[int, float | Curve] = {4: 2.2, 5: 2.8, 8: 1.0, _SRGB: srgb_curve, **dict.fromkeys(_VIDEO, bt709_curve)}
-_TRANSFERS = {_SRGB: "sRGB", _PQ: "PQ", _HLG: "HLG", 8: "linear"}
+_TRANSFERS = {_SRGB: "sRGB", _PQ: "PQ (HDR)", _HLG: "HLG (HDR)", 8: "linear"}
 
 
 def is_specified(numbers: Numbers) -> bool:

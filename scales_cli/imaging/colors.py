@@ -98,7 +98,7 @@ def fit_colors(layout: Layout, image_format: ImageFormat, channels: int) -> Layo
         chunks = ()
         if numbers is not None and not cicp.is_srgb(numbers) and cicp.color_space(numbers) is None:
             said = cicp.described(numbers)
-            notes.append(f"its colours, {said}, cannot be said in {image_format.name}: PNG would keep them")
+            notes.append(f"{image_format.name} cannot state its colours, {said}, and shows others; PNG states them")
     if profile is not None and not profile_fits(profile, channels):
         profile = None
         notes.append("the colour profile of grey was left out, as the result has colours")

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from scales_cli.imaging import cicp
 from scales_cli.imaging.colors import ADOBE_RGB, ROMM_RGB, SRGB
-from scales_cli.imaging.encoding import encode_image
+from scales_cli.imaging.encoding import open_writer
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.profiles import ColorSpace, make_profile
@@ -26,8 +26,10 @@ def png(png_with, *stated, color=2):
 
 def written(picture, image_format):
     stream = io.BytesIO()
-    layout = encode_image(picture, image_format, stream)
-    return stream.getvalue(), layout.notes
+    writer = open_writer(picture.layout, image_format, stream)
+    writer.write(picture.pixels)
+    writer.close()
+    return stream.getvalue(), writer.layout.notes
 
 
 def meaning(profile, pixels):
@@ -82,7 +84,8 @@ def test_code_points_become_a_profile_elsewhere_or_a_note(png_with, image_format
     assert np.abs(meaning(found, COLORS) - meaning(make_profile(cicp.color_space((12, 13, 0, 1))), COLORS)).max() < 1
     data, notes = written(read_image(png(png_with, (b"cICP", PQ))), image_format)
     assert read_image(data).icc_profile is None
-    assert notes == (f"its colours, BT.2020 with PQ, cannot be said in {image_format.name}: PNG would keep them",)
+    said = "cannot state its colours, BT.2020 with PQ (HDR), and shows others; PNG states them"
+    assert notes == (f"{image_format.name} {said}",)
 
 
 def test_code_points_override_a_profile(png_with):
