@@ -11,7 +11,7 @@ from collections.abc import Iterator
 SEGMENT_PREFIX = b"Photoshop 3.0\0"
 MAX_SEGMENT_IPTC_BYTES = 65_533 - len(SEGMENT_PREFIX) - 12 - 1
 _RESOURCE = 0x0404
-_MARKER = 0x1C
+MARKER = b"\x1c"  # of each record
 _PREVIEWS = (200, 201, 202)  # of record 2
 
 
@@ -36,7 +36,7 @@ def as_resources(records: bytes) -> bytes:
 
 def from_tag(value: bytes) -> bytes:
     """The records of a TIFF file's tag. Some writers call them 32-bit numbers, and turn the bytes of each."""
-    if value[:1] != b"\x1c" and value[3:4] == b"\x1c":
+    if value[:1] != MARKER and value[3:4] == MARKER:
         padded = value + bytes(-len(value) % 4)
         return b"".join(padded[at : at + 4][::-1] for at in range(0, len(padded), 4))
     return value
@@ -60,7 +60,7 @@ def _datasets(records: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Record, number and bytes of each."""
     at = 0
     while at < len(records.rstrip(b"\0")):
-        if records[at] != _MARKER or at + 5 > len(records):
+        if records[at : at + 1] != MARKER or at + 5 > len(records):
             raise ValueError("they are damaged")
         size, start = int.from_bytes(records[at + 3 : at + 5], "big"), at + 5
         if size & 0x8000:  # the length of the length follows

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
 from PIL import ExifTags, Image
 
 from scales_cli.imaging import exif, iptc, texts
+from scales_cli.imaging.containers.boxes import read_box, read_boxes
 from scales_cli.imaging.exif import Exif
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.texts import Text
 from scales_cli.imaging.xmp import still_true
 
+_UUIDS = {
+    b"JpgTiffExif->JP2": "exif",
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
+    bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
+}
+_MAX_BOX_BYTES = 2**22
 _ORIENTATION = ExifTags.Base.Orientation
 
 
@@ -58,6 +65,8 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
     notes: list[str] = []
     kept_texts = _texts(stream, image)
     profiles = dict(text.raw_profile for text in kept_texts if text.raw_profile)
+    if image.format == "JPEG2000":
+        profiles = dict(_uuid_boxes(stream))
     said = _tried(lambda: _exif(stream, image, profiles), "EXIF", notes) or Exif()
     if metadata is Metadata.SAFE:
         kept_texts = tuple(text for text in kept_texts if text.keyword in texts.SAFE_KEYWORDS)
@@ -96,6 +105,15 @@ def _exif(stream: BinaryIO, image: Image.Image, profiles: dict[str, bytes]) -> E
     return Exif.parse(block) if block.strip(b"\0") else None
 
 
+def _uuid_boxes(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """The records of a JPEG 2000 file, by kind."""
+    for box in read_boxes(stream):
+        if box.kind == b"uuid" and box.end - box.start <= _MAX_BOX_BYTES:
+            data = read_box(stream, box, _MAX_BOX_BYTES)
+            if kind := _UUIDS.get(data[:16]):
+                yield kind, data[16:]
+
+
 def _iptc(image: Image.Image, said: Exif, profiles: dict[str, bytes]) -> bytes | None:
     """The records that still hold."""
     resources = [profiles.get("8bim", b""), profiles.get("iptc", b"")]
@@ -103,7 +121,8 @@ def _iptc(image: Image.Image, said: Exif, profiles: dict[str, bytes]) -> bytes |
     prefix = iptc.SEGMENT_PREFIX
     segments = [data for name, data in getattr(image, "applist", ()) if name == "APP13" and data.startswith(prefix)]
     resources.append(b"".join(data.removeprefix(prefix) for data in segments))
-    found = [records for block in resources if (records := iptc.from_resources(block.removeprefix(prefix)))]
+    found = [block for block in resources if block.startswith(iptc.MARKER)]
+    found += [records for block in resources if (records := iptc.from_resources(block.removeprefix(prefix)))]
     if exif.IPTC in said.picture:
         found.insert(0, iptc.from_tag(said.picture[exif.IPTC][1]))
     return iptc.still_true(found[0]) if found else None

@@ -101,6 +101,24 @@ def make_tiff(pixels, order="<"):
     return tiff(order, tags, data)
 
 
+def make_jpeg2000(pixels, saved):
+    uuids = {
+        b"JpgTiffExif->JP2": tiff("<"),
+        bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): XMP,
+        bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): iptc_records(),
+    }
+    boxes = [struct.pack(">I", 24 + len(data)) + b"uuid" + uuid + data for uuid, data in uuids.items()]
+    return saved(pixels, "JPEG2000") + b"".join(boxes)
+
+
+def test_records_of_jpeg_2000_arrive(saved, rng):
+    file = make_jpeg2000(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8), saved)
+    kinds = {kind for kind in KINDS if KINDS[kind][3] == "EXIF"} | {"xmp", "iptc"}
+    result, notes = written(file, "PNG", "keep")
+    assert (found_in(result), notes) == (kinds, ())
+    assert found_in(written(file, "JPEG", "safe")[0]) == {kind for kind in kinds if "safe" in KINDS[kind][2]}
+
+
 @pytest.fixture(params=["JPEG", "PNG", "WEBP", "TIFF"])
 def source(request, rng, saved, png_chunk):
     """A format's name, and a file of it with all that it may say."""
