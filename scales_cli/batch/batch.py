@@ -20,7 +20,7 @@ from scales_cli.errors import InputError, MemoryLimitError, OutputError, OutputE
 from scales_cli.pipeline.memory import default_limit
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
-from scales_cli.pipeline.targets import check_clashes
+from scales_cli.pipeline.targets import check_bucket, check_clashes
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location, is_there, locate
 from scales_cli.system.files import make_folder, remove_abandoned_files, remove_temporary_files
@@ -126,6 +126,8 @@ class _Batch:
         Raises `OutputError` if two inputs share an output, or an output is an input.
         """
         self._report(0)
+        if isinstance(self.request.output, Address):
+            check_bucket(self.request.output)
         unknown = []
         for item in self._items:
             outcome = self._history.known(item)

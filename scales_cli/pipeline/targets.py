@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from scales_cli.errors import OutputError, OutputExistsError, UsageError
@@ -129,18 +130,30 @@ def check_target(target: Location, overwrite: bool) -> None:
 
 
 def _check_address(target: Address, overwrite: bool) -> None:
-    if target.scheme in WEB:
-        raise OutputError(f"{target}: the web is only read", "choose a storage that can be written to")
+    _check_no_web(target)
     try:
         found = locations.is_there(target)
-        if not found and target.scheme != "memory" and not locations.is_there(target.bucket):
-            raise OutputError(f"{target}: there is no bucket {target.bucket}", "make it, or choose another output")
+        if not found:
+            check_bucket(target)
     except PermissionError:  # to look, which those who may write need not have
         return
     except OSError as error:
         raise _refused(target, error) from error
     if found and not overwrite:
         raise OutputExistsError(target)
+
+
+def check_bucket(target: Address) -> None:
+    """Raises `OutputError` if there is no such bucket. Those that may not look are believed."""
+    _check_no_web(target)
+    with suppress(PermissionError):
+        if target.scheme != "memory" and not locations.is_there(target.bucket):
+            raise OutputError(f"{target}: there is no bucket {target.bucket}", "make it, or choose another output")
+
+
+def _check_no_web(target: Address) -> None:
+    if target.scheme in WEB:
+        raise OutputError(f"{target}: the web is only read", "choose a storage that can be written to")
 
 
 def _refused(target: object, error: OSError) -> OutputError:

@@ -22,7 +22,7 @@ STORAGES = {
 }
 WEB = ("http", "https")
 
-_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<path>.*)", re.DOTALL)
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<path>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True, repr=False)
@@ -39,7 +39,7 @@ class Address:
         matched = _URL.fullmatch(text)
         if matched is None:
             return None
-        scheme, path = matched["scheme"], matched["path"]
+        scheme, path = matched["scheme"].lower(), matched["path"]
         query = ""
         if scheme in WEB:
             path, mark, query = path.partition("?")

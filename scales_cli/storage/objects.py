@@ -13,6 +13,7 @@ import re
 import stat
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,10 @@ _BLOCK_BYTES = 2**20  # that are read at a time
 
 @dataclass(frozen=True)
 class Status:
-    """As `os.stat_result`; what a storage does not tell is 0."""
+    """As `os.stat_result`; what a storage does not tell is 0.
+
+    Storages tell whole seconds, but also a tag of the content, which stands in the digits below.
+    """
 
     st_mode: int
     st_size: int = 0
@@ -70,9 +74,13 @@ def reading(address: Address) -> Iterator[BinaryIO]:
         with _downloaded(address) as stream:
             yield stream
         return
+    if address == address.bucket:
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     with _own_errors():
         stream = _storage(address).open(address.path, "rb", block_size=_BLOCK_BYTES, cache_type="readahead")
     with stream:
+        if (getattr(stream, "details", None) or {}).get("type") == "directory":
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if (stream.size or 0) > MAX_FILE_BYTES:
             raise OSError(errno.EFBIG, f"it has more than {MAX_FILE_BYTES} bytes")
         yield io.BufferedReader(_Raw(stream))
@@ -153,7 +161,9 @@ def _status(entry: Mapping[str, Any]) -> Status:
         modified = datetime.datetime.fromisoformat(modified)
     if isinstance(modified, datetime.datetime):
         modified = modified.timestamp()
-    return Status(stat.S_IFREG, int(entry["size"] or 0), int(modified * 1e9))
+    tag = next((entry[name] for name in ("ETag", "etag", "md5Hash") if entry.get(name)), "")
+    nanoseconds = int(modified) * 10**9 + zlib.crc32(str(tag).encode()) % 10**9 if tag else int(modified * 1e9)
+    return Status(stat.S_IFREG, int(entry["size"] or 0), nanoseconds)
 
 
 def _path(name: str) -> str:

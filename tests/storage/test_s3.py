@@ -105,6 +105,7 @@ def test_what_is_missing_or_forbidden_is_said_in_a_line(s3, run, picture):
         (("s3://bucket/none.png",), 3, "there is no such file or bucket"),
         (("s3://nowhere/a.png",), 3, "there is no such file or bucket"),
         (("s3://bucket/a.png", "-o", "s3://nowhere/a.png"), 4, "there is no bucket s3://nowhere"),
+        (("S3://bucket/",), 3, "s3://bucket: cannot be read: it is a folder"),
         (("s3://me:secret@bucket/a.png",), 2, "holds a password"),
         (("s3://",), 2, "names no file"),
         (("ftp://bucket/a.png",), 2, "no storage that is known"),
@@ -157,6 +158,9 @@ def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path):
     work = ("batch", "s3://bucket/in", "-s", "2", "-m", "tiny", "-j", "1", "-o", "s3://bucket/in/large")
     code, _, err = run(*work)
     assert (code, "add --manifest FILE" in err) == (2, True)
+    elsewhere = (*work[:-1], "s3://nowhere/large", "--manifest", "none.jsonl")
+    code, _, err = run(*elsewhere)
+    assert (code, "there is no bucket s3://nowhere" in err) == (4, True)
     work = (*work, "--manifest", "done.jsonl", "--json")
     code, out, _ = run(*work)
     assert code == 0
