@@ -23,6 +23,9 @@ _TAGS = {
 }
 
 
+_NAMES = {"EXIF": "EXIF tags", "XMP": "XMP metadata", "IPTC": "IPTC records"}
+_NAMED = 5  # texts, in a note
+
 _HELD = {  # beside texts
     ImageFormat.PNG: ("EXIF", "XMP", "IPTC"),
     ImageFormat.JPEG: ("EXIF", "XMP", "IPTC"),
@@ -37,12 +40,14 @@ def fit_records(layout: Layout, image_format: ImageFormat) -> Layout:
         return layout
     held = _HELD.get(image_format, ())
     there = {"EXIF": layout.exif, "XMP": layout.xmp, "IPTC": layout.iptc}
-    lost = [name for name, value in there.items() if value and name not in held]
+    lost = [_NAMES[name] for name, value in there.items() if value and name not in held]
     if image_format is ImageFormat.JPEG:
         layout = _fit_segments(layout)
     said, kept, lost_texts = _fit_texts(layout, image_format)
     if lost_texts:
-        lost.append("texts " + ", ".join(dict.fromkeys(f'"{text.keyword}"' for text in lost_texts)))
+        keywords = list(dict.fromkeys(f'"{text.keyword}"' for text in lost_texts))
+        more = [f"{len(keywords) - _NAMED} more"] if len(keywords) > _NAMED else []
+        lost.append(f"texts {', '.join(keywords[:_NAMED] + more)}")
     note = f"its {' and '.join(lost)} were left out: {image_format.name} has no place for them"
     return dataclasses.replace(
         layout,

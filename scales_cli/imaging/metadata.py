@@ -67,7 +67,7 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
     profiles = dict(text.raw_profile for text in kept_texts if text.raw_profile)
     if image.format == "JPEG2000":
         profiles = dict(_uuid_boxes(stream))
-    said = _tried(lambda: _exif(stream, image, profiles), "EXIF", notes) or Exif()
+    said = _tried(lambda: _exif(stream, image, profiles), "EXIF tags", notes) or Exif()
     if metadata is Metadata.SAFE:
         kept_texts = tuple(text for text in kept_texts if text.keyword in texts.SAFE_KEYWORDS)
         return Records(said.safe().packed(), None, None, kept_texts, tuple(notes))
@@ -79,7 +79,7 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
     return Records(
         said.still_true().packed(),
         _tried(lambda: still_true(bytes(packet)) if packet else None, "XMP metadata", notes),
-        _tried(lambda: _iptc(image, said, profiles), "IPTC", notes),
+        _tried(lambda: _iptc(image, said, profiles), "IPTC records", notes),
         tuple(text for text in kept_texts if text.is_text),
         tuple(notes),
     )
