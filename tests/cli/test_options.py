@@ -76,7 +76,8 @@ def test_factors_may_be_written_as_people_do(text):
 
 
 @pytest.mark.parametrize("command", [["upscale"], ["batch", "-o", "out"]])
-def test_offline_opens_no_address(command, monkeypatch, capsys):
+def test_offline_opens_no_address(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCALES_OFFLINE", "1")
     for address in ("https://example.org/a.png", "s3://bucket/a.png"):
         assert main([*command, address]) in (2, 1)
