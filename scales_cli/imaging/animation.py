@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.decoding import as_stored, count_frames, decoding_errors, open_image
+from scales_cli.imaging.decoding import count_frames, decoding_errors, open_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.surveys.survey import MAX_FRAMES
+from scales_cli.imaging.upright import as_stored
 from scales_cli.imaging.writers.png import as_texts
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
 

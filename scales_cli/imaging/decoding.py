@@ -12,18 +12,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.colors import Colors, read_colors, read_profile
 from scales_cli.imaging.containers import riff
-from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, READABLE, ImageFormat, format_named
 from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata
-from scales_cli.imaging.picture import Layout, Picture, Pixels
+from scales_cli.imaging.picture import Layout, Picture
 from scales_cli.imaging.plugins import identify
 from scales_cli.imaging.raw import check_developed
 from scales_cli.imaging.readers import avif16, cmyk, heif, jpeg2000, jxl, netpbm, pillow, png16, tiff16
@@ -36,11 +34,11 @@ from scales_cli.imaging.readers.samples import (
     Samples,
     left_out_channels,
     read_samples,
-    strips_of,
 )
 from scales_cli.imaging.refusals import refuse
 from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.surveys.survey import Survey
+from scales_cli.imaging.upright import cropped, read_crop, take_over
 from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
@@ -91,7 +89,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         samples = read_samples(stream, image)
         image_format = _format(image)
         orientation = read_orientation(image)
-        left, top, right, bottom = _crop(stream, image) or (0, 0, *image.size)
+        left, top, right, bottom = read_crop(stream, image) or (0, 0, *image.size)
         width, height = right - left, bottom - top
         if orientation >= 5 and image.format != "TIFF":  # which Pillow turns itself
             width, height = height, width
@@ -152,11 +150,11 @@ def decode_image(
         rows, note = _open_rows(stream, image, samples)
         colors = Colors() if samples.is_cmyk else read_colors(file, image, samples.channels)
         notes += [said for said in (note, colors.note) if said is not None]
-        crop = _crop(stream, image)
+        crop = read_crop(stream, image)
         del image  # `rows` holds what of it is needed
         if crop is not None:
-            rows, height = _cropped(rows, crop), crop[3] - crop[1]
-        pixels = _take_over(rows, height, orientation)
+            rows, height = cropped(rows, crop), crop[3] - crop[1]
+        pixels = take_over(rows, height, orientation)
         return Picture(
             pixels,
             format=image_format,
@@ -251,38 +249,6 @@ def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> tuple[
             return cmyk.open_rows(image, read_profile(stream, image))
         case Decoder.PILLOW:
             return pillow.open_rows(image, samples), None
-
-
-def _crop(stream: BinaryIO, image: Image.Image) -> tuple[int, int, int, int] | None:
-    """What of a stored picture is to be seen, (left, top, right, bottom), if that is not all: AVIF may say so."""
-    is_still = image.format == "AVIF" and getattr(image, "n_frames", 1) == 1
-    return read_avif(stream).crop if is_still else None
-
-
-def _cropped(rows: Rows, crop: tuple[int, int, int, int]) -> Rows:
-    left, top, right, _ = crop
-    return lambda first, last: rows(top + first, top + last)[:, left:right]
-
-
-def _take_over(rows: Rows, height: int, orientation: int) -> Pixels:
-    """The upright picture [H, W, C]."""
-    first = rows(0, 1)
-    width, channels = first.shape[1:]
-    shape = (width, height) if orientation >= 5 else (height, width)
-    pixels = np.empty((*shape, channels), first.dtype)
-    stored = as_stored(pixels, orientation)
-    for top, bottom in strips_of(height, width):
-        stored[top:bottom] = rows(top, bottom)
-    return pixels
-
-
-def as_stored(pixels: Pixels, orientation: int) -> Pixels:
-    """The view of an upright picture in which its pixels lie as in a file of this EXIF orientation."""
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
 
 
 def _is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:
