@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Self
+from typing import Any, Self
 
 from scales_cli.batch.history import History
+from scales_cli.batch.naming import Naming
 from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item, select
+from scales_cli.batch.unseen import Answer, Chunk, Unseen
 from scales_cli.batch.worker import BatchWorker
 from scales_cli.engine.load import check_engine
 from scales_cli.errors import InputError, MemoryLimitError, OutputError, OutputExistsError
 from scales_cli.pipeline.memory import default_limit
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
-from scales_cli.pipeline.targets import check_bucket, check_clashes
+from scales_cli.pipeline.targets import check_bucket
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location, is_there, locate
-from scales_cli.system.files import make_folder, remove_abandoned_files, remove_temporary_files
-from scales_cli.system.process_pool import WorkerPool
+from scales_cli.system.files import make_folder, new_folders, remove_abandoned_files, remove_temporary_files
+from scales_cli.system.process_pool import Call, Later, WorkerPool
 from scales_cli.system.processes import WorkerError
 from scales_cli.system.resources import anonymous_bytes, usable_cores
 
@@ -65,7 +68,7 @@ def run(request: BatchRequest, watch: Watch = lambda status: None) -> Generator[
 def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Generator[Planned | Outcome, None, None]:
     """What `run` would do: every output it would write, then the inputs it would not enlarge. Nothing is written."""
     with _Batch(request, watch) as batch:
-        batch.plan()
+        batch.plan(all_of_them=True)
         for job in batch.jobs.values():
             yield Planned(job.name, os.fspath(_target(job)))
         yield from batch.unreadable
@@ -76,8 +79,9 @@ def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Genera
 class _Batch:
     """A request in the doing: `jobs` are what there is to do, `settled` are the inputs that there is nothing to do for.
 
-    A picture that does not fit in its worker's share of the memory is tried again at the end, alone and by a worker
-    that has done nothing before, as by `scales upscale`.
+    Pictures that cannot share an output are not looked at before there is a worker for them. One that does not fit in
+    its worker's share of the memory is tried again at the end, alone and by a worker that has done nothing before, as
+    by `scales upscale`.
     """
 
     def __init__(self, request: BatchRequest, watch: Watch) -> None:
@@ -99,10 +103,12 @@ class _Batch:
         self._limit = default_limit() if request.max_memory is None else request.max_memory
         self._own_bytes = 0  # of memory, when the work begins
         self._history = History(request, fingerprint)
+        self._naming = Naming(request, self._history, self._items)
         self._pool = _open_pool(request, len(self._items), self._limit)
         self.jobs: dict[Item, Job] = {}
         self.settled: list[tuple[Item, Failed | Skipped]] = []
         self._refused: set[Item] = set()  # of the settled ones, those that are not on record yet
+        self._unseen = Unseen(self._pool.size)
 
     def __enter__(self) -> Self:
         self._pool.__enter__()
@@ -111,7 +117,7 @@ class _Batch:
     def __exit__(self, *_: object) -> None:
         """Ends what is in work. Pictures that were done meanwhile are recorded, of others nothing is left."""
         for item, answer, pid in self._pool.close():
-            if item not in self.jobs:  # which was only looked at
+            if not isinstance(item, Item):  # but inputs that were only looked at
                 continue
             with suppress(OutputError):  # of a manifest that cannot be written: what ended the batch is told instead
                 if isinstance(answer, WorkerError):
@@ -120,8 +126,8 @@ class _Batch:
                 else:
                     self._history.record(item, self._outcome(item, answer))
 
-    def plan(self) -> None:
-        """Looks at every input that the manifest does not settle.
+    def plan(self, *, all_of_them: bool = False) -> None:
+        """Looks at the inputs that the manifest does not settle, as far as they could share an output, or at all.
 
         Raises `OutputError` if two inputs share an output, or an output is an input.
         """
@@ -133,34 +139,22 @@ class _Batch:
             outcome = self._history.known(item)
             if outcome is None:
                 unknown.append(item)
-            else:
-                self.settled.append((item, outcome))
-        found: dict[Item, Job | Failed | WorkerError] = {}
-        answers = self._pool.run(
-            unknown,
-            BatchWorker.locate,
-            lambda item: (item.source, self.request.output / item.place.parent),
-            lambda running: self._report(len(self.settled) + len(found)),
-        )
-        for item, answer, _ in answers:
-            found[item] = answer
-        located = {item: job for item in unknown if isinstance(job := found[item], Job)}
-        targets = [
-            (outcome.input, locate(outcome.output)) for _, outcome in self.settled if isinstance(outcome, Skipped)
-        ]
-        targets += [(job.name, _target(job)) for job in located.values()]
-        check_clashes(targets, [item.source for item in self._items])
-        for item in unknown:
-            answer = found[item]
-            if not isinstance(answer, Job):
-                self.settled.append((item, _failed(item, answer)))
-                self._refused.add(item)
                 continue
-            target, replaces = _target(answer), self._history.may_replace(_target(answer))
-            if is_there(target) and not replaces:
-                self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
-            else:
-                self.jobs[item] = dataclasses.replace(answer, overwrite=replaces)
+            self.settled.append((item, outcome))
+            if isinstance(outcome, Skipped):
+                self._naming.claim(outcome.input, locate(outcome.output))
+        first = unknown if all_of_them else self._naming.doubtful(unknown)
+        found: dict[Item, Answer] = {}
+        self._unseen.add(first)
+
+        def watch(running: object) -> None:
+            self._report(len(self.settled) + len(found))
+
+        for chunk, answer, _ in self._pool.run(self._unseen.tasks(), self._call, watch):
+            found.update(self._unseen.found(chunk, answer))
+        self._settle([(item, found[item]) for item in first])
+        chosen = set(first)
+        self._unseen.add([item for item in unknown if item not in chosen])
 
     def run(self) -> Iterator[Outcome]:
         """Enlarges what is planned; every outcome is recorded before it is told."""
@@ -172,50 +166,96 @@ class _Batch:
             )
         _make_output(self.request.output)
         self._history.prepare()
-        for folder in {_target(job).parent for job in self.jobs.values()}:
-            if isinstance(folder, Path):
-                remove_abandoned_files(folder)
         yield from self.unreadable
         for item, settled in self.settled:
             if item in self._refused:
                 self._history.record(item, settled)
             yield settled
+        self.settled.clear()
         too_large: list[Item] = []
-        for item, outcome in self._enlarge(self.jobs, room // self._pool.size):
-            if _is_too_large(outcome):
+        for item, outcome in self._work(deque(self.jobs), room // self._pool.size):
+            if _is_too_large(outcome) and item in self.jobs:
                 too_large.append(item)
                 continue
-            self._history.record(item, outcome)
-            yield outcome
+            yield self._recorded(item, outcome)
         if too_large:
             self._pool.renew(1)
-            for item, outcome in self._enlarge(too_large, room, keep=_is_too_large):
-                self._history.record(item, outcome)
-                yield outcome
+            for item, outcome in self._work(deque(too_large), room, keep=_is_too_large):
+                yield self._recorded(item, outcome)
 
-    def _enlarge(
-        self, items: Iterable[Item], limit: int, keep: Callable[[Outcome], bool] = lambda outcome: True
+    def _work(
+        self, ready: deque[Item], limit: int, keep: Callable[[Any], bool] = lambda answer: True
     ) -> Iterator[tuple[Item, Outcome]]:
-        """Of `limit` bytes for each worker; those whose outcome is not one to `keep` them for are replaced."""
-        made: list[Path] = []
+        """Enlarges what is ready, and looks at the inputs that nobody has seen yet.
 
-        def arguments(item: Item) -> tuple[Job, int, int]:
-            made.extend(_make_folder(_target(self.jobs[item]).parent))
-            self._history.begin(item, _target(self.jobs[item]))
-            return self.jobs[item], limit, self._own_bytes
+        Each worker may take `limit` bytes; those whose answer is not one to `keep` them for are replaced.
+        """
+        swept: set[Path] = set()
 
-        def watch(running: Sequence[tuple[Item, float]]) -> None:
-            self._report(len(self._items), [(item.place, fraction) for item, fraction in running])
+        def tasks() -> Iterator[Item | Chunk | Later]:
+            for chunk in self._unseen.tasks():
+                while ready:
+                    yield ready.popleft()
+                yield chunk
+            while ready:
+                yield ready.popleft()
 
-        try:
-            for item, answer, pid in self._pool.run(items, BatchWorker.enlarge, arguments, watch, keep):
-                if isinstance(answer, WorkerError):
-                    _remove_temporary_files(_target(self.jobs[item]).parent, pid)
-                yield item, self._outcome(item, answer)
-        finally:
-            for folder in reversed(made):
-                with suppress(OSError):  # of those with something in them
-                    folder.rmdir()
+        def call(task: Item | Chunk) -> Call:
+            if not isinstance(task, Item):
+                return self._call(task)
+            folder = _target(self.jobs[task]).parent
+            if isinstance(folder, Path):  # a storage needs none, and shows nothing before it is complete
+                if folder not in swept:
+                    swept.add(folder)
+                    remove_abandoned_files(folder)
+                with suppress(OutputError):  # which the worker meets again, and reports
+                    make(folder)
+            self._history.begin(task, _target(self.jobs[task]))
+            return BatchWorker.enlarge, self.jobs[task], limit, self._own_bytes
+
+        def watch(running: Sequence[tuple[Item | Chunk, float]]) -> None:
+            pictures = [(task.place, fraction) for task, fraction in running if isinstance(task, Item)]
+            self._report(len(self._items), pictures)
+
+        with new_folders() as make:
+            for task, answer, pid in self._pool.run(tasks(), call, watch, keep):
+                if isinstance(task, Item):
+                    if isinstance(answer, WorkerError):
+                        _remove_temporary_files(_target(self.jobs[task]).parent, pid)
+                    yield task, self._outcome(task, answer)
+                    continue
+                self._settle(list(self._unseen.found(task, answer).items()))
+                ready.extend(item for item in task if item in self.jobs)
+                yield from self.settled
+                self.settled.clear()
+
+    def _call(self, chunk: Chunk) -> Call:
+        return BatchWorker.locate, [(item.source, self.request.output / item.place.parent) for item in chunk]
+
+    def _settle(self, answers: Sequence[tuple[Item, Answer]]) -> None:
+        """Makes jobs of what was found, or tells why there is nothing to do."""
+        located = [(item, answer) for item, answer in answers if isinstance(answer, Job)]
+        targets = self._naming.assign([(item, job.name, _target(job)) for item, job in located])
+        assigned = dict(zip((item for item, _ in located), targets, strict=True))
+        for item, answer in answers:
+            if not isinstance(answer, Job):
+                self.settled.append((item, _failed(item, answer)))
+                self._refused.add(item)
+                continue
+            target = assigned[item]
+            if target is None:
+                self.settled.append((item, Skipped(answer.name, os.fspath(_target(answer)), "clash")))
+                continue
+            replaces = self._history.may_replace(target)
+            if is_there(target) and not replaces:
+                self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
+            else:
+                self.jobs[item] = dataclasses.replace(answer, target=target, overwrite=replaces)
+
+    def _recorded(self, item: Item, outcome: Outcome) -> Outcome:
+        self._history.record(item, outcome)
+        self.jobs.pop(item, None)
+        return outcome
 
     def _outcome(self, item: Item, answer: Done | Failed | WorkerError) -> Outcome:
         if isinstance(answer, Failed) and isinstance(answer.error, OutputExistsError):  # since it was planned
@@ -227,7 +267,7 @@ class _Batch:
         self._watch(Status(total, seen, planning=running is None, running=running or ()))
 
 
-def _open_pool(request: BatchRequest, pictures: int, limit: int) -> WorkerPool[Item]:
+def _open_pool(request: BatchRequest, pictures: int, limit: int) -> WorkerPool[Any]:
     """Workers for a batch, by default one for each core; fewer if there are fewer pictures or little memory."""
     cores = usable_cores()
     size = max(1, min(request.jobs or cores, pictures, limit // _WORKER_BYTES))
@@ -261,13 +301,3 @@ def _make_output(folder: Location) -> None:
     make_folder(folder, "choose another -o")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: cannot be written to", "choose another -o, or change its permissions")
-
-
-def _make_folder(folder: Location) -> list[Path]:
-    """Makes a folder and those above it; gives the new ones, the outermost first. Storages need none."""
-    if isinstance(folder, Address):
-        return []
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    with suppress(OSError):  # which the worker meets again, and reports
-        folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]

@@ -50,6 +50,11 @@ class History:
             return None
         return Skipped(name, os.fspath(target), "done before")
 
+    def output_of(self, item: Item) -> Location | None:
+        """What was last written for an input, or meant to be."""
+        record = self._manifest.find(item.place.as_posix())
+        return self._request.output / record.output if record is not None and record.output else None
+
     def may_replace(self, target: Location) -> bool:
         """Whether a file at `target` may be replaced: by order, or because a run of ours wrote it."""
         return self._request.overwrite or self._owns(target)

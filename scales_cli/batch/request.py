@@ -18,7 +18,9 @@ class BatchRequest:
     `inputs` are folders, patterns or files, here or at addresses; `shard` (index, count) takes part `index` of 1..count
     of what they name. `manifest` is the file of records; None stands for one in the folder `output`, if that is one of
     this machine. `jobs` are the pictures in work at a time, by default one for each core, `threads` those of each.
-    `max_memory` bounds all processes together, in bytes; `timeout` each picture, in seconds.
+    `max_memory` bounds all processes together, in bytes; `timeout` each picture, in seconds. `on_clash` says what
+    becomes of inputs that would have one output: the batch does not begin ("stop"), all but the first are left out
+    ("skip"), or have numbers in their names ("number").
     """
 
     inputs: Sequence[str]
@@ -28,6 +30,7 @@ class BatchRequest:
     recursive: bool = True
     shard: tuple[int, int] | None = None
     manifest: Path | None = None
+    on_clash: str = "stop"
     overwrite: bool = False
     retry_failed: bool = False
     fail_fast: bool = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scales_cli.errors import ScalesError
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import fit_job
 from scales_cli.pipeline.outcome import Done, Failed
-from scales_cli.pipeline.plan import Job, plan_job
+from scales_cli.pipeline.plan import STREAM, Job, plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscalers import Upscalers
@@ -28,12 +30,16 @@ class BatchWorker:
         self._upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)
         self._upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened fails here
 
-    def locate(self, source: Location, folder: Location) -> Job | Failed:
-        """The job of a picture, whose header says in which format it can be written to the folder."""
+    def locate(self, inputs: Sequence[tuple[Location, Location]]) -> list[Job | Failed]:
+        """The jobs of pictures, whose headers say in which formats they can be written to a folder each."""
+        return [self._locate(source, folder) for source, folder in inputs]
+
+    def _locate(self, source: Location, folder: Location) -> Job | Failed:
         options = self._enlargement
+        name = str(source) if str(source) != STREAM else f"./{STREAM}"
         try:
             job = plan_job(
-                source.url if isinstance(source, Address) else str(source),
+                source.url if isinstance(source, Address) else name,
                 f"{folder}/",
                 options.sizing,
                 max_pixels=options.max_pixels,
@@ -44,7 +50,7 @@ class BatchWorker:
             assert job.target is not None  # as is always the case with a folder
             check_target(job.target, overwrite=True)
         except ScalesError as error:
-            return Failed(str(source), error.about(source))
+            return Failed(name, error.about(name))
         return job
 
     def enlarge(self, job: Job, limit: int, beside: int) -> Done | Failed:

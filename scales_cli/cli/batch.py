@@ -22,6 +22,12 @@ def parse_shard(text: str) -> Shard:
     return int(match[1]), int(match[2])
 
 
+def parse_on_clash(text: str) -> str:
+    if text not in ("stop", "skip", "number"):
+        raise typer.BadParameter(f"{text!r} is not stop, skip or number")
+    return text
+
+
 def parse_folder(text: str) -> Any:
     """An empty name, as of a variable that is not set, is not the working folder."""
     if not text:
@@ -80,6 +86,18 @@ Part = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Do all again and replace what exists.")]
+OnClash = Annotated[
+    str,
+    typer.Option(
+        "--on-clash",
+        parser=parse_on_clash,
+        metavar="stop|skip|number",
+        autocompletion=opt.suggesting("stop", "skip", "number"),
+        show_default=False,
+        rich_help_panel=opt.OUTPUT,
+        help="If inputs share an output: do nothing (stop), leave out all but one, or number them.",
+    ),
+]
 RetryFailed = Annotated[bool, opt.flag("--retry-failed", panel=COURSE, help="Try again what failed before.")]
 Timeout = Annotated[
     float | None,
@@ -131,6 +149,7 @@ def batch(
     include: Include = None,
     exclude: Exclude = None,
     flat: Flat = False,
+    on_clash: OnClash = "stop",
     overwrite: Overwrite = False,
     retry_failed: RetryFailed = False,
     timeout: Timeout = None,
@@ -141,6 +160,7 @@ def batch(
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
+    print0: opt.Print0 = False,
     offline: opt.Offline = False,
 ) -> None:
     """Enlarge folders of pictures, but for what is done already.
@@ -188,6 +208,7 @@ def batch(
         recursive=not flat,
         shard=shard,
         manifest=manifest,
+        on_clash=on_clash,
         overwrite=overwrite,
         retry_failed=retry_failed,
         fail_fast=fail_fast,
@@ -197,7 +218,7 @@ def batch(
         timeout=timeout,
     )
     with (
-        BatchReport(quiet=quiet, verbose=verbose, as_json=as_json, preview=dry_run) as report,
+        BatchReport(quiet=quiet, verbose=verbose, as_json=as_json, null=print0, preview=dry_run) as report,
         closing((preview if dry_run else run)(request, report.watch)) as outcomes,
     ):
         for outcome in outcomes:

@@ -30,7 +30,9 @@ _LINE_SECONDS = 30.0  # between lines off a terminal
 class BatchReport:
     """Counts outcomes and shows them. Below bars, paths go to standard output only if that is no terminal."""
 
-    def __init__(self, *, quiet: bool, as_json: bool, verbose: bool = False, preview: bool = False) -> None:
+    def __init__(
+        self, *, quiet: bool, as_json: bool, verbose: bool = False, null: bool = False, preview: bool = False
+    ) -> None:
         """`preview` is of a batch that is only planned."""
         self.total = 0  # of the inputs, known with the first status
         self.failures: list[ScalesError] = []
@@ -39,6 +41,7 @@ class BatchReport:
         self._left_out: dict[str, int] = {}  # by extension
         self._skips: list[Skipped] = []  # of a preview, which names them
         self._quiet, self._verbose, self._as_json, self._preview = quiet, verbose, as_json, preview
+        self._null = null
         self._started = self._last_line = time.monotonic()
         self._pixels = 0
         self._shares_terminal = sys.stdout is not None and sys.stdout.isatty()
@@ -80,7 +83,7 @@ class BatchReport:
                 self._done += 1
                 self._pixels += outcome.width * outcome.height
                 silent = self._quiet or (self._bars is not None and self._shares_terminal)
-                print_result(outcome, quiet=silent, verbose=self._verbose, as_json=self._as_json)
+                print_result(outcome, quiet=silent, verbose=self._verbose, as_json=self._as_json, null=self._null)
             case Failed():
                 self.failures.append(outcome.error)
                 if self._as_json:
@@ -101,7 +104,7 @@ class BatchReport:
                 if self._as_json:
                     print_json({"input": outcome.input, "output": outcome.output})
                 else:
-                    print_path(outcome.output)
+                    print_path(outcome.output, null=self._null)
 
     def summarise(self) -> None:
         """Failures by name, then a line or two."""

@@ -70,7 +70,7 @@ def say_error(error: ScalesError) -> None:
     say(f"scales: error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
-def print_result(result: Written, *, quiet: bool, as_json: bool, verbose: bool = False) -> None:
+def print_result(result: Written, *, quiet: bool, as_json: bool, verbose: bool = False, null: bool = False) -> None:
     """What became of one input: its path or a line of JSON on standard output, notes as warnings."""
     values = result.to_dict()
     if not quiet:
@@ -81,7 +81,7 @@ def print_result(result: Written, *, quiet: bool, as_json: bool, verbose: bool =
     if as_json:
         print_json(values)
     elif not quiet and values["output"] != "-":
-        print_path(values["output"])
+        print_path(values["output"], null=null)
 
 
 class Written(Protocol):
@@ -94,7 +94,13 @@ class Written(Protocol):
 
 
 def print_outcomes(
-    outcomes: Iterable[Written | Failed], count: int, *, quiet: bool, as_json: bool, verbose: bool = False
+    outcomes: Iterable[Written | Failed],
+    count: int,
+    *,
+    quiet: bool,
+    as_json: bool,
+    verbose: bool = False,
+    null: bool = False,
 ) -> None:
     """What became of `count` inputs, as it comes. Raises `ScalesError` if some failed, of one input its own."""
     from scales_cli.pipeline.outcome import Failed
@@ -102,7 +108,7 @@ def print_outcomes(
     failed = 0
     for outcome in outcomes:
         if not isinstance(outcome, Failed):
-            print_result(outcome, quiet=quiet, as_json=as_json, verbose=verbose)
+            print_result(outcome, quiet=quiet, as_json=as_json, verbose=verbose, null=null)
             continue
         if as_json:
             print_failure(outcome.input, outcome.error)
@@ -179,16 +185,16 @@ def downloading(quiet: bool) -> Callable[[str], AbstractContextManager[Callable[
     return lambda name: progress_bar(f"downloading {name}", quiet=quiet)
 
 
-def print_path(path: str) -> None:
-    """As it is for programs, escaped for people."""
+def print_path(path: str, *, null: bool = False) -> None:
+    """As it is for programs, escaped for people; `null` ends it with a zero byte, which no path contains."""
     if sys.stdout is None:
         return
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not null:
         sys.stdout.write(printable(path) + "\n")
         sys.stdout.flush()
     else:
         sys.stdout.flush()
-        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+        sys.stdout.buffer.write(os.fsencode(path) + (b"\0" if null else b"\n"))
         sys.stdout.buffer.flush()
 
 

@@ -251,4 +251,5 @@ Offline = Annotated[
 ]
 Verbose = Annotated[bool, flag("-v", "--verbose", panel=OTHER, help="Say which model each picture gets, and why.")]
 Quiet = Annotated[bool, flag("-q", "--quiet", panel=OTHER, help="Print nothing but errors and --json.")]
+Print0 = Annotated[bool, flag("-0", "--print0", panel=OTHER, help="Print paths with a zero byte behind each.")]
 Json = Annotated[bool, flag("--json", panel=OTHER, help="Print results as lines of JSON.")]

@@ -54,6 +54,7 @@ def upscale(
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
+    print0: opt.Print0 = False,
     offline: opt.Offline = False,
 ) -> None:
     """Enlarge pictures, and print the paths of the results.
@@ -96,7 +97,7 @@ def upscale(
         max_memory=max_memory,
         progress=lambda name: progress_bar(name, quiet=quiet),
     )
-    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json, verbose=verbose)
+    print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json, verbose=verbose, null=print0)
 
 
 def check_stdout(inputs: list[str], output: str | None, as_json: bool) -> None:

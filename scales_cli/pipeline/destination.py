@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from scales_cli.errors import OutputError, OutputExistsError
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location
 from scales_cli.storage.objects import put
-from scales_cli.system.files import make_folder, replacing, temporary_file, using_temporary_folder
+from scales_cli.system.files import new_folders, replacing, temporary_file, using_temporary_folder
 
 _CHUNK_BYTES = 2**20
 
@@ -33,8 +33,10 @@ def destination(
             yield stream
         return
     if target is not None:
-        with _folder_for(target), replacing(target, overwrite=overwrite, modified_ns=modified_ns) as stream:
-            yield stream
+        with new_folders() as make:
+            make(target.parent)
+            with replacing(target, overwrite=overwrite, modified_ns=modified_ns) as stream:
+                yield stream
         return
     if sink is None and sys.stdout is None:
         raise OutputError("standard output is closed", "give a file to -o")
@@ -86,17 +88,3 @@ def _write_all(stream: BinaryIO, data: memoryview) -> None:
         if written is None:  # what unbuffered streams that do not block return when they are full
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         data = data[written:]
-
-
-@contextmanager
-def _folder_for(target: Path) -> Iterator[None]:
-    """Makes the folders a file needs, and removes them again if it is not written."""
-    missing = [folder for folder in target.parents if not folder.exists()]
-    try:
-        make_folder(target.parent, "choose another folder")
-        yield
-    except BaseException:
-        for folder in missing:  # the innermost first
-            with suppress(OSError):
-                folder.rmdir()
-        raise

@@ -6,7 +6,7 @@ import functools
 import os
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from scales_cli.storage import locations
 from scales_cli.storage.address import WEB, Address
 from scales_cli.storage.locations import Location, locate
 from scales_cli.system.files import file_identity
+
+_MOST_NAMED = 20  # of clashes
 
 
 def name_target(
@@ -53,8 +55,13 @@ def name_target(
     suffix = source.suffix if source.suffix.lower() in image_format.extensions else image_format.extensions[0]
     if image_format is ImageFormat.PPM and suffix.lower() == ".pgm" and not header.is_grey:
         suffix = ".ppm"
+    return folder / automatic_name(source.name, label, options, model, suffix), image_format
+
+
+def automatic_name(source: str, label: str, options: OutputOptions, model: str, suffix: str) -> str:
+    """The name of a result, up to its `suffix`, which alone depends on what is in the file."""
     template = options.name or NameTemplate(f"{{stem}}_{label}{{ext}}")
-    return folder / template.name(source.name, label.removeprefix("x"), model, suffix), image_format
+    return template.name(source, label.removeprefix("x"), model, suffix)
 
 
 def check_no_template(options: OutputOptions) -> None:
@@ -89,25 +96,60 @@ def names_picture(output: str) -> bool:
     return any(suffix in item.extensions for item in ImageFormat)
 
 
+class Claims:
+    """Which input each output is for. Names of one file are one output: through links, and cases that do not count."""
+
+    def __init__(self, inputs: Iterable[str | Location]) -> None:
+        self._inputs = {_identity(locate(path) if isinstance(path, str) else path): path for path in inputs}
+        self._claimed: dict[str, str] = {}
+        self._real = functools.cache(os.path.realpath)
+
+    def claim(self, name: str, target: Location) -> str | None:
+        """The input that the output is for already, else None, and it is for the one of this `name` from now on.
+
+        Raises `OutputError` if it is one of the inputs.
+        """
+        key = self._key(target)
+        if key in self._claimed:
+            return self._claimed[key]
+        self._claimed[key] = name
+        if (taken := self.input_at(target)) is not None:
+            raise OutputError(f"{name}: its output {target} is the input {taken}", "choose another name")
+        return None
+
+    def input_at(self, location: Location) -> str | Location | None:
+        """The input that is this very file."""
+        identity = _identity(location)
+        return None if identity is None else self._inputs.get(identity)
+
+    def _key(self, target: Location) -> str:
+        return str(target) if isinstance(target, Address) else _key(Path(self._real(target.parent), target.name))
+
+
+Clash = tuple[str, str, Location]  # two inputs and the one output
+
+
+def clash_error(clashes: Sequence[Clash], also: str = "") -> OutputError:
+    """What is wrong with inputs of one output each: names some of them, and what helps, `also` at the end."""
+    first, second, target = clashes[0]
+    message = f"{first} and {second} would both be written to {target}"
+    message += "".join(f"; {other} and {name} to {path}" for other, name, path in clashes[1:_MOST_NAMED])
+    if len(clashes) > _MOST_NAMED:
+        message += f"; and {len(clashes) - _MOST_NAMED} more"
+    return OutputError(message, f"tell them apart by --name '{{stem}}-{{from}}{{ext}}', say{also}")
+
+
 def check_clashes(targets: Iterable[tuple[str, Location]], inputs: Iterable[str | Location]) -> None:
-    """Raises `OutputError` if two inputs share an output or an output is an input, through links too.
+    """Raises `OutputError` if two inputs share an output or an output is an input.
 
     `targets` are the inputs' names with their outputs.
     """
-    real = functools.cache(os.path.realpath)
-    planned: dict[str, str] = {}
-    files = {_identity(locate(path) if isinstance(path, str) else path): path for path in inputs}
+    claims, clashes = Claims(inputs), []
     for name, target in targets:
-        key = str(target) if isinstance(target, Address) else _key(Path(real(target.parent), target.name))
-        if key in planned:
-            raise OutputError(
-                f"{planned[key]} and {name} would both be written to {target}",
-                "give one of them in a run of its own, with another -o",
-            )
-        planned[key] = name
-        identity = _identity(target)
-        if identity is not None and identity in files:
-            raise OutputError(f"{name}: its output {target} is the input {files[identity]}", "choose another name")
+        if (other := claims.claim(name, target)) is not None:
+            clashes.append((other, name, target))
+    if clashes:
+        raise clash_error(clashes)
 
 
 def _key(path: Path) -> str:

@@ -12,7 +12,7 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -161,6 +161,26 @@ def open_regular(path: str | Path) -> io.BufferedReader:
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+@contextmanager
+def new_folders() -> Iterator[Callable[[Path], None]]:
+    """Makes folders, with those above them; of the new ones, those with nothing in them at the end are removed.
+
+    What makes them raises `OutputError`.
+    """
+    made: list[Path] = []
+
+    def make(folder: Path) -> None:
+        made.extend([path for path in (folder, *folder.parents) if not path.exists()][::-1])
+        make_folder(folder, "choose another folder")
+
+    try:
+        yield make
+    finally:
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def file_identity(path: str | Path) -> tuple[int, int] | None:

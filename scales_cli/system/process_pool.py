@@ -5,13 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from scales_cli.system.processes import PENDING, Worker, WorkerError
 
 Task = TypeVar("Task")
-Answer = TypeVar("Answer")
+Call = tuple[Any, ...]  # a method of the workers' objects, and its arguments
+
+
+class Later:
+    """In the place of a task: there is none now."""
+
+
+LATER = Later()
 
 _TICK = 0.1  # seconds between looks at the progress
 _PATIENCE = 1.5  # seconds that workers get to clean up
@@ -63,22 +70,23 @@ class WorkerPool(Generic[Task]):
 
     def run(
         self,
-        tasks: Iterable[Task],
-        method: Callable[..., Answer],
-        arguments: Callable[[Task], tuple[Any, ...]],
+        tasks: Iterable[Task | Later],
+        call: Callable[[Task], Call],
         watch: Callable[[list[tuple[Task, float]]], None] = lambda running: None,
-        keep: Callable[[Answer], bool] = lambda answer: True,
-    ) -> Iterator[tuple[Task, Answer | WorkerError, int]]:
-        """Calls `method` of a worker's object for each task; gives the task, the answer and the worker's process id.
+        keep: Callable[[Any], bool] = lambda answer: True,
+    ) -> Iterator[tuple[Task, Any, int]]:
+        """Makes the `call` of each task; gives the task, the answer and the worker's process id.
 
+        Tasks are asked for one by one, when a worker has time; `LATER` stands for those that answers will bring.
         Answers come as they are ready; that of a worker that failed, died or was ended is a `WorkerError`. `watch` sees
         what is running, several times a second. A worker whose answer is not one to `keep` it for is replaced.
         """
         waiting = iter(tasks)
         while True:
-            while len(self._busy) < self.size and (task := next(waiting, _NONE)) is not _NONE:
+            while len(self._busy) < self.size and not isinstance(task := next(waiting, LATER), Later):
                 member = self._idle.pop() if self._idle else _Member(self._build, self._arguments)
-                member.ask(method.__name__, arguments(task))
+                method, *arguments = call(task)
+                member.ask(method.__name__, arguments)
                 self._busy[member] = task
             if not self._busy:
                 return
@@ -109,7 +117,7 @@ class _Member:
         self.tasks = 0
         self._begun = 0.0
 
-    def ask(self, method: str, arguments: tuple[Any, ...]) -> None:
+    def ask(self, method: str, arguments: Sequence[Any]) -> None:
         self.tasks += 1
         self._begun = time.monotonic()
         self.worker.ask(method, *arguments)
@@ -137,6 +145,3 @@ class _Member:
             if (answer := self.answer()) is not PENDING:
                 return answer
         return WorkerError("its process was ended")
-
-
-_NONE: Any = object()

@@ -88,7 +88,7 @@ def test_a_picture_that_changes_after_it_was_looked_at_is_noticed(change, reques
     path = tmp_path / "in/a.png"
     Image.new("RGB", (40, 30)).save(path)
     with batch._Batch(request_for(jobs=1, written=OutputOptions(all_frames=True)), lambda status: None) as work:
-        work.plan()
+        work.plan(all_of_them=True)
         CHANGES[change](path)
         (outcome,) = work.run()
     assert isinstance(outcome, Failed)

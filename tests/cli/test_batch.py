@@ -243,6 +243,51 @@ def test_batch_refuses_clashes_before_any_work(batch, pictures):
     assert not Path("out").exists()
 
 
+@pytest.fixture
+def clashing(pictures):
+    """Six inputs of three outputs."""
+    for name in ("in/a.gif", "in/sub/a.gif", "in/sub/c.gif"):
+        Image.new("P", (9, 12), 7).save(name)
+    for name in ("in/sub/c.tif", "in/b.jpg"):
+        Path(name).unlink()
+    Image.new("L", (9, 12)).save("in/sub/c.png")
+
+
+def test_batch_names_all_clashes(batch, clashing):
+    code, _, err = batch()
+    assert (code, err.count("\n")) == (4, 1)
+    assert "in/a.gif and in/a.png would both be written to out/a_x2.png; in/sub/a.gif and in/sub/a.png to" in err
+    assert "in/sub/c.gif and in/sub/c.png to out/sub/c_x2.png (tell them apart by --name" in err
+
+
+def test_batch_leaves_out_or_numbers_inputs_of_one_output(batch, clashing):
+    code, out, err = batch("--on-clash", "skip")
+    assert (code, len(out.splitlines())) == (0, 4)
+    assert "3 skipped (3 clash)" in err
+    first = tree()
+    code, out, err = batch("--on-clash", "number")
+    assert sorted(out.splitlines()) == [b"out/a_x2-2.png", b"out/sub/a_x2-2.png", b"out/sub/c_x2-2.png"]
+    assert "4 skipped (4 done before)" in err
+    assert {name: data for name, data in tree().items() if name in first} == first
+    Image.new("L", (5, 5)).save("in/a.bmp")  # which comes before the others, but takes no output from them
+    Image.new("L", (6, 6)).save("in/a.png")
+    assert sorted(batch("--on-clash", "number")[1].splitlines()) == [b"out/a_x2-2.png", b"out/a_x2.bmp"]
+    assert batch("--on-clash", "never")[0] == 2
+
+
+def test_batch_takes_a_file_called_minus(batch, pictures):
+    shutil.copy(pictures / "a.png", "-")
+    assert batch(inputs=["./-"])[1] == b"out/-_x2.png\n"
+    assert "1 skipped (1 done before)" in batch(inputs=["./-"])[2]
+    assert batch(inputs=["-"])[0] == 2
+
+
+def test_printed_paths_may_end_with_zero_bytes(batch, upscale):
+    names = batch("-0", "--include", "sub")[1].split(b"\0")
+    assert sorted(names) == sorted([b"", *(os.fsencode(f"out/{name}") for name in OUTPUTS if name.startswith("sub"))])
+    assert upscale("in/b.jpg", "--print0")[1] == b"in/b_x2.jpg\0"
+
+
 @pytest.mark.parametrize("link", [os.link, os.symlink])
 def test_batch_refuses_an_output_that_is_an_input(batch, pictures, link):
     Path("out").mkdir()

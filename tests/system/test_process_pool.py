@@ -41,20 +41,20 @@ def objects(tmp_path, monkeypatch):
     return pool_objects
 
 
-def one(task):
-    return (task,)
+def call(method):
+    return lambda task: (method, task)
 
 
 def test_no_shared_memory_is_needed(objects, monkeypatch):
     """Which some containers do not have."""
     monkeypatch.setattr("multiprocessing.heap.Arena.__init__", lambda *_: pytest.fail("shared memory was asked for"))
     with WorkerPool(1, objects.Calculator, 100) as pool:
-        assert [answer for _, answer, _ in pool.run([1], objects.Calculator.add, one)] == [101]
+        assert [answer for _, answer, _ in pool.run([1], call(objects.Calculator.add))] == [101]
 
 
 def test_a_dying_worker_costs_its_task_only(objects):
     with WorkerPool(2, objects.Calculator, 100) as pool:
-        answers = {task: answer for task, answer, _ in pool.run(range(8), objects.Calculator.add, one)}
+        answers = {task: answer for task, answer, _ in pool.run(range(8), call(objects.Calculator.add))}
     assert {task: answer for task, answer in answers.items() if task not in (3, 5)} == {
         task: 100 + task for task in (0, 1, 2, 4, 6, 7)
     }
@@ -65,20 +65,20 @@ def test_a_dying_worker_costs_its_task_only(objects):
 def test_pool_shows_the_progress(objects):
     seen = set()
     with WorkerPool(1, objects.Calculator, 0) as pool:
-        list(pool.run([1, 2], objects.Calculator.add, one, lambda running: seen.update(running)))
+        list(pool.run([1, 2], call(objects.Calculator.add), lambda running: seen.update(running)))
     assert {(1, 0.5), (2, 0.5)} <= seen
 
 
 def test_pool_keeps_and_recycles_workers(objects, monkeypatch):
     monkeypatch.setattr("scales_cli.system.process_pool._TASKS_OF_A_WORKER", 2)
     with WorkerPool(1, objects.Calculator, 0) as pool:
-        pids = [answer for _, answer, _ in pool.run(range(4), objects.Calculator.pid, one)]
+        pids = [answer for _, answer, _ in pool.run(range(4), call(objects.Calculator.pid))]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
 def test_pool_tells_that_workers_cannot_start(objects):
     with WorkerPool(2, objects.Broken) as pool:
-        answers = [answer for _, answer, _ in pool.run(range(3), objects.Calculator.add, one)]
+        answers = [answer for _, answer, _ in pool.run(range(3), call(objects.Calculator.add))]
     assert len(answers) == 3
     assert all(isinstance(answer, WorkerError) and "broken from the start" in str(answer) for answer in answers)
 
@@ -86,19 +86,19 @@ def test_pool_tells_that_workers_cannot_start(objects):
 def test_pool_replaces_workers_by_their_answers(objects):
     with WorkerPool(1, objects.Calculator, 0) as pool:
         seen = []
-        for _, answer, _ in pool.run(range(4), objects.Calculator.pid, one, keep=lambda answer: answer in seen):
+        for _, answer, _ in pool.run(range(4), call(objects.Calculator.pid), keep=lambda answer: answer in seen):
             seen.append(answer)
         assert len(set(seen)) == 4
         pool.renew(2)
-        assert next(pool.run([1], objects.Calculator.pid, one))[1] not in seen
+        assert next(pool.run([1], call(objects.Calculator.pid)))[1] not in seen
 
 
 def test_a_worker_that_takes_too_long_is_ended(objects):
     """The time counts from when it begins with the task, not from when it is started."""
     with WorkerPool(2, objects.Calculator, 0, timeout=0.1) as pool:
-        answers = {task: answer for task, answer, _ in pool.run(range(2), objects.Calculator.add, one)}
+        answers = {task: answer for task, answer, _ in pool.run(range(2), call(objects.Calculator.add))}
         assert all(isinstance(answer, WorkerError) for answer in answers.values())
         assert str(answers[0]) == "took longer than 0.1 seconds"
         assert answers[0].hint == "raise --timeout"
-        again = [answer for _, answer, _ in pool.run([7], objects.Calculator.pid, one)]
+        again = [answer for _, answer, _ in pool.run([7], call(objects.Calculator.pid))]
         assert isinstance(again[0], int)

@@ -1,0 +1,103 @@
+"""Which outputs the pictures of a batch are written to, if some would share one."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+
+from scales_cli.batch.history import History
+from scales_cli.batch.request import BatchRequest
+from scales_cli.batch.selection import Item
+from scales_cli.pipeline.targets import Claims, Clash, automatic_name, clash_error
+from scales_cli.storage.address import Address
+from scales_cli.storage.locations import Location
+
+STOP, NUMBER = "stop", "number"  # what there is to do about inputs of one output; else all but one are left out
+
+_MOST_KEY_BYTES = 200  # of a name: longer ones may be cut to be a file's
+
+
+class Naming:
+    """Tells pictures that cannot share an output from those that may, and gives each of these its own, or none."""
+
+    def __init__(self, request: BatchRequest, history: History, items: Sequence[Item]) -> None:
+        self._request, self._history, self._items = request, history, items
+        self._claims = Claims(item.source for item in items)
+        self._real: dict[Location, str] = {}
+        self._holding: dict[Location, bool] = {}
+
+    def doubtful(self, items: Iterable[Item]) -> list[Item]:
+        """Those whose output may be another's, or be an input: all that is not known of it is the extension."""
+        if self._request.on_clash == NUMBER:  # as numbered names may be others' names
+            return list(items)
+        counts = Counter(map(self._key, self._items))
+        return [item for item in items if counts[self._key(item)] > 1 or self._holds_inputs(self._folder(item))]
+
+    def claim(self, name: str, target: Location) -> None:
+        """Keeps an output for the input that it was written for before."""
+        self._claims.claim(name, target)
+
+    def assign(self, targets: Sequence[tuple[Item, str, Location]]) -> list[Location | None]:
+        """The output of each input, by its name and the output it would have alone; None if another has that.
+
+        Raises `OutputError` if an output is an input, or if inputs share one and nothing is to be done about it.
+        """
+        assigned: list[Location | None] = [None] * len(targets)
+        clashes: list[Clash] = []
+        order = range(len(targets))
+        if self._request.on_clash == NUMBER:  # those first that had an output before
+            order = sorted(order, key=lambda index: self._previous(*targets[index][::2]) is None)  # type: ignore[assignment]
+        for index in order:
+            item, name, target = targets[index]
+            wanted = self._previous(item, target) or target
+            number, other = 1, self._claims.claim(name, wanted)
+            while other is not None and self._request.on_clash == NUMBER:
+                number += 1
+                wanted = target.parent / f"{PurePath(target.name).stem}-{number}{target.suffix}"
+                other = self._claims.claim(name, wanted)
+            if other is None:
+                assigned[index] = wanted
+            else:
+                clashes.append((other, name, target))
+        if clashes and self._request.on_clash == STOP:
+            raise clash_error(clashes, ", or choose --on-clash skip or number")
+        return assigned
+
+    def _previous(self, item: Item, target: Location) -> Location | None:
+        """A numbered output that an input had before."""
+        if self._request.on_clash != NUMBER or (previous := self._history.output_of(item)) is None:
+            return None
+        numbered = re.fullmatch(
+            rf"{re.escape(PurePath(target.name).stem)}(-\d+)?{re.escape(target.suffix)}", previous.name
+        )
+        return previous if numbered and previous.parent == target.parent else None
+
+    def _key(self, item: Item) -> tuple[str, str]:
+        """What inputs of one output share, whatever their formats, on whatever file system."""
+        enlargement, folder = self._request.enlargement, self._folder(item)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder) if isinstance(folder, Path) else str(folder)
+        name = automatic_name(
+            item.source.name, enlargement.sizing.label, enlargement.output, enlargement.family.name, suffix=""
+        )
+        folded = unicodedata.normalize("NFC", name.casefold())
+        return self._real[folder].casefold(), os.fsencode(folded)[:_MOST_KEY_BYTES].decode(errors="surrogateescape")
+
+    def _folder(self, item: Item) -> Location:
+        return self._request.output / item.place.parent
+
+    def _holds_inputs(self, folder: Location) -> bool:
+        """Whether a folder of outputs has inputs in it, which links may bring about."""
+        if isinstance(folder, Address):  # where one of the inputs may lie, too
+            return any(isinstance(item.source, Address) for item in self._items)
+        if folder not in self._holding:
+            try:
+                with os.scandir(folder) as entries:
+                    self._holding[folder] = any(self._claims.input_at(Path(entry.path)) for entry in entries)
+            except OSError:
+                self._holding[folder] = False
+        return self._holding[folder]
