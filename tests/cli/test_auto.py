@@ -13,7 +13,8 @@ from scales_cli.cli.app import main
 from scales_cli.evaluation.drawn import drawn_pictures
 from scales_cli.weights import registry
 
-BASE, PHOTO = "scales-base-x4", "scales-photo-tiny-x4"
+MENDING = next(entry for entry in registry.load_registry().mending() if entry.scale == 4)
+BASE, PHOTO = "scales-base-x4", MENDING.name
 
 
 @pytest.fixture
@@ -94,7 +95,9 @@ def test_denoise_decides_by_being_0_or_not(pictures, capfd):
         assert {line.get("strength", 0) for line in chosen.values()} == {int(asked) / 100}
 
 
-def test_scales_without_a_photo_model_are_of_base(pictures, capfd):
+def test_scales_without_a_photo_model_are_of_base(pictures, capfd, monkeypatch):
+    entries = tuple(entry for entry in registry.load_registry().entries if entry.scale == 4 or not entry.spec.strength)
+    monkeypatch.setattr(registry, "load_registry", lambda: registry.Registry("", entries))
     two = results(capfd, "batch", "q30.jpg", "-s", "2", "-o", "two/", "-j", "1")
     assert two["q30.jpg"]["model"] == "scales-base-x2"
     assert "wear" not in two["q30.jpg"]
@@ -126,15 +129,13 @@ def test_pictures_of_every_kind_are_mended(kind, folder, rng, capfd):
         frames[0].save(name, save_all=True, append_images=frames[1:])
     (line,) = results(capfd, "upscale", name, *options, "-o", "out.png").values()
     assert line["model"] == PHOTO
-    assert line["strength"] > 0.16
+    assert line["strength"] >= MENDING.auto_from
 
 
 def test_a_model_that_is_added_to_the_registry_is_taken(pictures, capfd, monkeypatch):
     entries = registry.load_registry().entries
-    larger = [
-        dataclasses.replace(entry, name="scales-photo-x4", auto_from=0.95) for entry in entries if entry.name == PHOTO
-    ]
-    monkeypatch.setattr(registry, "load_registry", lambda: registry.Registry("", (*entries, *larger)))
+    larger = dataclasses.replace(MENDING, name="scales-photo-x4", auto_from=0.95)
+    monkeypatch.setattr(registry, "load_registry", lambda: registry.Registry("", entries).with_entries([larger]))
     chosen = results(capfd, "upscale", "q30.jpg", "noisy.png", "-o", "out/")
     assert chosen["q30.jpg"]["model"] == BASE
     assert chosen["q30.jpg"]["wear"]["strength"] == 0.9333
@@ -143,7 +144,7 @@ def test_a_model_that_is_added_to_the_registry_is_taken(pictures, capfd, monkeyp
     assert named["q30.jpg"]["model"] == "scales-photo-x4"
 
 
-def test_python_chooses_alike(pictures):
+def test_python_chooses_alike(pictures, monkeypatch):
     with Image.open("q30.jpg") as image:
         by_image = np.asarray(scales_cli.upscale(image))
     assert np.array_equal(by_image, scales_cli.upscale("q30.jpg"))
@@ -151,12 +152,14 @@ def test_python_chooses_alike(pictures):
     assert upscaler.name == "auto"
     noisy = np.asarray(Image.open("noisy.png"))
     assert np.array_equal(upscaler(noisy), scales_cli.upscale("noisy.png"))
-    assert np.array_equal(upscaler(noisy), scales_cli.load("photo-tiny")(noisy))
+    assert np.array_equal(upscaler(noisy), scales_cli.load(PHOTO)(noisy))
     clean = np.asarray(Image.open("clean.png"))
     assert np.array_equal(upscaler(clean), scales_cli.load("base")(clean))
     assert np.array_equal(upscaler.upscale(noisy, strength=0.0), scales_cli.load("base")(noisy))
     assert scales_cli.upscale_file("q30.jpg", "one.png", model=upscaler).model == PHOTO
     assert scales_cli.upscale_file("q30.jpg", "two.png", model=upscaler, denoise=0).model == BASE
+    entries = tuple(entry for entry in registry.load_registry().entries if not entry.spec.strength)
+    monkeypatch.setattr(registry, "load_registry", lambda: registry.Registry("", entries))
     with pytest.raises(scales_cli.UsageError, match="no photo model"):
         scales_cli.load("auto", scale=2).upscale(clean, strength=0.5)
 
@@ -173,7 +176,7 @@ def test_eval_scores_what_auto_chooses_and_where_it_should_switch(pictures, capf
     assert row["strengths"]["small"] == pytest.approx(0.9333, abs=1e-4)
     assert main([*arguments, "--switch"]) == 0
     table = capfd.readouterr().out
-    for text in (BASE, PHOTO, "auto_from", "never", "0.16", "q30"):
+    for text in (BASE, PHOTO, "auto_from", "never", "0.30", "q30"):
         assert text in table
     assert max(map(len, table.splitlines())) <= 80
     assert main([*arguments, "--switch", "-m", "tiny"]) == 2

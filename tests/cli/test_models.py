@@ -12,7 +12,8 @@ from scales_cli.cli.app import main
 from scales_cli.weights import registry, store
 from scales_cli.weights.registry import Registry, load_registry
 
-OF_AUTO = ["/scales-base-x4.safetensors", "/scales-photo-tiny-x4.safetensors"]
+MENDING = next(entry for entry in load_registry().mending() if entry.scale == 4)
+OF_AUTO = ["/scales-base-x4.safetensors", f"/{MENDING.file}"]
 
 
 @pytest.fixture
@@ -154,12 +155,12 @@ def test_default_is_used_where_no_model_is_named(models, capfd):
 def test_auto_stands_for_what_it_chooses_from(models):
     code, names, _ = models("path", "auto", "-s", "4")
     assert code == 0
-    assert [Path(name).stem for name in names] == ["scales-base-x4", "scales-photo-tiny-x4"]
-    _, lines, _ = models("show", "auto", "--json")
+    assert [Path(name).stem for name in names] == ["scales-base-x4", MENDING.name]
+    _, lines, _ = models("show", "auto", "-s", "4", "--json")
     shown = {values["name"]: values["auto_from"] for values in map(json.loads, lines)}
-    assert shown == {"scales-photo-tiny-x4": 0.16} | {f"scales-base-x{scale}": 0 for scale in (2, 3, 4)}
-    _, lines, _ = models("show", "scales-photo-tiny-x4")
-    assert any("takes it from strength 16 on" in line for line in lines)
+    assert shown == {"scales-base-x4": 0, MENDING.name: MENDING.auto_from}
+    _, lines, _ = models("show", MENDING.name)
+    assert any(f"takes it from strength {100 * MENDING.auto_from:.0f} on" in line for line in lines)
     code, _, err = models("import", names[0], "--name", "auto")
     assert code == 2
     assert "cannot be a model's name" in err
