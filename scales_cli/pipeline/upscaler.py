@@ -142,7 +142,7 @@ class Upscaler:
         """The rows of the picture [H, W, C] by this network, which ignores the strength if it is not told."""
         height, width, channels = pixels.shape
         color, alpha = (pixels, None) if channels in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
-        read: Read = partial(_crop, color)
+        read: Read = partial(crop, color)
         finish = self._finish_opaque
         if alpha is not None and (alpha == alpha[0, 0]).all():
             finish = self._finish_constant_alpha
@@ -191,7 +191,7 @@ def is_grey(color: Pixels, alpha: Pixels | None = None) -> bool:
     return True
 
 
-def _crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels:
+def crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels:
     return pixels[top:bottom, left:right]
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, Residual
+from scales_cli.engine.base import ArrayPlanes, Planes, Residual, check_finite
 from scales_cli.engine.composition import compose
 from scales_cli.engine.native_engine import NativeEngine
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import UsageError, WeightsError
+from scales_cli.errors import UsageError
+from scales_cli.pipeline.flats import settle
 from scales_cli.pipeline.resampling import resample_rows
-from scales_cli.pipeline.upscaler import Chosen, Upscaler
+from scales_cli.pipeline.upscaler import Chosen, Upscaler, crop
 from scales_cli.video.chroma import enlarge_chroma, gather_from_luma, rounded, spread_to_luma
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat
 from scales_cli.video.steadying import Steadier
@@ -81,10 +83,7 @@ class FrameEnlarger:
         if self._residual is None or self._seen is None or not np.array_equal(seen, self._seen):
             assert self._gates is not None
             self._residual = _joined(list(self._engine.stream(ArrayPlanes(seen), self._gates, self._tiling)))
-            if not np.isfinite(self._residual.planes).all():
-                raise WeightsError(
-                    "the network gave values that are not numbers", "the model is unusable; choose another"
-                )
+            check_finite(self._residual.planes)
             self._seen = seen
         if frame.planes[1:] and all((plane == self._pixels.neutral).all() for plane in frame.planes[1:]):
             return Residual(self._residual.planes)  # grey stays grey
@@ -125,8 +124,10 @@ class FrameEnlarger:
         pixels = self._pixels
         shift = 0 if pixels.depth == 8 else 16 - pixels.depth
         image = luma if pixels.depth == 8 else _as_16_bits(luma, pixels)
-        added = residual * np.float32((pixels.luma_span << shift) / np.iinfo(image.dtype).max)
-        result = compose(image[..., None], added[None], self.scale, threads=self._upscaler.threads)
+        picture, threads = image[..., None], self._upscaler.threads
+        added = residual[None] * np.float32((pixels.luma_span << shift) / np.iinfo(image.dtype).max)
+        added = settle(added, partial(crop, picture), luma.shape, 0, self.scale, threads)
+        result = compose(picture, added, self.scale, threads=threads)
         if result.shape[1::-1] != self.size:
             rows = resample_rows(iter([result]), result.shape[0], self.size)
             result = np.concatenate(list(rows))

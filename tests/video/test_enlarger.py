@@ -73,11 +73,10 @@ def test_depth_and_range_say_the_same(rng, tiny, depth):
     assert np.percentile(np.abs(shown - full.planes[0] / 257), 90) < (2 if depth == 8 else 1)
 
 
-def test_codes_beyond_black_and_white_are_kept(tiny):
-    pixels = PixelFormat()
-    for code in (0, 5, 250, 255):
-        result = enlarger_for(tiny, pixels, 16, 16).enlarge(frame_of(np.full((16, 16), code), pixels))
-        assert np.abs(result.planes[0].astype(int) - code).max() <= 3
+def test_flat_frames_stay_flat_beyond_black_and_white_too(tiny):
+    for code in (0, 5, 128, 250, 255):
+        result = enlarger_for(tiny, PixelFormat(), 16, 16).enlarge(frame_of(np.full((16, 16), code), PixelFormat()))
+        assert (result.planes[0] == code).all()
 
 
 def test_samples_larger_than_their_depth_do_not_wrap(tiny):
