@@ -9,6 +9,7 @@ ScalesError                exit 1   something went wrong that has no better clas
 │   └── OutputExistsError           ... because there is a file already
 ├── WeightsError           exit 5   a model that is unknown, damaged or incompatible
 └── MemoryLimitError       exit 6   a memory bound that cannot be met
+    └── ScarcityError               ... processes, threads or open files that the system does not grant
 
 Library code raises these; only `cli/app.py` prints them and exits.
 """
@@ -76,3 +77,7 @@ class WeightsError(ScalesError):
 
 class MemoryLimitError(ScalesError):
     exit_code = 6
+
+
+class ScarcityError(MemoryLimitError):
+    pass

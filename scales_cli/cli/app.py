@@ -27,7 +27,7 @@ from scales_cli.cli.models import app as models
 from scales_cli.cli.train import train
 from scales_cli.cli.upscale import upscale
 from scales_cli.cli.video import video
-from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, UsageError
+from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, ScarcityError, UsageError
 
 app = typer.Typer(
     name="scales",
@@ -89,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_error(error)
         return error.exit_code
     except Terminated as error:
+        if error.exit_code == 128 + getattr(signal, "SIGXCPU", 0):
+            say("scales: error: the processor time is used up (raise `ulimit -t`)")
         return error.exit_code
     except LeaveNow:
         os._exit(0)
@@ -99,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         abandon(sys.stdout)
         return OutputError.exit_code
     except OSError as error:  # pictures have their own errors; writing to a standard stream names no file
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            say("scales: error: too few files may be open (raise `ulimit -n`)")
+            return ScarcityError.exit_code
         if error.filename is None and error.errno not in _OF_WRITING:
             return _say_unexpected(error)
         if error.filename is None:
@@ -113,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "start new thread" not in str(error):
             return _say_unexpected(error)
         say("scales: error: no thread can be started here (raise the limit of processes: ulimit -u, or that of pids)")
-        return ScalesError.exit_code
+        return ScarcityError.exit_code
     except Exception as error:
         return _say_unexpected(error)
 
@@ -172,7 +177,7 @@ def _ending_on_signals() -> Iterator[None]:
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
     previous: dict[Any, Any] = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
             previous[number] = signal.signal(number, end)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import multiprocessing.connection
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from scales_cli.errors import ScarcityError
 from scales_cli.system.processes import PENDING, Worker, WorkerError
 
 Task = TypeVar("Task")
@@ -28,8 +30,8 @@ _TASKS_OF_A_WORKER = 500  # after which it is replaced: whatever its libraries l
 class WorkerPool(Generic[Task]):
     """Up to `size` workers, started when there is work, that each make an object by `build(report, *arguments)`.
 
-    The object may call `report` with the done fraction of its task. A worker that takes longer than `timeout` seconds
-    for a task is ended.
+    There are fewer if the system grants no more. The object may call `report` with the done fraction of its task. A
+    worker that takes longer than `timeout` seconds for a task is ended.
     """
 
     def __init__(self, size: int, build: Callable[..., Any], *arguments: Any, timeout: float | None = None) -> None:
@@ -81,10 +83,17 @@ class WorkerPool(Generic[Task]):
         Answers come as they are ready; that of a worker that failed, died or was ended is a `WorkerError`. `watch` sees
         what is running, several times a second. A worker whose answer is not one to `keep` it for is replaced.
         """
-        waiting = iter(tasks)
+        waiting: Iterator[Task | Later] = iter(tasks)
         while True:
             while len(self._busy) < self.size and not isinstance(task := next(waiting, LATER), Later):
-                member = self._idle.pop() if self._idle else _Member(self._build, self._arguments)
+                try:
+                    member = self._idle.pop() if self._idle else _Member(self._build, self._arguments)
+                except ScarcityError:
+                    if not self._busy:
+                        raise
+                    self.size = len(self._busy)  # which have to do
+                    waiting = itertools.chain([task], waiting)
+                    break
                 method, *arguments = call(task)
                 member.ask(method.__name__, arguments)
                 self._busy[member] = task

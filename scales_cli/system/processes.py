@@ -6,9 +6,11 @@ A decoder that crashes ends such a process only, and runtimes read their environ
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import signal
 import threading
 import time
@@ -16,12 +18,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from scales_cli.errors import ScalesError
+from scales_cli.errors import ScalesError, ScarcityError
 
 # Threads that wait for work sleep, or workers that pause would take time from those that run.
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE = 2.0  # seconds
 _REPORT_SECONDS = 0.1
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGXCPU") if hasattr(signal, name)]
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -41,18 +44,20 @@ class Worker:
     def __init__(self, build: Callable[..., Any], *arguments: Any, reports: bool = False, **environment: str) -> None:
         context = multiprocessing.get_context("spawn")
         self.progress = 0.0
-        try:
+        work = pickle.dumps((build, arguments))  # which is imported where errors are answers
+        with _naming_what_is_scarce():
             self.connection, theirs = context.Pipe()  # readable once there is an answer or a report
-            self._process = context.Process(
-                target=_serve, args=(theirs, SLEEPING | environment, build, arguments, reports), daemon=True
-            )
-            with _without_interrupts():
-                self._process.start()
-        except OSError as error:
-            raise WorkerError(
-                f"no process can be started here: {error.strerror}", "raise the limit of processes or of open files"
-            ) from error
-        theirs.close()
+            try:
+                self._process = context.Process(
+                    target=_serve, args=(theirs, SLEEPING | environment, work, reports), daemon=True
+                )
+                with _without_interrupts():
+                    self._process.start()
+            except BaseException:
+                self.connection.close()
+                raise
+            finally:
+                theirs.close()
 
     def wait(self) -> Any:
         """The answer to the last `ask`, or None when the object is made; raises `WorkerError`."""
@@ -117,6 +122,21 @@ class Worker:
 
 
 @contextlib.contextmanager
+def _naming_what_is_scarce() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise ScarcityError("too few files may be open to start a process", "raise `ulimit -n`") from error
+        if error.errno not in (errno.EAGAIN, errno.ENOMEM):
+            raise
+        raise ScarcityError(
+            f"no process can be started here: {error.strerror}",
+            "raise `ulimit -u` or the limit of the container, or close other programs",
+        ) from error
+
+
+@contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Keeps Ctrl-C from processes that are started inside; it reaches us right after."""
     if not hasattr(signal, "pthread_sigmask"):
@@ -132,21 +152,22 @@ def _without_interrupts() -> Iterator[None]:
 def _serve(
     connection: multiprocessing.connection.Connection,
     environment: dict[str, str],
-    build: Callable[..., Any],
-    arguments: tuple[Any, ...],
+    work: bytes,
     reports: bool,
 ) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()  # so that what this process starts can be ended with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _unwind)
+    for number in _ENDING:
+        signal.signal(number, _unwind)
     os.environ.update(environment)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)  # runtimes print on their own
     os.dup2(silence, 2)
     warnings.simplefilter("ignore")  # or those of PYTHONWARNINGS=error would be errors
     try:
+        build, arguments = pickle.loads(work)
         target = build(_Report(connection), *arguments) if reports else build(*arguments)
         connection.send((None, None))
         while True:
@@ -154,7 +175,9 @@ def _serve(
             connection.send((None, getattr(target, method)(*arguments)))
     except (EOFError, ConnectionError):
         return
-    except SystemExit:  # by `_unwind`, which has cleaned up
+    except SystemExit as end:  # by `_unwind`, which has cleaned up
+        if end.code != 128 + signal.SIGTERM:
+            connection.send(("its processor time was used up (`ulimit -t`)", None))
         _kill_group()
     except Exception as error:
         connection.send((_one_line(error), None))
@@ -175,7 +198,8 @@ class _Report:
 
 
 def _unwind(number: int, frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what cleans up is not interrupted again
+    for other in _ENDING:
+        signal.signal(other, signal.SIG_IGN)  # what cleans up is not interrupted again
     raise SystemExit(128 + number)
 
 

@@ -61,5 +61,17 @@ def test_one_thread_is_enough(unprivileged, arguments):
 
 def test_processes_that_cannot_be_started_are_named(unprivileged):
     result = limited(unprivileged, "RLIMIT_NPROC", 1, "bench", "--quick", "-m", "tiny")
-    assert result.returncode == 1
+    assert result.returncode == 6
     assert b"no process can be started here: Resource temporarily unavailable" in result.stderr
+
+
+@pytest.mark.parametrize(("count", "code"), [(18, 0), (10, 6)])
+def test_a_batch_takes_as_many_workers_as_there_are_files_for(folder, count, code):
+    Path("in").mkdir()
+    for name in ("in/a.png", "in/b.png", "in/c.png"):
+        shutil.copy("a.png", name)
+    result = limited([], "RLIMIT_NOFILE", count, "batch", "in", "-o", "out", "-s", "2", "-m", "tiny", "-j", "3")
+    assert result.returncode == code
+    assert len(result.stdout.splitlines()) == (0 if code else 3)
+    assert (b"too few files may be open to start a process (raise `ulimit -n`)" in result.stderr) == bool(code)
+    assert b"Traceback" not in result.stderr
