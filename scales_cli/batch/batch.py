@@ -1,4 +1,4 @@
-"""Many pictures: their outputs are planned before any work, failures cost one file each, what is done stays done."""
+"""Many pictures: outputs are known before the work on them, failures cost one file each, what is done stays done."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WORKER_BYTES = 256 * 2**20  # for a program with its modules, and a picture of 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a batch is: in `planning`, `seen` of `total` inputs have been looked at; no work is done before the end.
+    """How far a batch is: in `planning`, `seen` of `total` inputs have been looked at, and nothing is enlarged yet.
 
     `running` are the places in the tree of the pictures in work, each with its done fraction.
     """
@@ -79,9 +79,8 @@ def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Genera
 class _Batch:
     """A request in the doing: `jobs` are what there is to do, `settled` are the inputs that there is nothing to do for.
 
-    Pictures that cannot share an output are not looked at before there is a worker for them. One that does not fit in
-    its worker's share of the memory is tried again at the end, alone and by a worker that has done nothing before, as
-    by `scales upscale`.
+    Pictures that cannot share an output are looked at when there is a worker for them. One that does not fit in its
+    share of the memory is tried again at the end, alone and by a new worker, as by `scales upscale`.
     """
 
     def __init__(self, request: BatchRequest, watch: Watch) -> None:
@@ -153,8 +152,7 @@ class _Batch:
         for chunk, answer, _ in self._pool.run(self._unseen.tasks(), self._call, watch):
             found.update(self._unseen.found(chunk, answer))
         self._settle([(item, found[item]) for item in first])
-        chosen = set(first)
-        self._unseen.add([item for item in unknown if item not in chosen])
+        self._unseen.add([item for item in unknown if item not in found])
 
     def run(self) -> Iterator[Outcome]:
         """Enlarges what is planned; every outcome is recorded before it is told."""
@@ -243,11 +241,10 @@ class _Batch:
                 self._refused.add(item)
                 continue
             target = assigned[item]
+            replaces = target is not None and self._history.may_replace(target)
             if target is None:
                 self.settled.append((item, Skipped(answer.name, os.fspath(_target(answer)), "clash")))
-                continue
-            replaces = self._history.may_replace(target)
-            if is_there(target) and not replaces:
+            elif is_there(target) and not replaces:
                 self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
             else:
                 self.jobs[item] = dataclasses.replace(answer, target=target, overwrite=replaces)
