@@ -49,7 +49,7 @@ def test_list_as_json_holds_what_the_files_are(models):
     code, lines, _ = models("list", "--json", "-s", "4")
     found = [json.loads(line) for line in lines]
     assert code == 0
-    names = ["scales-base-x4", "scales-photo-tiny-x4", "scales-swinir-mini-x4", "scales-tiny-x4"]
+    names = ["scales-base-x4", "scales-photo-tiny-x4", "scales-photo-x4", "scales-swinir-mini-x4", "scales-tiny-x4"]
     assert [item["name"] for item in found] == names
     assert (found[0]["parameters"], found[0]["operations"]) == (46_736, 1_625_702_400)  # the rule of METHOD's table
     assert (found[0]["where"], found[0]["cached"]) == ("bundled", False)
