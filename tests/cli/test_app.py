@@ -95,11 +95,12 @@ def test_main_of_a_lower_library_memory_error(upscale, monkeypatch):
     [
         (OSError(errno.ENOSPC, "no space"), 4, "standard output: no space (is the disk full?)"),
         (OSError(errno.EIO, "broken"), 4, "standard output: broken\n"),
-        (OSError(errno.EMFILE, "too many"), 1, "unexpected OSError: [Errno"),
+        (OSError(errno.EMFILE, "too many"), 6, "files may be open"),
+        (OSError(errno.EPROTO, "odd"), 1, "unexpected OSError: [Errno"),
         (PermissionError(errno.EACCES, "denied", "settings"), 4, "settings: denied\n"),
     ],
 )
-def test_main_blames_the_disk_only_where_it_is_full(upscale, monkeypatch, error, code, text):
+def test_main_blames_the_disk_only_if_it_is_full(upscale, monkeypatch, error, code, text):
     monkeypatch.setattr(upscalers, "load_engine", raising(error))
     got, _, err = upscale("a.png")
     assert got == code
