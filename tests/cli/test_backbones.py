@@ -1,6 +1,5 @@
 """Models of other backbones from the command line: the same as any model, given torch."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -13,6 +12,7 @@ from scales_cli.cli.app import main
 from scales_cli.engine.load import load_engine
 from scales_cli.imaging.files import read_image
 from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.system import extras
 
 pytest.importorskip("torch")
 
@@ -67,8 +67,7 @@ def test_eval_and_models_know_them(backbone, folder, capfd):
 
 
 def test_without_torch_the_message_says_what_to_install(backbone, folder, monkeypatch, capfd):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
+    monkeypatch.setattr(extras, "is_installed", lambda library: library != "torch")
     assert main(["upscale", "a.png", "-m", backbone, "-s", "2"]) == 1
     assert 'models need torch (install it with: pip install "scales-cli[torch]")' in capfd.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == ["a.png"]

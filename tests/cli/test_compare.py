@@ -17,6 +17,7 @@ from scales_cli.cli.app import main
 from scales_cli.comparison import plan
 from scales_cli.engine.composition import upscale_bicubic
 from scales_cli.imaging.files import read_image
+from scales_cli.weights.family import resolve
 
 
 class PageReader(HTMLParser):
@@ -178,11 +179,12 @@ def test_auto_chooses_for_each_picture(folder, rng, capfd):
     save("worn.jpg", rng, size=(64, 64), quality=30)
     assert main(["compare", "a.png", "worn.jpg", "--json", "-t", "1", "-o", "out/"]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    assert [line["pictures"][1]["model"] for line in lines] == ["scales-base-x4", "scales-photo-tiny-x4"]
+    photo = resolve("auto").mending.open(4).name
+    assert [line["pictures"][1]["model"] for line in lines] == ["scales-base-x4", photo]
     assert main(["upscale", "worn.jpg", "-t", "1", "-o", "b.png", "-q"]) == 0
     page = read_page("out/worn_compare.html")
     assert page.files[1] == Path("b.png").read_bytes()
-    assert page.captions[1].startswith("photo-tiny-x4 strength ")
+    assert page.captions[1].startswith(f"{photo.removeprefix('scales-')} strength ")
 
 
 @pytest.fixture
