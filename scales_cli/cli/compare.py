@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import scales_cli.cli.options as opt
-from scales_cli.cli.upscale import Inputs, Overwrite, check_stdout
+from scales_cli.cli.upscale import Inputs, check_stdout
 from scales_cli.cli.values import parse_point
 
 Output = Annotated[
@@ -55,7 +55,7 @@ def compare(
     threads: opt.Threads = None,
     max_memory: opt.MaxMemory = None,
     max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,

@@ -246,6 +246,7 @@ Tile = Annotated[
         help="Side of tiles, in input pixels.",
     ),
 ]
+Overwrite = Annotated[bool, flag("--overwrite", panel=OUTPUT, help="Replace files that exist.")]
 Offline = Annotated[
     bool, flag("--offline", panel=OTHER, help="Download nothing. Also: SCALES_OFFLINE=1.", callback=go_offline)
 ]

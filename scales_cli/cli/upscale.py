@@ -24,7 +24,6 @@ Output = Annotated[
         help="File, folder or -. Default: beside the input, as photo_x4.jpg.",
     ),
 ]
-Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace files that exist.")]
 
 
 def upscale(
@@ -50,7 +49,7 @@ def upscale(
     name: opt.Name = None,
     keep_times: opt.KeepTimes = False,
     salvage: opt.Salvage = False,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,

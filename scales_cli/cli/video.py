@@ -81,7 +81,6 @@ End = Annotated[
     str | None,
     typer.Option(parser=parse_moment, metavar="TIME", rich_help_panel=opt.OUTPUT, help="Leave out what is after."),
 ]
-Overwrite = Annotated[bool, opt.flag("--overwrite", panel=opt.OUTPUT, help="Replace a file that exists.")]
 
 
 def video(
@@ -96,7 +95,7 @@ def video(
     crf: Crf = None,
     start: Start = None,
     end: End = None,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
     threads: opt.Threads = None,
     max_memory: opt.MaxMemory = None,
     max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]

@@ -37,7 +37,7 @@ class FrameEnlarger:
     def __init__(
         self, upscaler: Upscaler, video: VideoFormat, size: tuple[int, int], *, strength: float | None = None
     ) -> None:
-        self._engines = {id(one): _video_engine(one) for one in upscaler.candidates(strength)}
+        self._engines = [_video_engine(one) for one in upscaler.candidates(strength)]  # one of which a scene gets
         self.scale, self.size = upscaler.scale, size
         self._video, self._pixels = video, video.pixels
         self._upscaler, self._wanted = upscaler, strength
@@ -67,7 +67,7 @@ class FrameEnlarger:
 
     def working_bytes(self) -> int:
         """Memory beside the frames themselves."""
-        return max(map(self._bytes_of, self._engines.values()))
+        return max(map(self._bytes_of, self._engines))
 
     def _bytes_of(self, engine: NativeEngine) -> int:
         height, width, spec = self._video.height, self._video.width, engine.spec
@@ -103,7 +103,7 @@ class FrameEnlarger:
     def _engine(self) -> NativeEngine:
         """That of the scene."""
         assert self._chosen is not None
-        return self._engines[id(self._chosen.upscaler)]
+        return _video_engine(self._chosen.upscaler)
 
     def _planes(self, frame: Frame, luma: Plane) -> Planes:
         """What the network sees of a frame: luma in [0, 1], where it is not out of range, and what else it wants."""
