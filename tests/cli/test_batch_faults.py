@@ -67,11 +67,11 @@ def leftovers():
     return list(Path().rglob("*.tmp"))
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=30.0, pause=0.02):
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(pause)
+    return found
 
 
 def behind(pid):
@@ -177,11 +177,24 @@ def test_signals_end_a_batch_at_once(start, rng, number, code, rounds):
             path.unlink()
 
 
+def kill_while_it_writes(pid):
+    """Kills a worker of a batch whose picture is not published yet; whether there was one."""
+    for temporary in leftovers():
+        worker = int(temporary.name.split("-")[2])
+        if worker not in children(pid):
+            continue
+        os.kill(worker, signal.SIGSTOP)
+        in_work = temporary.exists() and temporary.stat().st_nlink == 1
+        os.kill(worker, signal.SIGKILL if in_work else signal.SIGCONT)
+        if in_work:
+            return True
+    return False
+
+
 @needs_proc
 def test_a_killed_worker_costs_one_picture(start):
     process = start()
-    assert wait_for(lambda: bool(outputs()))
-    os.kill(children(process.pid)[-1], signal.SIGKILL)
+    assert wait_for(lambda: kill_while_it_writes(process.pid), pause=0.001)
     code, _, err = finish(process)
     assert code == 1
     assert err.count("ended with signal SIGKILL") == 1
