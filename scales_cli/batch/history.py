@@ -14,6 +14,7 @@ from scales_cli.errors import InputError
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.locations import Location, below, is_there, locate, status_of
 from scales_cli.storage.objects import Status
+from scales_cli.system.files import this_process
 from scales_cli.system.processes import WorkerError
 
 
@@ -62,7 +63,7 @@ class History:
     def begin(self, item: Item, target: Location) -> None:
         """A line in the manifest before work begins. Raises `OutputError` if it cannot be written."""
         self._begun[item] = target, self._owns(target)
-        self._append(item, BEGUN, output=self._place(target))
+        self._append(item, BEGUN, output=self._place(target), run=this_process())
 
     def record(self, item: Item, outcome: Outcome) -> None:
         """A line in the manifest, of what was tried. Raises `OutputError` if it cannot be written."""

@@ -4,7 +4,7 @@ A line is one `Record`, written at once, so that several runs may share a manife
 moment; a line that is torn nevertheless is left out when reading. The last line on an input counts, and outputs
 once written stay known. The `status` of a line is one of
 
-begun   the work is about to begin: if there is a file at `output` afterwards, a run that was killed may have written it
+begun   the process `run` is about to begin the work: once that has ended, a file at `output` may be what it wrote
 done    `output`, of `output_size` bytes, was written
 failed  nothing was written, for the reason `error`; with an `output`, it may have been, for the process died
 left    nothing was written, because there was a file already, or because the run was interrupted
@@ -26,6 +26,7 @@ from scales_cli.errors import OutputError, UsageError
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location
 from scales_cli.storage.objects import Status
+from scales_cli.system.files import is_at_work, this_process
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
 _NAME = ".scales-batch"
@@ -48,6 +49,7 @@ class Record:
     model: str = ""
     error: str = ""
     exit_code: int = 0
+    run: str = ""
 
     def is_of(self, status: os.stat_result | Status, settings: str) -> bool:
         """Whether the input and the settings are those of this record."""
@@ -65,7 +67,7 @@ class Manifest:
         self.path = path
         self._records: dict[str, Record] = {}
         self._written: set[str] = set()  # outputs that are ours
-        self._begun: set[str] = set()  # outputs that may be
+        self._begun: dict[str, str] = {}  # outputs that may be, and the process that said so
         for file in files:
             self._read(file)
 
@@ -86,8 +88,11 @@ class Manifest:
         return self._records.get(place)
 
     def owns(self, output: str) -> bool:
-        """Whether a file at `output` is, or may be, what a run wrote."""
-        return output in self._written or output in self._begun
+        """Whether a file at `output` is, or may be, what this run or one that has ended wrote."""
+        if output in self._written:
+            return True
+        run = self._begun.get(output)
+        return run is not None and (run == this_process() or not is_at_work(run))
 
     def prepare(self) -> None:
         """Makes the file, so that one that cannot be written is an `OutputError` before any work."""
@@ -107,9 +112,11 @@ class Manifest:
     def _add(self, record: Record) -> None:
         previous = self._records.get(record.input)
         if previous is not None and previous.status == BEGUN:
-            self._begun.discard(previous.output)
-        if record.output:
-            (self._written if record.status == DONE else self._begun).add(record.output)
+            self._begun.pop(previous.output, None)
+        if record.output and record.status == DONE:
+            self._written.add(record.output)
+        elif record.output:
+            self._begun[record.output] = record.run
         if (
             previous is None
             or previous.status != DONE

@@ -31,7 +31,7 @@ def whole_file(target: Path, *, overwrite: bool = False, modified_ns: int | None
     file that is replaced may do so with this one. `modified_ns` is the modification time that it is given. Raises
     `OSError` or `OutputExistsError`.
     """
-    temporary = target.parent / f".scales-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary = target.parent / f".scales-{this_process()}-{secrets.token_hex(4)}.tmp"
     try:
         with temporary.open("x+b") as stream:
             if overwrite:
@@ -121,6 +121,17 @@ def _is_abandoned(path: Path) -> bool:
     return time.time() - _modified(path) > ABANDONED_SECONDS
 
 
+def this_process() -> str:
+    """A name of this process, which `is_at_work` knows: its machine and number."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+def is_at_work(process: str) -> bool:
+    """Whether a process of this machine, named by its `this_process`, is running; of others that is not known."""
+    machine, _, pid = process.partition("-")
+    return machine == _machine() and pid.isdecimal() and len(pid) < 10 and _is_running(int(pid))
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -128,6 +139,8 @@ def _is_running(pid: int) -> bool:
         return False
     except OSError:  # as of another user's
         return True
+    with suppress(OSError):  # where there is no /proc
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] != b"Z"  # ended, if nobody has asked yet
     return True
 
 

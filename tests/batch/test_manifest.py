@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import pytest
 
 from scales_cli.batch.manifest import Manifest, Record
 from scales_cli.errors import OutputError
+from scales_cli.system.files import this_process
 
 RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
 
@@ -121,6 +123,25 @@ def test_manifest_knows_which_outputs_are_ours(tmp_path, records, owned):
     for record in records:
         manifest.append(record)
     assert manifest.owns(RECORD.output) == Manifest.of(tmp_path).owns(RECORD.output) == owned
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_what_another_run_has_begun_is_ours_once_that_has_ended(tmp_path):
+    machine = this_process().rpartition("-")[0]
+    with subprocess.Popen(["sleep", "60"]) as rival:
+        Manifest.of(tmp_path).append(replace(BEGUN, run=f"{machine}-{rival.pid}"))
+        manifest = Manifest.of(tmp_path)
+        assert not manifest.owns(RECORD.output)
+        rival.kill()
+        os.waitid(os.P_PID, rival.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
+        assert manifest.owns(RECORD.output)
+    assert manifest.owns(RECORD.output)
+
+
+@pytest.mark.parametrize("run", [this_process(), "", "00000000-1", "nonsense", "-", f"{this_process()}9999999999"])
+def test_what_is_begun_by_this_run_or_none_that_is_known_is_ours(tmp_path, run):
+    Manifest.of(tmp_path).append(replace(BEGUN, run=run))
+    assert Manifest.of(tmp_path).owns(RECORD.output)
 
 
 @pytest.mark.parametrize(
