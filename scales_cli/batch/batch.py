@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Self
+from typing import Self
 
+from scales_cli.batch.crew import LocalCrew, Running, is_too_large
 from scales_cli.batch.history import History
 from scales_cli.batch.naming import Naming
 from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
@@ -19,19 +20,15 @@ from scales_cli.batch.selection import Item, select
 from scales_cli.batch.unseen import Answer, Chunk, Unseen
 from scales_cli.batch.worker import BatchWorker
 from scales_cli.engine.load import check_engine
-from scales_cli.errors import InputError, MemoryLimitError, OutputError, OutputExistsError
-from scales_cli.pipeline.memory import default_limit
+from scales_cli.errors import InputError, OutputError, OutputExistsError
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
 from scales_cli.pipeline.targets import check_bucket
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location, is_there, locate
-from scales_cli.system.files import make_folder, new_folders, remove_abandoned_files, remove_temporary_files
-from scales_cli.system.process_pool import Call, Later, WorkerPool
+from scales_cli.system.files import make_folder, new_folders, remove_abandoned_files
+from scales_cli.system.process_pool import Call, Later
 from scales_cli.system.processes import WorkerError
-from scales_cli.system.resources import anonymous_bytes, usable_cores
-
-_WORKER_BYTES = 256 * 2**20  # for a program with its modules, and a picture of some megapixels
 
 
 @dataclass(frozen=True)
@@ -99,28 +96,24 @@ class _Batch:
             )
         self._items = selection.shard(*request.shard) if request.shard else selection.items
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
-        self._limit = default_limit() if request.max_memory is None else request.max_memory
-        self._own_bytes = 0  # of memory, when the work begins
         self._history = History(request, fingerprint)
         self._naming = Naming(request, self._history, self._items)
-        self._pool = _open_pool(request, len(self._items), self._limit)
+        self._crew = LocalCrew.of(request, len(self._items))
         self.jobs: dict[Item, Job] = {}
         self.settled: list[tuple[Item, Failed | Skipped]] = []
         self._refused: set[Item] = set()  # of the settled ones, those that are not on record yet
-        self._unseen = Unseen(self._pool.size)
+        self._unseen = Unseen(self._crew.size)
 
     def __enter__(self) -> Self:
-        self._pool.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Ends what is in work. Pictures that were done meanwhile are recorded, of others nothing is left."""
-        for item, answer, pid in self._pool.close():
+        for item, answer in self._crew.close():
             if not isinstance(item, Item):  # but inputs that were only looked at
                 continue
             with suppress(OutputError):  # of a manifest that cannot be written: what ended the batch is told instead
                 if isinstance(answer, WorkerError):
-                    _remove_temporary_files(_target(self.jobs[item]).parent, pid)
                     self._history.interrupt(item)
                 else:
                     self._history.record(item, self._outcome(item, answer))
@@ -149,19 +142,14 @@ class _Batch:
         def watch(running: object) -> None:
             self._report(len(self.settled) + len(found))
 
-        for chunk, answer, _ in self._pool.run(self._unseen.tasks(), self._call, watch):
+        for chunk, answer in self._crew.run(self._unseen.tasks(), self._call, watch):
             found.update(self._unseen.found(chunk, answer))
         self._settle([(item, found[item]) for item in first])
         self._unseen.add([item for item in unknown if item not in found])
 
     def run(self) -> Iterator[Outcome]:
         """Enlarges what is planned; every outcome is recorded before it is told."""
-        self._own_bytes = anonymous_bytes()
-        room = self._limit - self._own_bytes
-        if room <= 0:
-            raise MemoryLimitError(
-                f"{self._limit // 2**20} MiB of memory do not even hold the program", "raise --max-memory"
-            )
+        self._crew.begin()
         _make_output(self.request.output)
         self._history.prepare()
         yield from self.unreadable
@@ -171,23 +159,18 @@ class _Batch:
             yield settled
         self.settled.clear()
         too_large: list[Item] = []
-        for item, outcome in self._work(deque(self.jobs), room // self._pool.size):
-            if _is_too_large(outcome) and item in self.jobs:
+        for item, outcome in self._work(deque(self.jobs)):
+            if is_too_large(outcome) and item in self.jobs:
                 too_large.append(item)
                 continue
             yield self._recorded(item, outcome)
         if too_large:
-            self._pool.renew(1)
-            for item, outcome in self._work(deque(too_large), room, keep=_is_too_large):
+            self._crew.alone()
+            for item, outcome in self._work(deque(too_large)):
                 yield self._recorded(item, outcome)
 
-    def _work(
-        self, ready: deque[Item], limit: int, keep: Callable[[Any], bool] = lambda answer: True
-    ) -> Iterator[tuple[Item, Outcome]]:
-        """Enlarges what is ready, and looks at the inputs that nobody has seen yet.
-
-        Each worker may take `limit` bytes; those whose answer is not one to `keep` them for are replaced.
-        """
+    def _work(self, ready: deque[Item]) -> Iterator[tuple[Item, Outcome]]:
+        """Enlarges what is ready, and looks at the inputs that nobody has seen yet."""
         swept: set[Path] = set()
 
         def tasks() -> Iterator[Item | Chunk | Later]:
@@ -209,17 +192,15 @@ class _Batch:
                 with suppress(OutputError):  # which the worker meets again, and reports
                     make(folder)
             self._history.begin(task, _target(self.jobs[task]))
-            return BatchWorker.enlarge, self.jobs[task], limit, self._own_bytes
+            return BatchWorker.enlarge, self.jobs[task]
 
-        def watch(running: Sequence[tuple[Item | Chunk, float]]) -> None:
+        def watch(running: Running) -> None:
             pictures = [(task.place, fraction) for task, fraction in running if isinstance(task, Item)]
             self._report(len(self._items), pictures)
 
         with new_folders() as make:
-            for task, answer, pid in self._pool.run(tasks(), call, watch, keep):
+            for task, answer in self._crew.run(tasks(), call, watch):
                 if isinstance(task, Item):
-                    if isinstance(answer, WorkerError):
-                        _remove_temporary_files(_target(self.jobs[task]).parent, pid)
                     yield task, self._outcome(task, answer)
                     continue
                 self._settle(list(self._unseen.found(task, answer).items()))
@@ -264,14 +245,6 @@ class _Batch:
         self._watch(Status(total, seen, planning=running is None, running=running or ()))
 
 
-def _open_pool(request: BatchRequest, pictures: int, limit: int) -> WorkerPool[Any]:
-    """Workers for a batch, by default one for each core; fewer if there are fewer pictures or little memory."""
-    cores = usable_cores()
-    size = max(1, min(request.jobs or cores, pictures, limit // _WORKER_BYTES))
-    threads = request.threads or max(1, cores // size)
-    return WorkerPool(size, BatchWorker, request.enlargement, threads, timeout=request.timeout)
-
-
 def _target(job: Job) -> Location:
     assert job.target is not None  # as is always the case with a folder
     return job.target
@@ -281,15 +254,6 @@ def _failed(item: Item, answer: Failed | WorkerError) -> Failed:
     if isinstance(answer, Failed):
         return answer
     return Failed(os.fspath(item.source), answer.about(item.source))
-
-
-def _is_too_large(outcome: Outcome) -> bool:
-    return isinstance(outcome, Failed) and isinstance(outcome.error, MemoryLimitError)
-
-
-def _remove_temporary_files(folder: Location, pid: int) -> None:
-    if isinstance(folder, Path):  # a storage shows nothing before it is complete
-        remove_temporary_files(folder, pid)
 
 
 def _make_output(folder: Location) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.batch import BatchRequest, Planned, Skipped, batch, preview, run
+from scales_cli.batch import BatchRequest, Planned, Skipped, batch, crew, preview, run
 from scales_cli.errors import InputError, MemoryLimitError
 from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.pipeline.enlargement import Enlargement
@@ -100,7 +100,7 @@ def test_a_picture_too_large_for_its_share_is_done_alone(request_for, rng, tmp_p
         save(tmp_path / "in" / name, rng, (300, 400))
     sizes, renew = [], WorkerPool.renew
     monkeypatch.setattr(WorkerPool, "renew", lambda pool, size: (sizes.append(size), renew(pool, size)))
-    monkeypatch.setattr(batch, "_WORKER_BYTES", 1)
+    monkeypatch.setattr(crew, "_WORKER_BYTES", 1)
     failed = by_name(run(request_for(jobs=2, max_memory=anonymous_bytes() + 2**20)))["a.webp"].error
     assert isinstance(failed, MemoryLimitError)
     need = int(re.search(r"need (\d+) MiB", failed.message)[1]) * 2**20 - anonymous_bytes()  # of the worker
@@ -120,7 +120,7 @@ def test_memory_stays_flat(request_for, rng, tmp_path, monkeypatch):
     with batch._Batch(request_for(jobs=1, max_memory=2**30), lambda status: None) as work:
         work.plan()
         for _ in work.run():
-            (member,) = work._pool._idle
+            (member,) = work._crew._pool._idle
             status = Path(f"/proc/{member.worker.pid}/status").read_text()
             memory.append(int(re.search(r"RssAnon:\s+(\d+)", status)[1]))
     assert len(memory) == 1000
