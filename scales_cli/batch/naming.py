@@ -34,8 +34,9 @@ class Naming:
         """Those whose output may be another's, or be an input: all that is not known of it is the extension."""
         if self._request.on_clash == NUMBER:  # as numbered names may be others' names
             return list(items)
-        counts = Counter(map(self._key, self._items))
-        return [item for item in items if counts[self._key(item)] > 1 or self._holds_inputs(self._folder(item))]
+        keys = {item: self._key(item) for item in self._items}
+        counts = Counter(keys.values())
+        return [item for item in items if counts[keys[item]] > 1 or self._holds_inputs(self._folder(item))]
 
     def claim(self, name: str, target: Location) -> None:
         """Keeps an output for the input that it was written for before."""

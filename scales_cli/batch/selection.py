@@ -74,15 +74,20 @@ def select(inputs: Sequence[str], chosen: Filter, output: Location, *, recursive
     a system fills by itself. Raises `UsageError` or `InputError` if an argument names nothing.
     """
     selection = Selection()
-    found: set[tuple[str, PurePath]] = set()
+    found: dict[PurePath, list[Location]] = defaultdict(list)
     for name in inputs:
         for item in _found(name, selection, output, recursive=recursive):
-            key = (os.path.realpath(item.source) if isinstance(item.source, Path) else item.source.url, item.place)
-            if key not in found and chosen.accepts(item.place):
-                found.add(key)
+            at_its_place = found[item.place]
+            if chosen.accepts(item.place) and not (at_its_place and _real(item.source) in map(_real, at_its_place)):
+                at_its_place.append(item.source)
                 unread = is_unread_picture_name(item.place) and item.source != locate(name)
                 (selection.unread if unread else selection.items).append(item)
     return selection
+
+
+def _real(location: Location) -> str:
+    """What all names of a file have in common."""
+    return os.path.realpath(location) if isinstance(location, Path) else location.url
 
 
 def _found(name: str, selection: Selection, output: Location, *, recursive: bool) -> list[Item]:

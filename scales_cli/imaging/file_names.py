@@ -41,7 +41,8 @@ class NameTemplate:
 
     def name(self, source: str, scale: str, model: str, ext: str) -> str:
         """The name of the result of a file `source`; the stem is cut if it would be too long."""
-        stem, suffix = PurePath(source).stem, PurePath(source).suffix
+        path = PurePath(source)
+        stem, suffix = path.stem, path.suffix
         while True:
             name = self.text.format_map({"stem": stem, "from": suffix[1:], "scale": scale, "model": model, "ext": ext})
             if not stem or len(os.fsencode(name)) <= _MOST_BYTES:

@@ -63,13 +63,14 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A regular file, open for reading: anything else could block or never end."""
+    path = Path(path)
     try:
-        mode = Path(path).stat().st_mode
+        mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise InputError("is a folder", "give picture files, or it to `scales batch`")
         if not stat.S_ISREG(mode):
             raise InputError("is not a regular file", "pipe it into `scales upscale -`")
-        stream = Path(path).open("rb")  # noqa: SIM115 (the errors of whoever reads are not those of opening)
+        stream = path.open("rb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be read: {reason}", "check the path") from error

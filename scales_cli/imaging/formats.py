@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import PurePath
 from typing import Protocol
 
@@ -135,17 +136,17 @@ _UNREAD_EXTENSIONS = frozenset(
 
 def is_picture_name(path: PurePath) -> bool:
     """Whether a file in a folder is taken for a picture that can be read: by its extension, unless it is hidden."""
-    return path.name[0] != "." and any(item.is_read for item in _formats_named_like(path))
+    return path.name[0] != "." and any(item.is_read for item in _formats_named_like(path.suffix.lower()))
 
 
 def is_unread_picture_name(path: PurePath) -> bool:
     """Whether a file is a picture by its extension, of a kind that is not read, or not by this installation."""
-    formats = _formats_named_like(path)
-    return path.suffix.lower() in _UNREAD_EXTENSIONS or any(not item.is_read for item in formats)
-
-
-def _formats_named_like(path: PurePath) -> list[ImageFormat]:
     suffix = path.suffix.lower()
+    return suffix in _UNREAD_EXTENSIONS or any(not item.is_read for item in _formats_named_like(suffix))
+
+
+@cache
+def _formats_named_like(suffix: str) -> list[ImageFormat]:
     return [item for item in ImageFormat if suffix in item.extensions + item.other_extensions]
 
 

@@ -60,8 +60,13 @@ def name_target(
 
 def automatic_name(source: str, label: str, options: OutputOptions, model: str, suffix: str) -> str:
     """The name of a result, up to its `suffix`, which alone depends on what is in the file."""
-    template = options.name or NameTemplate(f"{{stem}}_{label}{{ext}}")
+    template = options.name or _automatic_template(label)
     return template.name(source, label.removeprefix("x"), model, suffix)
+
+
+@functools.cache
+def _automatic_template(label: str) -> NameTemplate:
+    return NameTemplate(f"{{stem}}_{label}{{ext}}")
 
 
 def check_no_template(options: OutputOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path, PurePath
 
 from scales_cli.storage import objects
@@ -12,6 +13,7 @@ from scales_cli.storage.objects import Status
 Location = Path | Address
 
 
+@lru_cache(64)  # a batch asks for the same folders again and again
 def locate(name: str) -> Location:
     """Where a name points to. Raises `UsageError` for an address that cannot be meant."""
     return Address.parse(name) or Path(name)

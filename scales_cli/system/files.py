@@ -199,7 +199,7 @@ def new_folders() -> Iterator[Callable[[Path], None]]:
 def file_identity(path: str | Path) -> tuple[int, int] | None:
     """What all names of one file share, through links and whatever case the file system ignores; None without one."""
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 (which is asked of every picture of a batch)
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino

@@ -1,5 +1,6 @@
 """Batches from Python, with real workers; the command line's tests have the rest."""
 
+import os
 import re
 from pathlib import Path
 
@@ -125,3 +126,29 @@ def test_memory_stays_flat(request_for, rng, tmp_path, monkeypatch):
             memory.append(int(re.search(r"RssAnon:\s+(\d+)", status)[1]))
     assert len(memory) == 1000
     assert max(memory[900:]) <= 1.05 * max(memory[50:100])
+
+
+def test_a_batch_begins_while_it_looks_at_the_rest(request_for, rng, tmp_path):
+    """The last picture is none yet when the first is done."""
+    for index in range(16):
+        save(tmp_path / f"in/{index:02}.png", rng)
+    last = tmp_path / "in/15.png"
+    last.write_text("text")
+    outcomes = []
+    for outcome in run(request_for(jobs=1)):
+        if not outcomes:
+            save(last, rng)
+        outcomes.append(outcome)
+    assert {type(outcome) for outcome in outcomes} == {Done}
+
+
+@pytest.mark.slow
+def test_looking_at_twenty_thousand_pictures_takes_seconds(request_for, rng, tmp_path):
+    """Of a core: half a millisecond for each on a slow one, and twice that is allowed."""
+    save(tmp_path / "in/00000.jpg", rng)
+    data = (tmp_path / "in/00000.jpg").read_bytes()
+    for index in range(1, 20_000):
+        (tmp_path / f"in/{index:05}.jpg").write_bytes(data)
+    before = sum(os.times()[:4])
+    assert sum(isinstance(planned, Planned) for planned in preview(request_for(jobs=2))) == 20_000
+    assert sum(os.times()[:4]) - before < 20

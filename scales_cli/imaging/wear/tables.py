@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def read_jpeg_quality(image: Image.Image) -> float | None:
 
 def quality_of(table: Sequence[int]) -> float:
     """0..100 for a luma table of 64 numbers, as `STANDARD` orders them; q for the standard's table of quality q."""
-    coarseness = _coarseness(table)
+    coarseness = _coarseness(tuple(table))
     known = _standard_coarseness()
     if coarseness >= known[-1]:  # numbers beyond 255, of quality 1 and below
         return round(known[-1] / coarseness, 2)
@@ -61,9 +61,10 @@ def standard_tables() -> NDArray[Any]:
 
 @cache
 def _standard_coarseness() -> list[int]:
-    return [_coarseness(table) for table in standard_tables().tolist()]
+    return [_coarseness(tuple(table)) for table in standard_tables().tolist()]
 
 
-def _coarseness(table: Sequence[int]) -> int:
+@lru_cache(1000)  # many pictures are from one camera
+def _coarseness(table: tuple[int, ...]) -> int:
     """Grows with every number; forged zeros count as ones, as no coder divides by them."""
     return sum(weight * max(1, int(number)) for weight, number in zip(_WEIGHTS, table, strict=True))
