@@ -164,7 +164,7 @@ struct Avx512Lanes {
 
   using Vector = __m512;
   static constexpr int kVectorFloats = 16;
-  static constexpr int kTailVectors = 1;
+  static constexpr int kTailVectors = 2;
   static Vector vector(const float* p) { return _mm512_loadu_ps(p); }
   static Vector broadcast(const float* p) { return _mm512_set1_ps(*p); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }

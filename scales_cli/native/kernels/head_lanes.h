@@ -37,14 +37,27 @@ struct HeadTaps {
     }
   }
 
-  F32x16 convolve(const HeadParams& head, int channel) const {
-    const float* weight = head.weight + static_cast<std::size_t>(channel) * kPlanes * kTaps;
-    F32x16 sum = Isa::set1(head.bias[channel]);
-    for (int tap = 0; tap < kPlanes * kTaps; ++tap) sum = Isa::fma(Isa::set1(weight[tap]), taps[tap], sum);
-    return sum;
+  // Calls `use` with each channel and its sum. Eight registers of sums at a time, so that none waits for the one before,
+  // and a tap is loaded once for all of them: those of more than one plane do not fit in registers.
+  template <class Use>
+  void convolve(const HeadParams& head, Use use) const {
+    const float* weight = head.weight;
+    for (int c = 0; c < head.channels; c += kGroup, weight += kGroup * kCount) {
+      F32x16 sums[kGroup];
+      for (int i = 0; i < kGroup; ++i) sums[i] = Isa::set1(head.bias[c + i]);
+      for (int tap = 0; tap < kCount; ++tap) {
+        const F32x16 value = taps[tap];
+        for (int i = 0; i < kGroup; ++i) {
+          sums[i] = Isa::fma(Isa::set1(weight[kCount * i + tap]), value, sums[i]);
+        }
+      }
+      for (int i = 0; i < kGroup; ++i) use(c + i, sums[i]);
+    }
   }
 
-  F32x16 taps[kPlanes * kTaps];
+  static constexpr int kCount = kPlanes * kTaps;
+  static constexpr int kGroup = 8 * Isa::kVectorFloats / kLanes;  // layers have multiples of 64 channels
+  F32x16 taps[kCount];
 };
 
 template <class Isa, int kPlanes, bool kPool>
@@ -54,7 +67,7 @@ void head_blocks(const HeadParams& head, const float* rows, int width, float* re
   for (int block = 0; block < block_count(width); ++block) {
     const HeadTaps<Isa, kPlanes> taps(rows, width, block);
     BlockWriter<Isa, true, kPool> writer(residual, head.channels, block, width, next, scratch);
-    for (int c = 0; c < head.channels; ++c) writer.write(c, taps.convolve(head, c));
+    taps.convolve(head, [&](int c, typename Isa::F32x16 sum) { writer.write(c, sum); });
     writer.finish(head.channels, block, width);
   }
   finish_row<kPool>(head.channels, width, next, scratch);

@@ -22,10 +22,10 @@ void tail_input_blocks(const HeadParams& head, const float* rows, int width, con
     const HeadTaps<Isa, kPlanes> taps(rows, width, block);
     const typename Isa::Mask valid = Isa::mask(valid_lanes(width, block));
     const float* body = residual + static_cast<std::size_t>(kLanes) * head.channels * block;
-    for (int c = 0; c < head.channels; ++c) {
-      const typename Isa::F32x16 sum = Isa::add(Isa::load(body + kLanes * c), taps.convolve(head, c));
+    taps.convolve(head, [&](int c, typename Isa::F32x16 convolved) {
+      const typename Isa::F32x16 sum = Isa::add(Isa::load(body + kLanes * c), convolved);
       Isa::storeu(line + kChunkStride * c, Isa::to_pixels(Isa::select(valid, sum, Isa::set1(0))));
-    }
+    });
   }
 }
 

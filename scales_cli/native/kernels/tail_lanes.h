@@ -19,13 +19,18 @@ void unrolled(F f) {
   unrolled(f, std::make_integer_sequence<int, kCount>{});
 }
 
-// [kGroup][kPairs] products of one term.
-template <class Isa, int kGroup>
-void multiply_term(const float* const inputs[3], const float* term_weight, int channels, const float* start,
-                   float* products) {
+// Chunks whose pairs so many vectors hold, at least one.
+template <class Isa, int kVectors>
+constexpr int chunks_at_once =
+    kVectors * Isa::kVectorFloats > kPairs ? kVectors * Isa::kVectorFloats / kPairs : 1;
+
+// [kGroup][pairs] products of one term, of all pairs of some chunks. Several vectors share a weight that is loaded.
+template <class Isa, int kGroup, int kVectors>
+void multiply_term(const float* const inputs[3], std::size_t chunk_size, const float* term_weight,
+                   int channels, const float* start, float* products) {
   using Vector = typename Isa::Vector;
-  constexpr int kFloats = Isa::kVectorFloats, kVectors = Isa::kTailVectors;
-  for (int pair = 0; pair < kPairs; pair += kVectors * kFloats) {
+  constexpr int kFloats = Isa::kVectorFloats, kCount = kPairs * chunks_at_once<Isa, kVectors>;
+  for (int pair = 0; pair < kCount; pair += kVectors * kFloats) {
     Vector sums[kGroup * kVectors];
     unrolled<kGroup * kVectors>([&](int i) { sums[i] = Isa::broadcast(start + i / kVectors); });
     const float* weight = term_weight;
@@ -33,7 +38,9 @@ void multiply_term(const float* const inputs[3], const float* term_weight, int c
       const float* source = inputs[ky] + pair;
       for (int c = 0; c < channels; ++c, source += kChunkStride, weight += kGroup) {
         Vector input[kVectors];
-        unrolled<kVectors>([&](int v) { input[v] = Isa::vector(source + kFloats * v); });
+        unrolled<kVectors>([&](int v) {
+          input[v] = Isa::vector(source + chunk_size * (kFloats * v / kPairs) + kFloats * v % kPairs);
+        });
         unrolled<kGroup>([&](int o) {
           const Vector w = Isa::broadcast(weight + o);
           unrolled<kVectors>([&](int v) {
@@ -43,34 +50,50 @@ void multiply_term(const float* const inputs[3], const float* term_weight, int c
       }
     }
     unrolled<kGroup * kVectors>([&](int i) {
-      Isa::store_vector(products + kPairs * (i / kVectors) + pair + kFloats * (i % kVectors), sums[i]);
+      Isa::store_vector(products + kCount * (i / kVectors) + pair + kFloats * (i % kVectors), sums[i]);
     });
+  }
+}
+
+// Some chunks from one on, all outputs of one group.
+template <class Isa, int kGroup, int kVectors>
+void tail_chunks(const TailParams& tail, const float* const rows[3], int chunk, int first, std::size_t stride,
+                 float* out) {
+  constexpr int kChunks = chunks_at_once<Isa, kVectors>;
+  const std::size_t chunk_size = static_cast<std::size_t>(tail.channels) * kChunkStride;
+  const std::size_t term_size = static_cast<std::size_t>(3) * tail.channels * kGroup;
+  const float* weight = tail.weight + term_size * kTerms * (first / kGroup);
+  const float zeros[kGroup] = {};
+  alignas(64) float products[kTerms][kGroup * kChunks * kPairs];
+  for (int term = 0; term < kTerms; ++term) {
+    const std::size_t origin = chunk_size * chunk + kPairs * term;
+    const float* const inputs[3] = {rows[0] + origin, rows[1] + origin, rows[2] + origin};
+    // The second term enters both outputs of a pair.
+    multiply_term<Isa, kGroup, kVectors>(inputs, chunk_size, weight + term_size * term, tail.channels,
+                                         term == 1 ? tail.bias + first : zeros, products[term]);
+  }
+  for (int i = 0; i < kGroup * kChunks; ++i) {
+    float* target = out + stride * (first + i / kChunks) + kChunk * (chunk + i % kChunks);
+    const auto product = [&](int term) { return Isa::load(products[term] + kPairs * i); };
+    const auto m0 = product(0), m1 = product(1), m2 = product(2), m3 = product(3);
+    Isa::store_interleaved(target, Isa::add(Isa::add(m0, m1), m2), Isa::sub(Isa::sub(m1, m2), m3));
   }
 }
 
 template <class Isa, int kGroup>
 void tail_groups(const TailParams& tail, const float* const rows[3], int width, float* out) {
-  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
-  const std::size_t chunk_size = static_cast<std::size_t>(tail.channels) * kChunkStride;
-  const std::size_t term_size = static_cast<std::size_t>(3) * tail.channels * kGroup;
-  const float zeros[kGroup] = {};
-  for (int chunk = 0; chunk < chunk_count(width); ++chunk) {
+  const int chunks = chunk_count(width);
+  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunks;
+  constexpr int kVectors = Isa::kTailVectors, kChunks = chunks_at_once<Isa, kVectors>;
+  int chunk = 0;
+  for (; chunk + kChunks <= chunks; chunk += kChunks) {
     for (int first = 0; first < tail.outputs; first += kGroup) {
-      const float* weight = tail.weight + term_size * kTerms * (first / kGroup);
-      alignas(64) float products[kTerms][kGroup * kPairs];
-      for (int term = 0; term < kTerms; ++term) {
-        const std::size_t origin = chunk_size * chunk + kPairs * term;
-        const float* const inputs[3] = {rows[0] + origin, rows[1] + origin, rows[2] + origin};
-        // The second term enters both outputs of a pair.
-        multiply_term<Isa, kGroup>(inputs, weight + term_size * term, tail.channels,
-                                   term == 1 ? tail.bias + first : zeros, products[term]);
-      }
-      for (int o = 0; o < kGroup; ++o) {
-        float* target = out + stride * (first + o) + kChunk * chunk;
-        const auto product = [&](int term) { return Isa::load(products[term] + kPairs * o); };
-        const auto m0 = product(0), m1 = product(1), m2 = product(2), m3 = product(3);
-        Isa::store_interleaved(target, Isa::add(Isa::add(m0, m1), m2), Isa::sub(Isa::sub(m1, m2), m3));
-      }
+      tail_chunks<Isa, kGroup, kVectors>(tail, rows, chunk, first, stride, out);
+    }
+  }
+  for (; kChunks > 1 && chunk < chunks; ++chunk) {
+    for (int first = 0; first < tail.outputs; first += kGroup) {
+      tail_chunks<Isa, kGroup, kVectors / kChunks>(tail, rows, chunk, first, stride, out);
     }
   }
 }
