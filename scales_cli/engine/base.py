@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,6 @@ class Region(NamedTuple):
     bottom: int
     left: int
     right: int
-
-
-# What a network whose gates are fixed for a picture gives for a region of it, some rows at a time
-Stencil = Callable[[Region], Iterator[Residual]]
 
 
 class PlaneSource(Protocol):
@@ -97,18 +93,27 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class TiledEngine(Engine, Protocol):
-    """An engine that computes large pictures region by region, on the threads of its `pool`."""
+class RegionalEngine(Engine, Protocol):
+    """An engine that computes regions of a picture, on the threads of its `pool`, once its gates are fixed."""
 
     @property
     def pool(self) -> ThreadPool: ...
 
-    def streams(self, height: int, width: int) -> bool:
-        """Whether a picture is too large to be passed as a whole."""
+    def fix_gates(self, source: PlaneSource) -> Any:
+        """The channel gates of a picture that is too large to be passed as a whole, or of a scene of video."""
         ...
 
-    def stencil(self, source: PlaneSource) -> Stencil:
-        """The network with its gates measured on a picture that is too large."""
+    def region(self, source: PlaneSource, gates: Any, region: Region) -> Iterator[Residual]:
+        """What the network with these gates gives for a region, some rows at a time from the top down."""
+        ...
+
+
+@runtime_checkable
+class TiledEngine(RegionalEngine, Protocol):
+    """An engine that computes large pictures region by region."""
+
+    def streams(self, height: int, width: int) -> bool:
+        """Whether a picture is too large to be passed as a whole."""
         ...
 
     def plan_regions(

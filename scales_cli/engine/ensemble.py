@@ -8,9 +8,10 @@ comes turned has the same mean, turned.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from scales_cli.engine.base import (
     PlaneSource,
     Region,
     Residual,
-    Stencil,
     TiledEngine,
     check_finite,
 )
@@ -39,6 +39,7 @@ _GIVEN_ROWS = 32  # of a band, at a time
 _JOB_ROWS = 128  # that a thread adds at a time
 
 Integers = NDArray[np.int32]
+Stencil = Callable[[Region], Iterator[Residual]]  # a turned picture's network with its gates
 
 
 def ensemble_of(engine: Engine, count: int) -> Engine:
@@ -55,7 +56,7 @@ class SelfEnsemble:
         self.spec = engine.spec
         self._engine, self._symmetries = engine, SYMMETRIES[:count]
         self._tiled = engine if isinstance(engine, TiledEngine) else None
-        self._pool = self._tiled.pool if self._tiled else ThreadPool(1)
+        self.pool = self._tiled.pool if self._tiled else ThreadPool(1)
 
     def plan(
         self, height: int, width: int, *, budget: int, pixel_bytes: int, tile: int | None = None
@@ -88,12 +89,35 @@ class SelfEnsemble:
         if tiling is None:
             tiling, _ = self.plan(height, width, budget=2**62, pixel_bytes=0)
             assert tiling is not None
-        stencils = [self._tiled.stencil(planes) for planes in turned]
+        stencils = [partial(self._tiled.region, planes, self._tiled.fix_gates(planes)) for planes in turned]
         for top in range(0, height, tiling.rows):
             bottom = min(top + tiling.rows, height)
             sums = self._band(stencils, tiling, Region(top, bottom, 0, width), height, report)
             for row in range(0, bottom - top, _GIVEN_ROWS):
                 yield sums.mean(row, min(row + _GIVEN_ROWS, bottom - top))
+
+    def fix_gates(self, source: PlaneSource) -> tuple[Any, ...]:
+        """Those of each of the picture's turned ones."""
+        engine = self._regional()
+        return tuple(engine.fix_gates(TurnedPlanes(source, symmetry)) for symmetry in self._symmetries)
+
+    def region(self, source: PlaneSource, gates: tuple[Any, ...], region: Region) -> Iterator[Residual]:
+        """In one piece."""
+        engine, alone = self._regional(), ThreadPool(1)
+        rows = region.bottom - region.top
+        sums = self._sums(rows, region.right - region.left)
+        for symmetry, fixed in zip(self._symmetries, gates, strict=True):
+            row, place = 0, symmetry.place(region, source.height, source.width)
+            for residual in engine.region(TurnedPlanes(source, symmetry), fixed, place):
+                sums.add(residual, symmetry, row, alone)
+                row += residual.planes.shape[1] // self.spec.scale
+                del residual
+        yield sums.mean(0, rows)
+
+    def _regional(self) -> TiledEngine:
+        if self._tiled is None:
+            raise UsageError("this network has no gates that can be fixed", "leave --ensemble out")
+        return self._tiled
 
     def _streams(self, height: int, width: int) -> bool:
         """Upright and sideways: all of a picture's turned ones are computed alike."""
@@ -105,11 +129,11 @@ class SelfEnsemble:
         for index, (symmetry, planes) in enumerate(zip(self._symmetries, turned, strict=True)):
             part = partial(_report_part, report, index, count)
             for residual in self._engine.residual_rows(planes, progress=part):
-                sums.add(residual, symmetry, 0, self._pool)
+                sums.add(residual, symmetry, 0, self.pool)
                 del residual
         return sums.mean(0, height)
 
-    def _band(self, stencils: list[Stencil], tiling: Tiling, band: Region, height: int, report: Progress) -> _Sums:
+    def _band(self, stencils: Sequence[Stencil], tiling: Tiling, band: Region, height: int, report: Progress) -> _Sums:
         """The sums of a band, whose tiles are begun and finished one after the other by each thread."""
         sums = self._sums(band.bottom - band.top, band.right)
         stopped, lock, alone = threading.Event(), threading.Lock(), ThreadPool(1)
@@ -131,7 +155,7 @@ class SelfEnsemble:
                     share = done / (band.right * len(stencils))
                     report((band.top + share * (band.bottom - band.top)) / height)
 
-        self._pool.run((partial(add, *tile) for tile in tiling.tiles(band.right)), stop=stopped.set)
+        self.pool.run((partial(add, *tile) for tile in tiling.tiles(band.right)), stop=stopped.set)
         return sums
 
     def _sums(self, rows: int, width: int) -> _Sums:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Region, Residual, Stencil
+from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Region, Residual
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
 from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.engine.tiling import (
@@ -144,9 +144,6 @@ class NativeEngine:
             yield piece
             del piece  # or it would be in memory beside the next one
 
-    def stencil(self, source: PlaneSource) -> Stencil:
-        return partial(self._region, source, self.fix_gates(source))
-
     def fix_gates(self, source: PlaneSource) -> native.FixedGates:
         """Channel gates with means over all windows together; the windows run as separate pictures."""
         return self._gate_pass(gate_windows(source), lambda fraction: None).gates()
@@ -218,7 +215,7 @@ class NativeEngine:
         self.pool.run((partial(make, *tile) for tile in tiling.tiles(source.width)), stop=stopped.set)
         yield out
 
-    def _region(self, source: PlaneSource, gates: native.FixedGates, region: Region) -> Iterator[Residual]:
+    def region(self, source: PlaneSource, gates: native.FixedGates, region: Region) -> Iterator[Residual]:
         stream = self._stream(source, gates, *region)
         step = min(PIECE_ROWS, self._step(stream.columns))
         while stream.rows_left:

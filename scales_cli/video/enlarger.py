@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, Residual, check_finite
+from scales_cli.engine.base import ArrayPlanes, Planes, RegionalEngine, Residual
 from scales_cli.engine.composition import compose
-from scales_cli.engine.native_engine import NativeEngine
-from scales_cli.engine.tiling import Tiling
+from scales_cli.engine.renewal import renew, renewal_bytes
 from scales_cli.errors import UsageError
 from scales_cli.pipeline.flats import settle
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.upscaler import Chosen, Upscaler, crop
+from scales_cli.system.threads import ThreadPool
+from scales_cli.video.changes import changed_regions
 from scales_cli.video.chroma import enlarge_chroma, gather_from_luma, rounded, spread_to_luma
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat
 from scales_cli.video.steadying import Steadier
@@ -24,14 +25,15 @@ from scales_cli.video.steadying import Steadier
 _BINS = 64  # of a luma histogram
 _OTHER_SCENE = 0.25  # of the pixels are in other bins than when the gates were fixed
 _CENTER = np.float32(128 / 255)  # of chroma, to the network
+_BAND_PIXELS = 2**14  # of the input, that a thread finishes at a time: what is made of them stays in its cache
 
 
 class FrameEnlarger:
     """Enlarges the frames of one video, in their order, to `size` (width, height).
 
     The network's channel gates are fixed on the first frame of a scene, and hold until the picture's brightness is
-    another: so each frame costs what it costs alone, and gates do not flicker. A frame that equals the one before is
-    not computed again. `strength` is as in `Upscaler.upscale`.
+    another: so each frame costs what it costs alone, and gates do not flicker. Only where a frame differs from the one
+    before is it computed again. `strength` is as in `Upscaler.upscale`.
     """
 
     def __init__(
@@ -42,9 +44,8 @@ class FrameEnlarger:
         self._video, self._pixels = video, video.pixels
         self._upscaler, self._wanted = upscaler, strength
         self._chosen: Chosen | None = None
-        self._tiling = Tiling(video.height, max(video.width // upscaler.threads.size, 32), 16)
-        self._gates: native.FixedGates | None = None
-        self._scene: NDArray[np.int64] | None = None  # the histogram when the gates were fixed
+        self._gates: Any = None
+        self._scene: NDArray[np.float32] | None = None  # the histogram when the gates were fixed
         self._seen: Planes | None = None
         self._residual: Residual | None = None
         self._steadier = Steadier(self.scale, self._pixels.white)
@@ -52,55 +53,65 @@ class FrameEnlarger:
     def enlarge(self, frame: Frame) -> Frame:
         """The frame at its new size, of the same time."""
         luma = np.minimum(frame.planes[0], self._pixels.white)
-        residual, chroma_residual = self._added(frame, luma)
-        steady = self._steadier.steady(luma, residual[0])
-        planes = [self._enlarged_luma(luma, steady)]
-        shapes = self._pixels.shapes(*self.size)
-        ratio = (self.size[0] / self._video.width, self.size[1] / self._video.height)
-        for index, plane in enumerate(frame.planes[1:]):
-            codes = np.minimum(plane, self._pixels.white)
-            if chroma_residual is not None:
-                added = gather_from_luma(chroma_residual[index], self._pixels) * self._pixels.chroma_span
-                codes = rounded(codes.astype(np.float32) + added, self._pixels)
-            planes.append(enlarge_chroma(codes, ratio, shapes[1], self._pixels))
+        residual = self._added(frame, luma)
+        self._steadier.begin(luma)
+        picture = luma if self._pixels.depth == 8 else _as_16_bits(luma, self._pixels)
+        height, width = luma.shape
+        planes: list[Plane] = [np.empty((self.scale * height, self.scale * width), picture.dtype), *frame.planes[1:]]
+
+        def finish_chroma(index: int) -> None:
+            planes[index] = self._enlarged_chroma(frame, index, residual.chroma)
+
+        rows = max(1, _BAND_PIXELS // width)
+        tasks = [partial(finish_chroma, index) for index in range(1, len(planes))]
+        tasks += [
+            partial(self._finish_luma, picture[..., None], residual.planes[0], top, min(top + rows, height), planes[0])
+            for top in range(0, height, rows)
+        ]
+        self._upscaler.threads.run(tasks)
+        if self._is_resampled:
+            resampled = resample_rows(iter([planes[0][..., None]]), self.scale * height, self.size)
+            planes[0] = self._codes(np.concatenate(list(resampled))[..., 0])
         return replace(frame, planes=tuple(planes))
 
     def working_bytes(self) -> int:
         """Memory beside the frames themselves."""
-        return max(map(self._bytes_of, self._engines))
-
-    def _bytes_of(self, engine: NativeEngine) -> int:
-        height, width, spec = self._video.height, self._video.width, engine.spec
-        _, network = engine.plan(height, width, budget=2**62, pixel_bytes=0)
-        network = max(network, self._tiling.nbytes(spec, height, width, engine.threads, 0))
-        # Planes of two frames, the change between them, the residual, its mean, and their difference.
-        return network + 4 * height * width * (2 * spec.inputs + 8 + 5 * self.scale**2)
+        height, width = self._video.height, self._video.width
+        specs = [engine.spec for engine in self._engines]
+        network = max(renewal_bytes(spec, height, width, self._upscaler.threads.size) for spec in specs)
+        # Planes of two frames, what differs between them, the residual, its mean, and the sums of an ensemble.
+        inputs = max(spec.inputs for spec in specs)
+        return network + 4 * height * width * (2 * inputs + 8 + 4 * self.scale**2)
 
     def _added(self, frame: Frame, luma: Plane) -> Residual:
         """What the network adds to a frame."""
         self._fix_scene(frame, luma)
-        seen = self._planes(frame, luma)
-        if self._residual is None or self._seen is None or not np.array_equal(seen, self._seen):
-            assert self._gates is not None
-            self._residual = _joined(list(self._engine.stream(ArrayPlanes(seen), self._gates, self._tiling)))
-            check_finite(self._residual.planes)
-            self._seen = seen
-        if frame.planes[1:] and all((plane == self._pixels.neutral).all() for plane in frame.planes[1:]):
+        seen, engine, spec = self._planes(frame, luma), self._engine, self._engine.spec
+        if self._residual is None:
+            height, width = luma.shape
+            planes = np.empty((spec.colors, self.scale * height, self.scale * width), np.float32)
+            self._residual = Residual(planes, np.empty((2, height, width), np.float32) if spec.has_chroma else None)
+        regions = changed_regions(self._seen, seen, spec, self._upscaler.threads.size)
+        renew(engine, ArrayPlanes(seen), self._gates, regions, self._residual)
+        self._seen = seen
+        if spec.has_chroma and all((plane == self._pixels.neutral).all() for plane in frame.planes[1:]):
             return Residual(self._residual.planes)  # grey stays grey
         return self._residual
 
     def _fix_scene(self, frame: Frame, luma: Plane) -> None:
         """Fixes gates and strength if a scene begins."""
-        histogram = np.bincount((luma >> (self._pixels.depth - 6)).ravel(), minlength=_BINS)
+        import cv2
+
+        histogram = cv2.calcHist([luma], [0], None, [_BINS], [0, self._pixels.white + 1])
         if self._scene is not None and np.abs(histogram - self._scene).sum() < 2 * _OTHER_SCENE * luma.size:
             return
-        self._scene, self._seen = histogram, None
+        self._scene, self._seen, self._residual = np.asarray(histogram, np.float32), None, None
         picture = luma[..., None] if self._pixels.depth == 8 else _as_16_bits(luma, self._pixels)[..., None]
         self._chosen = self._upscaler.choose(picture, strength=self._wanted)
         self._gates = self._engine.fix_gates(ArrayPlanes(self._planes(frame, luma)))
 
     @property
-    def _engine(self) -> NativeEngine:
+    def _engine(self) -> RegionalEngine:
         """That of the scene."""
         assert self._chosen is not None
         return _video_engine(self._chosen.upscaler)
@@ -120,35 +131,50 @@ class FrameEnlarger:
             planes[-1] = (self._chosen and self._chosen.strength) or 0.0
         return planes
 
-    def _enlarged_luma(self, luma: Plane, residual: Planes) -> Plane:
-        pixels = self._pixels
+    @property
+    def _is_resampled(self) -> bool:
+        """Whether the network's scale does not make the size that is asked for."""
+        return self.size != (self.scale * self._video.width, self.scale * self._video.height)
+
+    def _finish_luma(
+        self, picture: NDArray[Any], residual: Planes, top: int, bottom: int, result: NDArray[Any]
+    ) -> None:
+        """Puts the enlarged rows [top, bottom) of a picture [H, W, 1] of 8 or 16 bits into the result [sH, sW]."""
+        pixels, scale = self._pixels, self.scale
         shift = 0 if pixels.depth == 8 else 16 - pixels.depth
-        image = luma if pixels.depth == 8 else _as_16_bits(luma, pixels)
-        picture, threads = image[..., None], self._upscaler.threads
-        added = residual[None] * np.float32((pixels.luma_span << shift) / np.iinfo(image.dtype).max)
-        added = settle(added, partial(crop, picture), luma.shape, 0, self.scale, threads)
-        result = compose(picture, added, self.scale, threads=threads)
-        if result.shape[1::-1] != self.size:
-            rows = resample_rows(iter([result]), result.shape[0], self.size)
-            result = np.concatenate(list(rows))
-        if shift:
-            result = np.minimum((result.astype(np.uint32) + (1 << (shift - 1))) >> shift, pixels.white)
-        return result[..., 0].astype(pixels.dtype, copy=False)
+        rows = np.s_[scale * top : scale * bottom]
+        factor = np.float32((pixels.luma_span << shift) / np.iinfo(picture.dtype).max)
+        added = self._steadier.steady(residual[rows], top)[None] * factor
+        added = settle(added, partial(crop, picture), picture.shape[:2], top, scale, ThreadPool(1))
+        made = compose(picture, added, scale, rows=(rows.start, rows.stop))[..., 0]
+        result[rows] = made if self._is_resampled else self._codes(made)
+
+    def _codes(self, luma: NDArray[Any]) -> Plane:
+        """Luma of 8 or 16 bits as the video has it."""
+        pixels = self._pixels
+        if pixels.depth in (8, 16):
+            return luma
+        shift = 16 - pixels.depth
+        codes: Plane = np.minimum((luma.astype(np.uint32) + (1 << (shift - 1))) >> shift, pixels.white)
+        return codes.astype(pixels.dtype)
+
+    def _enlarged_chroma(self, frame: Frame, index: int, residual: Planes | None) -> Plane:
+        pixels = self._pixels
+        codes = np.minimum(frame.planes[index], pixels.white)
+        if residual is not None:
+            added = gather_from_luma(residual[index - 1], pixels) * pixels.chroma_span
+            codes = rounded(codes.astype(np.float32) + added, pixels)
+        ratio = (self.size[0] / self._video.width, self.size[1] / self._video.height)
+        return enlarge_chroma(codes, ratio, pixels.shapes(*self.size)[1], pixels)
 
 
-def _video_engine(upscaler: Upscaler) -> NativeEngine:
+def _video_engine(upscaler: Upscaler) -> RegionalEngine:
     """The engine of an upscaler, if it can fix its gates and sees luma. Raises `UsageError`."""
     engine = upscaler.engine
-    if not isinstance(engine, NativeEngine) or engine.spec.planes == "rgb":
+    if not isinstance(engine, RegionalEngine) or not engine.spec.runs_natively or engine.spec.planes == "rgb":
         raise UsageError(f"{upscaler.name} does not enlarge video", "choose tiny, base or a photo model")
     return engine
 
 
 def _as_16_bits(luma: Plane, pixels: PixelFormat) -> NDArray[np.uint16]:
     return np.left_shift(luma, 16 - pixels.depth).astype(np.uint16, copy=False)
-
-
-def _joined(pieces: list[Residual]) -> Residual:
-    chroma = [piece.chroma for piece in pieces if piece.chroma is not None]
-    planes = np.concatenate([piece.planes for piece in pieces], axis=1)
-    return Residual(planes, np.concatenate(chroma, axis=1) if chroma else None)

@@ -8,6 +8,8 @@ Noise and motion are told apart by their means over 3 x 3 pixels, which noise lo
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,44 +28,54 @@ class Steadier:
 
     def __init__(self, scale: int, white: int) -> None:
         self._scale, self._level = scale, white / 255
+        self._before: Plane | None = None
         self._luma: Plane | None = None
         self._mean: Planes | None = None
 
-    def steady(self, luma: Plane, residual: Planes) -> Planes:
-        """What to add to a frame of luma [H, W], of the network's `residual` [sH, sW]; it is kept, not copied."""
-        before, mean = self._luma, self._mean
-        self._luma = luma
-        if before is None or mean is None or mean.shape != residual.shape:
-            self._mean = residual.copy()
-            return self._mean
-        share = _enlarged(share_of_new(before, luma, self._level), self._scale)
+    def begin(self, luma: Plane) -> None:
+        """A frame of luma [H, W], whose bands are to be steadied, in any order and on any threads."""
+        self._before, self._luma = self._luma, luma
+        if self._mean is None:
+            self._mean = np.empty((self._scale * luma.shape[0], self._scale * luma.shape[1]), np.float32)
+
+    def steady(self, residual: Planes, top: int) -> Planes:
+        """What to add to the frame's rows from `top` on, of the network's `residual` of them [s * rows, sW]; a view."""
+        assert self._luma is not None
+        assert self._mean is not None
+        rows, width = residual.shape
+        bottom = top + rows // self._scale
+        mean = self._mean[self._scale * top : self._scale * bottom]
+        if self._before is None:
+            mean[:] = residual
+            return mean
+        first = max(top - _MEAN - _AROUND, 0)
+        seen = np.s_[first : bottom + _MEAN + _AROUND]
+        share = share_of_new(self._before[seen], self._luma[seen], self._level)[top - first : bottom - first]
         change = residual - mean
-        change *= share
+        by_rows = change.reshape(-1, self._scale, width)
+        by_rows *= share.repeat(self._scale, axis=1)[:, None]
         mean += change
         return mean
 
 
 def share_of_new(before: Plane, after: Plane, level: float) -> NDArray[np.float32]:
     """Of each pixel [H, W], how much of what is added is the new frame's; `level` is a grey level in codes."""
-    change = _box_sum(after.astype(np.int32) - before.astype(np.int32), _MEAN)
-    energy = _box_sum(change.astype(np.int64) ** 2, _AROUND)
-    samples = (2 * _MEAN + 1) ** 2 * (2 * _AROUND + 1)
-    moved = np.sqrt(energy.astype(np.float64)) / (samples * level)
-    share = _SHARE + (1 - _SHARE) * np.clip((moved - _STILL) / (_MOVING - _STILL), 0, 1)
-    return share.astype(np.float32)
+    import cv2
+
+    change = _box_sum(cv2.subtract(after, before, dtype=cv2.CV_32S), _MEAN)
+    # Sums of 25 squares of up to 9 * 255 are integers of 32 bits, those of larger codes need the 53 of a float.
+    energy = _box_sum(change * change if after.dtype == np.uint8 else change.astype(np.float64) ** 2, _AROUND)
+    share = np.sqrt(energy.astype(np.float32))
+    share /= np.float32((2 * _MEAN + 1) ** 2 * (2 * _AROUND + 1) * level)
+    share -= np.float32(_STILL)
+    share *= np.float32((1 - _SHARE) / (_MOVING - _STILL))
+    share += np.float32(_SHARE)
+    return np.clip(share, np.float32(_SHARE), np.float32(1), out=share)
 
 
-def _box_sum(values: NDArray[np.signedinteger], reach: int) -> NDArray[np.signedinteger]:
-    """Sums over squares of 2 `reach` + 1 pixels, the picture's edge repeated."""
-    for axis in (0, 1):
-        size = values.shape[axis]
-        padded = np.pad(values, [(reach, reach) if at == axis else (0, 0) for at in (0, 1)], mode="edge")
-        total = np.take(padded, range(size), axis) if axis else padded[:size].copy()
-        for shift in range(1, 2 * reach + 1):
-            total += padded[:, shift : shift + size] if axis else padded[shift : shift + size]
-        values = total
-    return values
+def _box_sum(values: NDArray[Any], reach: int) -> NDArray[Any]:
+    """Sums over squares of 2 `reach` + 1 pixels, the picture's edge repeated: of integers, also as floats, exact."""
+    import cv2
 
-
-def _enlarged(share: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
-    return np.repeat(np.repeat(share, scale, axis=0), scale, axis=1)
+    side = 2 * reach + 1
+    return np.asarray(cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_REPLICATE))

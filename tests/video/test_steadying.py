@@ -30,16 +30,33 @@ def test_the_share_is_as_defined(rng, depth):
 def test_a_still_scene_keeps_its_mean(rng):
     luma = rng.integers(0, 256, (20, 20), np.uint8)
     steadier = Steadier(2, 255)
-    first = steadier.steady(luma, rng.standard_normal((40, 40)).astype(np.float32)).copy()
-    new = rng.standard_normal((40, 40)).astype(np.float32)
-    assert np.allclose(steadier.steady(luma, new), first + 0.25 * (new - first), atol=1e-6)
+    first, new = (rng.standard_normal((40, 40)).astype(np.float32) for _ in range(2))
+    steadier.begin(luma)
+    assert np.array_equal(steadier.steady(first, 0), first)
+    steadier.begin(luma)
+    assert np.allclose(steadier.steady(new, 0), first + 0.25 * (new - first), atol=1e-6)
+
+
+def test_bands_of_any_height_give_the_same(rng):
+    frames = [rng.integers(0, 256, (23, 20), np.uint8) for _ in range(3)]
+    residuals = [rng.standard_normal((46, 40)).astype(np.float32) for _ in frames]
+    results = []
+    for rows in (1, 4, 23):
+        steadier = Steadier(2, 255)
+        for luma, residual in zip(frames, residuals, strict=True):
+            steadier.begin(luma // 64)
+            bands = [steadier.steady(residual[2 * top : 2 * (top + rows)], top) for top in range(0, 23, rows)]
+        results.append(np.concatenate(bands))
+    assert all(np.array_equal(results[0], result) for result in results[1:])
 
 
 def test_a_new_scene_is_new_at_once(rng):
     steadier = Steadier(2, 255)
-    steadier.steady(np.zeros((20, 20), np.uint8), rng.standard_normal((40, 40)).astype(np.float32))
-    new = rng.standard_normal((40, 40)).astype(np.float32)
-    assert np.allclose(steadier.steady(np.full((20, 20), 40, np.uint8), new), new, atol=1e-6)
+    first, new = (rng.standard_normal((40, 40)).astype(np.float32) for _ in range(2))
+    for code, residual in ((0, first), (40, new)):
+        steadier.begin(np.full((20, 20), code, np.uint8))
+        steady = steadier.steady(residual, 0)
+    assert np.allclose(steady, new, atol=1e-6)
 
 
 def test_only_what_moves_is_new(rng):

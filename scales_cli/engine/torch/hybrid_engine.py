@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import torch
 
-from scales_cli.engine.base import Planes, PlaneSource, Region, Residual, Stencil
+from scales_cli.engine.base import Planes, PlaneSource, Region, Residual
 from scales_cli.engine.gate_windows import gate_windows
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.torch.gates import Gates, fixed_gates, gates_of, measure_gates
@@ -66,10 +65,6 @@ class HybridEngine:
     def streams(self, height: int, width: int) -> bool:
         return height * width > WHOLE_IMAGE_PIXELS
 
-    def stencil(self, source: PlaneSource) -> Stencil:
-        self._mind_forks()
-        return partial(self._region, source, self._measure(source))
-
     def _bytes(self, height: int, width: int) -> int:
         return 4 * height * width * self.spec.n_feats * self.spec.live_features + _RESERVE
 
@@ -91,7 +86,7 @@ class HybridEngine:
         if tiling is None:
             tiling, _ = self.plan(source.height, source.width, budget=2**62, pixel_bytes=0)
             assert tiling is not None
-        with fixed_gates(self.network, self._measure(source)):
+        with fixed_gates(self.network, self.fix_gates(source)):
             yield from self.tiles(source, tiling.rows, report)
 
     def tiles(self, source: PlaneSource, side: int, report: Progress) -> Iterator[Residual]:
@@ -111,7 +106,7 @@ class HybridEngine:
             torch.set_num_threads(1)
             self._process = os.getpid()
 
-    def _region(self, source: PlaneSource, gates: Gates, region: Region) -> Iterator[Residual]:
+    def region(self, source: PlaneSource, gates: Gates, region: Region) -> Iterator[Residual]:
         """In one piece."""
         y = span(region.top, region.bottom, source.height, self._context, self._window)
         x = span(region.left, region.right, source.width, self._context, self._window)
@@ -126,8 +121,9 @@ class HybridEngine:
         )
         return tile[:, rows, columns]
 
-    def _measure(self, source: PlaneSource) -> Gates:
+    def fix_gates(self, source: PlaneSource) -> Gates:
         """The gates of one picture, where the network has any."""
+        self._mind_forks()
         if not gates_of(self.network):
             return {}
         return measure_gates(self.network, torch.from_numpy(np.stack(gate_windows(source))))

@@ -110,7 +110,7 @@ def test_tiles_with_their_context_make_the_whole_picture(name, side, network, pl
     monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
     engine = HybridEngine(pack(network(name), {}))
     source = ArrayPlanes(planes(45, 51))
-    with fixed_gates(engine.network, engine._measure(source)):
+    with fixed_gates(engine.network, engine.fix_gates(source)):
         whole = engine.residual(source.read(0, 45, 0, 51))
         tiled = np.concatenate([piece.planes for piece in engine.tiles(source, side, lambda fraction: None)], axis=1)
     assert tiled.shape == whole.shape
@@ -152,7 +152,7 @@ def test_tiles_of_the_trained_model_leave_no_seam(monkeypatch):
     height, width = pixels.shape
     whole = engine.residual(source.read(0, height, 0, width))
     monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
-    with fixed_gates(engine.network, engine._measure(source)):
+    with fixed_gates(engine.network, engine.fix_gates(source)):
         uncut = engine.residual(source.read(0, height, 0, width))
         tiled = np.concatenate([piece.planes for piece in engine.tiles(source, 64, lambda fraction: None)], axis=1)
     assert decibels(tiled, whole) > 55
@@ -168,7 +168,7 @@ def test_the_context_reaches_as_far_as_the_network_sees(name, network, planes):
     engine, context = HybridEngine(pack(network(name), {})), context_of(SPECS[name])
     side = 2 * context + SPECS[name].window
     source = ArrayPlanes(planes(side, 16))
-    with fixed_gates(engine.network, engine._measure(source)):
+    with fixed_gates(engine.network, engine.fix_gates(source)):
         before = engine.residual(source.read(0, side, 0, 16))
         changed = source.read(0, side, 0, 16)
         changed[:, :context] = 1 - changed[:, :context]
