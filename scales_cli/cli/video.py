@@ -91,6 +91,7 @@ def video(
     height: opt.Height = None,
     model: Model = "tiny",
     denoise: opt.Denoise = "auto",  # type: ignore[assignment]
+    ensemble: opt.Ensemble = 1,
     codec: Codec = None,
     crf: Crf = None,
     start: Start = None,
@@ -134,7 +135,7 @@ def video(
         result = enlarge_video(
             source,
             target,
-            Upscalers(family, threads),
+            Upscalers(family, threads, ensemble=ensemble),
             sizing,
             options,
             overwrite=overwrite,

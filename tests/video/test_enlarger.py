@@ -42,10 +42,11 @@ def tiny():
     return load("tiny", 2, threads=1)
 
 
-def test_a_frame_is_enlarged_as_the_picture_of_its_luma(rng, tiny):
-    luma = smooth(rng, 40, 60)
-    result = enlarger_for(tiny, GREY, 40, 60).enlarge(frame_of(luma))
-    expected = tiny.upscale(np.round(luma).astype(np.uint8))
+@pytest.mark.parametrize("ensemble", [1, 4])
+def test_a_frame_is_enlarged_as_the_picture_of_its_luma(rng, tiny, ensemble):
+    luma, upscaler = smooth(rng, 40, 60), Upscaler(tiny.engine, name="tiny", threads=1, ensemble=ensemble)
+    result = enlarger_for(upscaler, GREY, 40, 60).enlarge(frame_of(luma))
+    expected = upscaler.upscale(np.round(luma).astype(np.uint8))
     assert (result.pts, result.duration) == (7, 1)
     assert np.array_equal(result.planes[0], expected)
 
