@@ -39,6 +39,7 @@ class WorkerPool(Generic[Task]):
         self._build, self._arguments = build, arguments
         self._idle: list[_Member] = []
         self._busy: dict[_Member, Task] = {}
+        self._latest: _Member | None = None  # that was started
 
     def __enter__(self) -> WorkerPool[Task]:
         return self
@@ -87,7 +88,7 @@ class WorkerPool(Generic[Task]):
         while True:
             while len(self._busy) < self.size and not isinstance(task := next(waiting, LATER), Later):
                 try:
-                    member = self._idle.pop() if self._idle else _Member(self._build, self._arguments)
+                    member = self._idle.pop() if self._idle else self._start()
                 except ScarcityError:
                     if not self._busy:
                         raise
@@ -102,7 +103,13 @@ class WorkerPool(Generic[Task]):
             ready = multiprocessing.connection.wait([member.worker.connection for member in self._busy], _TICK)
             watch([(task, member.worker.progress) for member, task in self._busy.items()])
             for member in list(self._busy):
-                answer = member.answer() if member.worker.connection in ready else PENDING
+                try:
+                    answer = member.answer() if member.worker.connection in ready else PENDING
+                except ScarcityError:
+                    if member.was_first and member is self._latest:  # so there was none beside it
+                        raise
+                    waiting = itertools.chain([self._dismiss(member)], waiting)
+                    continue
                 if answer is PENDING and self._timeout is not None and member.seconds > self._timeout:
                     answer = WorkerError(f"took longer than {self._timeout:g} seconds", "raise --timeout")
                 if answer is PENDING:
@@ -116,12 +123,28 @@ class WorkerPool(Generic[Task]):
                     self._idle.append(member)
                 yield task, answer, member.worker.pid
 
+    def _start(self) -> _Member:
+        was_first = not (self._idle or self._busy)
+        self._latest = _Member(self._build, self._arguments, was_first=was_first)
+        return self._latest
+
+    def _dismiss(self, member: _Member) -> Task:
+        """Ends a worker that the system grants too little, which leaves that to the others; gives its task."""
+        task = self._busy.pop(member)
+        member.worker.kill()
+        self.size = max(1, len(self._busy) + len(self._idle))
+        return task
+
 
 class _Member:
-    """A worker with what the pool keeps of it. Its first answer, unasked, says that its object is made."""
+    """A worker with what the pool keeps of it. Its first answer, unasked, says that its object is made.
 
-    def __init__(self, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    It `was_first` if there was no other when it was started.
+    """
+
+    def __init__(self, build: Callable[..., Any], arguments: tuple[Any, ...], *, was_first: bool) -> None:
         self.worker = Worker(build, *arguments, reports=True)
+        self.was_first = was_first
         self.starting = True
         self.tasks = 0
         self._begun = 0.0

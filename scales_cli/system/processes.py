@@ -22,6 +22,7 @@ from scales_cli.errors import ScalesError, ScarcityError
 
 # Threads that wait for work sleep, or workers that pause would take time from those that run.
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
+_MORE_PROCESSES = "raise `ulimit -u` or the limit of the container, or close other programs"
 _PATIENCE = 2.0  # seconds
 _REPORT_SECONDS = 0.1
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGXCPU") if hasattr(signal, name)]
@@ -60,13 +61,16 @@ class Worker:
                 theirs.close()
 
     def wait(self) -> Any:
-        """The answer to the last `ask`, or None when the object is made; raises `WorkerError`."""
+        """The answer to the last `ask`, or None when the object is made; raises `WorkerError`.
+
+        Raises `ScarcityError` if the process is granted no thread.
+        """
         while (answer := self.receive()) is PENDING:
             pass
         return answer
 
     def receive(self) -> Any:
-        """As `wait`; but `PENDING` if what comes next is a report. Raises `WorkerError`."""
+        """As `wait`; but `PENDING` if what comes next is a report."""
         try:
             message = self.connection.recv()
         except (EOFError, OSError):  # which it also is if the process was killed amid a message
@@ -76,6 +80,8 @@ class Worker:
             self.progress = message
             return PENDING
         failure, value = message
+        if isinstance(failure, ScarcityError):
+            raise failure
         if failure is not None:
             raise WorkerError(failure)
         return value
@@ -130,10 +136,7 @@ def _naming_what_is_scarce() -> Iterator[None]:
             raise ScarcityError("too few files may be open to start a process", "raise `ulimit -n`") from error
         if error.errno not in (errno.EAGAIN, errno.ENOMEM):
             raise
-        raise ScarcityError(
-            f"no process can be started here: {error.strerror}",
-            "raise `ulimit -u` or the limit of the container, or close other programs",
-        ) from error
+        raise ScarcityError(f"no process can be started here: {error.strerror}", _MORE_PROCESSES) from error
 
 
 @contextlib.contextmanager
@@ -155,7 +158,11 @@ def _serve(
     work: bytes,
     reports: bool,
 ) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    except RuntimeError:  # of a limit
+        connection.send((ScarcityError("a process can start no thread here", _MORE_PROCESSES), None))
+        return
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()  # so that what this process starts can be ended with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -75,3 +75,14 @@ def test_a_batch_takes_as_many_workers_as_there_are_files_for(folder, count, cod
     assert len(result.stdout.splitlines()) == (0 if code else 3)
     assert (b"too few files may be open to start a process (raise `ulimit -n`)" in result.stderr) == bool(code)
     assert b"Traceback" not in result.stderr
+
+
+def test_a_batch_takes_as_many_workers_as_there_are_processes_for(unprivileged, folder):
+    """A worker has a thread of its own, and the process that starts them a helper."""
+    Path("in").mkdir()
+    for name in ("in/a.png", "in/b.png"):
+        shutil.copy("a.png", name)
+    arguments = ["batch", "in", "-o", "out", "-s", "2", "-m", "tiny", "-j", "2"]
+    result = limited(unprivileged, "RLIMIT_NPROC", 4, *arguments)
+    assert (result.returncode, len(result.stdout.splitlines())) == ((0, 2) if unprivileged else (6, 0))
+    assert b"ended with" not in result.stderr
