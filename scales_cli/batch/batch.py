@@ -25,7 +25,7 @@ from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.pipeline.plan import Job
 from scales_cli.pipeline.targets import check_bucket
 from scales_cli.storage.address import Address
-from scales_cli.storage.locations import Location, is_there, locate
+from scales_cli.storage.locations import Location, locate
 from scales_cli.system.files import make_folder, new_folders, remove_abandoned_files
 from scales_cli.system.process_pool import Call, Later
 from scales_cli.system.processes import WorkerError
@@ -51,7 +51,7 @@ def run(request: BatchRequest, watch: Watch = lambda status: None) -> Generator[
     """Enlarges pictures, and yields what becomes of every input as soon as it is known and recorded.
 
     Raises `ScalesError` before any work if the request cannot be met as a whole: no model, no pictures, two inputs of
-    one output, no room for a manifest.
+    one output, no room for records.
     """
     with _Batch(request, watch) as batch:
         batch.plan()
@@ -112,14 +112,14 @@ class _Batch:
         for item, answer in self._crew.close():
             if not isinstance(item, Item):  # but inputs that were only looked at
                 continue
-            with suppress(OutputError):  # of a manifest that cannot be written: what ended the batch is told instead
+            with suppress(OutputError):  # of records that cannot be written: what ended the batch is told instead
                 if isinstance(answer, WorkerError):
                     self._history.interrupt(item)
                 else:
                     self._history.record(item, self._outcome(item, answer))
 
     def plan(self, *, all_of_them: bool = False) -> None:
-        """Looks at the inputs that the manifest does not settle, as far as they could share an output, or at all.
+        """Looks at the inputs that no record settles, as far as they could share an output, or at all.
 
         Raises `OutputError` if two inputs share an output, or an output is an input.
         """
@@ -191,8 +191,8 @@ class _Batch:
                     remove_abandoned_files(folder)
                 with suppress(OutputError):  # which the worker meets again, and reports
                     make(folder)
-            self._history.begin(task, _target(self.jobs[task]))
-            return BatchWorker.enlarge, self.jobs[task]
+            entry = self._history.begin(task, _target(self.jobs[task]))
+            return BatchWorker.enlarge, self.jobs[task], entry
 
         def watch(running: Running) -> None:
             pictures = [(task.place, fraction) for task, fraction in running if isinstance(task, Item)]
@@ -225,7 +225,7 @@ class _Batch:
             replaces = target is not None and self._history.may_replace(target)
             if target is None:
                 self.settled.append((item, Skipped(answer.name, os.fspath(_target(answer)), "clash")))
-            elif is_there(target) and not replaces:
+            elif not replaces and self._history.is_there(target):
                 self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
             else:
                 self.jobs[item] = dataclasses.replace(answer, target=target, overwrite=replaces)

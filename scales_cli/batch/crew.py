@@ -98,10 +98,10 @@ class LocalCrew:
             method, *arguments = call(task)
             if method is not BatchWorker.enlarge:
                 return method, *arguments
-            (job,) = arguments
+            job, _ = arguments
             if isinstance(job.target, Path):  # a storage shows nothing before it is complete
                 self._folders[task] = job.target.parent
-            return method, job, self._bounds.limit, self._bounds.beside
+            return method, *arguments, self._bounds.limit, self._bounds.beside
 
         def keep(answer: Any) -> bool:
             """Whether the process has as much memory as a new one."""

@@ -1,17 +1,23 @@
-"""What this and earlier runs of a batch have done: the manifest, with the pictures as they are now."""
+"""What this and earlier runs of a batch have done: their records, with the pictures as they are now."""
 
 from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from scales_cli.batch.manifest import BEGUN, DONE, FAILED, LEFT, Manifest, Record
+from scales_cli.batch.ledger import Entry, Ledger
+from scales_cli.batch.manifest import Manifest
 from scales_cli.batch.outcome import Outcome, Skipped
+from scales_cli.batch.record import BEGUN, DONE, FAILED, LEFT, Record
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import InputError
 from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.storage.address import Address
+from scales_cli.storage.listing import Listing
 from scales_cli.storage.locations import Location, below, is_there, locate, status_of
 from scales_cli.storage.objects import Status
 from scales_cli.system.files import this_process
@@ -19,27 +25,33 @@ from scales_cli.system.processes import WorkerError
 
 
 class History:
-    """Records are true of a picture and of settings (`fingerprint`); if either has changed, they say nothing."""
+    """Records are true of a picture and of settings (`fingerprint`); if either has changed, they say nothing.
+
+    They are in a `Manifest`, where this process writes them, or beside outputs in a storage, in a `Ledger`, where
+    whoever puts the output does so by an `Entry`.
+    """
 
     def __init__(self, request: BatchRequest, fingerprint: str) -> None:
         self._request, self._fingerprint = request, fingerprint
-        self._manifest = Manifest.of(request.output, request.manifest, request.shard)
+        self._listing = Listing(request.output) if isinstance(request.output, Address) else None
+        self._records = _records_of(request, self._listing)
         # Inputs before they were looked at, so that one which changes while it is read is not taken for done.
         self._stats: dict[Item, os.stat_result | Status] = {}
-        self._begun: dict[Item, tuple[Location, bool]] = {}  # targets, and whether files there were ours before
+        # Targets, whether files there were ours before, and what workers record.
+        self._begun: dict[Item, tuple[Location, bool, Entry | None]] = {}
 
     def prepare(self) -> None:
-        """Makes the manifest. Raises `OutputError` if it cannot be written."""
-        self._manifest.prepare()
+        """Makes room for records. Raises `OutputError` if none can be written."""
+        self._records.prepare()
 
     def known(self, item: Item) -> Failed | Skipped | None:
         """What there is no need to try again, because it is done or cannot be done."""
-        record = self._manifest.find(item.place.as_posix())
         try:
             status = self._stats[item] = item.status or status_of(item.source)
         except OSError:
             return None
-        if record is None or not record.is_of(status, self._fingerprint):
+        record = self._records.find(item.place.as_posix(), status, self._fingerprint)
+        if record is None:
             return None
         name = os.fspath(item.source)
         if record.status == FAILED:
@@ -47,36 +59,47 @@ class History:
                 return None
             return Failed(name, InputError(record.error, "failed before; --retry-failed tries again"))
         target = self._request.output / record.output
-        if record.status != DONE or self._request.overwrite or not _is_file_of(target, record.output_size):
+        if record.status != DONE or self._request.overwrite or not self._is_file_of(target, record.output_size):
             return None
         return Skipped(name, os.fspath(target), "done before")
 
     def output_of(self, item: Item) -> Location | None:
         """What was last written for an input, or meant to be."""
-        record = self._manifest.find(item.place.as_posix())
-        return self._request.output / record.output if record is not None and record.output else None
+        output = self._records.output_of(item.place.as_posix())
+        return self._request.output / output if output else None
+
+    def is_there(self, target: Location) -> bool:
+        """Whether there is anything; in a storage, as of when its folder was first listed."""
+        return is_there(target) if self._listing is None else self._status_of(target) is not None
 
     def may_replace(self, target: Location) -> bool:
         """Whether a file at `target` may be replaced: by order, or because a run of ours wrote it."""
         return self._request.overwrite or self._owns(target)
 
-    def begin(self, item: Item, target: Location) -> None:
-        """A line in the manifest before work begins. Raises `OutputError` if it cannot be written."""
-        self._begun[item] = target, self._owns(target)
-        self._append(item, BEGUN, output=self._place(target), run=this_process())
+    def begin(self, item: Item, target: Location) -> Entry | None:
+        """Records that work begins, or gives what the worker is to record. Raises `OutputError` if that fails."""
+        owned, entry = self._owns(target), None
+        if item in self._stats:  # else there was no file when it was looked for
+            entry = self._records.begin(self._record(item, BEGUN, output=self._place(target), run=this_process()))
+        self._begun[item] = target, owned, entry
+        return entry
 
     def record(self, item: Item, outcome: Outcome) -> None:
-        """A line in the manifest, of what was tried. Raises `OutputError` if it cannot be written."""
-        target, ours = self._begun.pop(item, (None, False))
+        """Records what was tried, if no worker has. Raises `OutputError` if that is impossible."""
+        target, ours, entry = self._begun.pop(item, (None, False, None))
         match outcome:
             case Done():
-                path = locate(outcome.output)
-                self._append(
-                    item, DONE, output=self._place(path), output_size=status_of(path).st_size, model=outcome.choice
-                )
+                if entry is None:
+                    path = locate(outcome.output)
+                    put = _found(path)
+                    size = 0 if put is None else put.st_size  # of a file that is gone again
+                    self._append(item, DONE, output=self._place(path), output_size=size, model=outcome.choice)
             case Failed():
-                dead = isinstance(outcome.error, WorkerError) and target is not None and is_there(target)
-                output = self._place(target) if dead and target is not None else ""
+                output = ""
+                if isinstance(outcome.error, WorkerError) and target is not None:
+                    output = self._place(target) if _may_be_there(target) else ""
+                    if entry is not None and not output:
+                        entry.withdraw()
                 self._append(
                     item, FAILED, output=output, error=outcome.error.message, exit_code=outcome.error.exit_code
                 )
@@ -85,28 +108,58 @@ class History:
                     self._append(item, LEFT)
 
     def interrupt(self, item: Item) -> None:
-        """A line for a picture whose work was broken off, if there is nothing of ours."""
-        target, ours = self._begun.pop(item, (None, True))
-        if target is not None and not ours and not is_there(target):
+        """Records that the work on a picture was broken off, if there is nothing of ours."""
+        target, ours, entry = self._begun.pop(item, (None, True, None))
+        if target is not None and not ours and not _may_be_there(target):
+            if entry is not None:
+                entry.withdraw()
             self._append(item, LEFT)
 
     def _append(self, item: Item, status: str, **values: Any) -> None:
-        found = self._stats.get(item)
-        if found is not None:  # else there was no file
-            values |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "settings": self._fingerprint}
-            self._manifest.append(Record(input=item.place.as_posix(), status=status, **values))
+        if item in self._stats:  # else there was no file
+            self._records.append(self._record(item, status, **values))
+
+    def _record(self, item: Item, status: str, **values: Any) -> Record:
+        found = self._stats[item]
+        values |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "settings": self._fingerprint}
+        return Record(input=item.place.as_posix(), status=status, **values)
 
     def _owns(self, target: Location) -> bool:
-        return self._manifest.owns(self._place(target))
+        return self._records.owns(self._place(target))
 
     def _place(self, target: Location) -> str:
         """An output's path within the output folder."""
         return below(target, self._request.output).as_posix()
 
+    def _is_file_of(self, target: Location, size: int) -> bool:
+        status = self._status_of(target)
+        return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == size
 
-def _is_file_of(path: Location, size: int) -> bool:
+    def _status_of(self, target: Location) -> os.stat_result | Status | None:
+        if self._listing is not None and isinstance(target, Address):
+            with suppress(PermissionError):  # to list
+                return self._listing.status_of(target)
+        return _found(target)
+
+
+def _found(target: Location) -> os.stat_result | Status | None:
+    """None if there is nothing, or a damaged manifest says what cannot be."""
+    with suppress(OSError, ValueError):
+        return status_of(target)
+    return None
+
+
+def _may_be_there(target: Location) -> bool:
     try:
-        status = status_of(path)
-    except (OSError, ValueError):  # of whatever a damaged manifest says
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size == size
+        return is_there(target)
+    except OSError:  # a storage that does not tell
+        return True
+
+
+def _records_of(request: BatchRequest, listing: Listing | None) -> Manifest | Ledger:
+    if request.manifest is not None:
+        return Manifest.at(request.manifest)
+    if listing is not None:
+        return Ledger(listing)
+    assert isinstance(request.output, Path)
+    return Manifest.of(request.output, request.shard)

@@ -1,63 +1,24 @@
-"""What became of each picture of a batch: JSON lines in the output folder, only ever appended to.
+"""Records of a batch in a file: JSON lines in the output folder, only ever appended to.
 
 A line is one `Record`, written at once, so that several runs may share a manifest and a run may be killed at any
 moment; a line that is torn nevertheless is left out when reading. The last line on an input counts, and outputs
-once written stay known. The `status` of a line is one of
-
-begun   the process `run` is about to begin the work: once that has ended, a file at `output` may be what it wrote
-done    `output`, of `output_size` bytes, was written
-failed  nothing was written, for the reason `error`; with an `output`, it may have been, for the process died
-left    nothing was written, because there was a file already, or because the run was interrupted
+once written stay known.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from scales_cli.errors import OutputError, UsageError
-from scales_cli.storage.address import Address
-from scales_cli.storage.locations import Location
+from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.errors import OutputError
 from scales_cli.storage.objects import Status
 from scales_cli.system.files import is_at_work, this_process
 
-BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
 _NAME = ".scales-batch"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An input at its `place` in the tree, as it was then, and what became of it.
-
-    `settings` identifies the model and all options that change the result; `output` is relative to the output folder.
-    """
-
-    input: str
-    size: int
-    mtime_ns: int
-    settings: str
-    status: str
-    output: str = ""
-    output_size: int = 0
-    model: str = ""
-    error: str = ""
-    exit_code: int = 0
-    run: str = ""
-
-    def is_of(self, status: os.stat_result | Status, settings: str) -> bool:
-        """Whether the input and the settings are those of this record."""
-        return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
-
-    def agrees(self, other: Record) -> bool:
-        """Whether the other record is of the same input and settings."""
-        return (self.size, self.mtime_ns, self.settings) == (other.size, other.mtime_ns, other.settings)
 
 
 class Manifest:
@@ -72,20 +33,27 @@ class Manifest:
             self._read(file)
 
     @classmethod
-    def of(cls, output: Location, path: Path | None = None, shard: tuple[int, int] | None = None) -> Manifest:
-        """The manifest of an output folder, which knows what all shards have recorded there; or the one at `path`."""
-        if path is not None:
-            manifest = cls(path, [path])
-            if _is_foreign(path):
-                raise OutputError(f"{path}: is no manifest of a batch", "choose another --manifest")
-            return manifest
-        if isinstance(output, Address):
-            raise UsageError("a batch into a storage needs a file for its records", "add --manifest FILE")
+    def at(cls, path: Path) -> Manifest:
+        manifest = cls(path, [path])
+        if _is_foreign(path):
+            raise OutputError(f"{path}: is no manifest of a batch", "choose another --manifest")
+        return manifest
+
+    @classmethod
+    def of(cls, output: Path, shard: tuple[int, int] | None = None) -> Manifest:
+        """The manifest of an output folder, which knows what all shards have recorded there."""
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
         return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 
-    def find(self, place: str) -> Record | None:
-        return self._records.get(place)
+    def find(self, place: str, status: os.stat_result | Status, settings: str) -> Record | None:
+        """What became of an input as it is now, by these settings."""
+        record = self._records.get(place)
+        return record if record is not None and record.is_of(status, settings) else None
+
+    def output_of(self, place: str) -> str:
+        """What was last written for an input, or meant to be."""
+        record = self._records.get(place)
+        return "" if record is None else record.output
 
     def owns(self, output: str) -> bool:
         """Whether a file at `output` is, or may be, what this run or one that has ended wrote."""
@@ -99,9 +67,13 @@ class Manifest:
         with self._writing(), self.path.open("ab"):
             pass
 
+    def begin(self, record: Record) -> None:
+        """Records that work begins. Raises `OutputError` if that is impossible."""
+        self.append(record)
+
     def append(self, record: Record) -> None:
         """Adds a line; raises `OutputError` if that is impossible."""
-        line = json.dumps(dataclasses.asdict(record)).encode("ascii") + b"\n"
+        line = record.line
         with self._writing(), self.path.open("a+b", buffering=0) as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
@@ -147,7 +119,7 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
         for line in lines:
-            if (record := _parsed(line)) is not None:
+            if (record := Record.parse(line)) is not None:
                 self._add(record)
 
 
@@ -157,13 +129,3 @@ def _is_foreign(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(1) not in (b"", b"{")  # with which every line begins, torn ones too
-
-
-def _parsed(line: bytes) -> Record | None:
-    try:
-        values: Any = json.loads(line)
-        record = Record(**values)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    kinds = {item.name: type(getattr(record, item.name)).__name__ for item in dataclasses.fields(Record)}
-    return record if all(kinds[item.name] == item.type for item in dataclasses.fields(Record)) else None

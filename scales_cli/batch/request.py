@@ -16,11 +16,10 @@ class BatchRequest:
     """Which pictures are enlarged, how, and where results and records of them go.
 
     `inputs` are folders, patterns or files, here or at addresses; `shard` (index, count) takes part `index` of 1..count
-    of what they name. `manifest` is the file of records; None stands for one in the folder `output`, if that is one of
-    this machine. `jobs` are the pictures in work at a time, by default one for each core, `threads` those of each.
-    `max_memory` bounds all processes together, in bytes; `timeout` each picture, in seconds. `on_clash` says what
-    becomes of inputs that would have one output: the batch does not begin ("stop"), all but the first are left out
-    ("skip"), or have numbers in their names ("number").
+    of what they name. `manifest` is the file of records; None leaves them in `output`. `jobs` are the pictures in work
+    at a time, by default one for each core, `threads` those of each. `max_memory` bounds all processes together, in
+    bytes; `timeout` each picture, in seconds. `on_clash` says what becomes of inputs that would have one output: the
+    batch does not begin ("stop"), all but the first are left out ("skip"), or have numbers in their names ("number").
     """
 
     inputs: Sequence[str]

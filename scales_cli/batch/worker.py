@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scales_cli.batch.ledger import Entry
 from scales_cli.errors import ScalesError
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import fit_job
@@ -53,13 +54,18 @@ class BatchWorker:
             return Failed(name, error.about(name))
         return job
 
-    def enlarge(self, job: Job, limit: int, beside: int) -> Done | Failed:
-        """Writes the job's target, within `limit` bytes of this process's memory; others take those `beside`."""
+    def enlarge(self, job: Job, entry: Entry | None, limit: int, beside: int) -> Done | Failed:
+        """Writes the job's target, within `limit` bytes of this process's memory; others take those `beside`.
+
+        With an `entry`, it is recorded beside the target, too.
+        """
         try:
             upscaler = self._upscalers[job.scale]
             job = fit_job(job, upscaler, limit, self._enlargement.tile, beside)
+            if entry is not None:
+                entry.begin()
         except ScalesError as error:
             return Failed(job.name, error.about(job.name))
         outcome = attempt(upscaler, job, self._report)
         release_freed_memory()  # or the next picture would have less
-        return outcome
+        return outcome if entry is None else entry.end(outcome)

@@ -15,7 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,7 +29,7 @@ MAX_FILE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20  # that are read at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Status:
     """As `os.stat_result`; what a storage does not tell is 0.
 
@@ -87,10 +87,40 @@ def reading(address: Address) -> Iterator[BinaryIO]:
 
 
 def put(address: Address, file: Path, *, overwrite: bool) -> None:
+    """Raises `FileExistsError` if there is another object, which is not to be replaced.
+
+    One with the same content is as good: another run may have put it, or this one, and the answer was lost.
+    """
     if address.scheme in WEB:
         raise OSError(errno.EROFS, "the web is only read")
+    try:
+        with _own_errors():
+            _storage(address).put_file(str(file), address.path, mode="overwrite" if overwrite else "create")
+    except FileExistsError:
+        if not _holds(address, file):
+            raise
+
+
+def put_bytes(address: Address, data: bytes) -> None:
     with _own_errors():
-        _storage(address).put_file(str(file), address.path, mode="overwrite" if overwrite else "create")
+        _storage(address).pipe_file(address.path, data)
+
+
+def remove(address: Address) -> None:
+    """Raises no error if there is nothing."""
+    with _own_errors(), suppress(FileNotFoundError):
+        _storage(address).rm_file(address.path)
+
+
+def _holds(address: Address, file: Path) -> bool:
+    """Whether an object has the content of a file."""
+    if status_of(address).st_size != file.stat().st_size:
+        return False
+    with reading(address) as there, file.open("rb") as here:
+        while data := here.read(_BLOCK_BYTES):
+            if there.read(len(data)) != data:
+                return False
+    return True
 
 
 class _Raw(io.RawIOBase):

@@ -7,17 +7,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from scales_cli.batch.manifest import Manifest, Record
+from scales_cli.batch.manifest import Manifest
+from scales_cli.batch.record import Record
 from scales_cli.errors import OutputError
 from scales_cli.system.files import this_process
 
 RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
+STATUS = SimpleNamespace(st_size=10, st_mtime_ns=20)
+
+
+def found(manifest, place=RECORD.input):
+    return manifest.find(place, STATUS, "abc")
 
 
 def test_manifest_finds_what_was_appended(tmp_path):
     Manifest.of(tmp_path).append(RECORD)
-    assert Manifest.of(tmp_path).find(RECORD.input) == RECORD
-    assert Manifest.of(tmp_path).find("other") is None
+    assert found(Manifest.of(tmp_path)) == RECORD
+    assert found(Manifest.of(tmp_path), "other") is None
 
 
 def test_manifest_takes_the_last_line_on_an_input(tmp_path):
@@ -25,7 +31,7 @@ def test_manifest_takes_the_last_line_on_an_input(tmp_path):
     manifest = Manifest.of(tmp_path)
     manifest.append(RECORD)
     manifest.append(later)
-    assert manifest.find(RECORD.input) == Manifest.of(tmp_path).find(RECORD.input) == later
+    assert found(manifest) == found(Manifest.of(tmp_path)) == later
 
 
 @pytest.mark.parametrize("cut", [1, 2, 40])
@@ -38,9 +44,9 @@ def test_manifest_survives_a_torn_last_line(tmp_path, cut):
     again = Manifest.of(tmp_path)
     again.append(replace(RECORD, input="next"))
     last = Manifest.of(tmp_path)
-    assert last.find(RECORD.input) == RECORD
-    assert last.find("next") == replace(RECORD, input="next")
-    assert (last.find("torn") is None) == (cut > 1)  # without its end of line only, it is whole
+    assert found(last) == RECORD
+    assert found(last, "next") == replace(RECORD, input="next")
+    assert (found(last, "torn") is None) == (cut > 1)  # without its end of line only, it is whole
 
 
 @pytest.mark.parametrize("line", [b"[]", b'"x"', b"\xff", b'{"input": "a"}', b"[" * 100_000, b'{"input": 1}'])
@@ -48,7 +54,7 @@ def test_manifest_leaves_out_foreign_lines(tmp_path, line):
     manifest = Manifest.of(tmp_path)
     manifest.path.write_bytes(line + b"\n")
     manifest.append(RECORD)
-    assert Manifest.of(tmp_path).find(RECORD.input) == RECORD
+    assert found(Manifest.of(tmp_path)) == RECORD
 
 
 def test_manifest_leaves_out_values_of_another_kind(tmp_path):
@@ -56,20 +62,20 @@ def test_manifest_leaves_out_values_of_another_kind(tmp_path):
     manifest.append(RECORD)
     values = json.loads(manifest.path.read_text())
     manifest.path.write_text(json.dumps(values | {"size": "10"}) + "\n")
-    assert Manifest.of(tmp_path).find(RECORD.input) is None
+    assert found(Manifest.of(tmp_path)) is None
 
 
 def test_manifests_of_shards_know_each_other(tmp_path):
     first, second = (Manifest.of(tmp_path, shard=(index, 2)) for index in (1, 2))
     first.append(RECORD)
     assert first.path != second.path
-    assert Manifest.of(tmp_path, shard=(2, 2)).find(RECORD.input) == RECORD
-    assert Manifest.of(tmp_path, tmp_path / "elsewhere").find(RECORD.input) is None
+    assert found(Manifest.of(tmp_path, shard=(2, 2))) == RECORD
+    assert found(Manifest.at(tmp_path / "elsewhere")) is None
 
 
 def test_manifest_names_a_path_it_cannot_write(tmp_path):
     with pytest.raises(OutputError, match=r"missing/m\.jsonl"):
-        Manifest.of(tmp_path, tmp_path / "missing" / "m.jsonl").append(RECORD)
+        Manifest.at(tmp_path / "missing" / "m.jsonl").append(RECORD)
 
 
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\0\0\1\0", b"notes\n"])
@@ -77,10 +83,10 @@ def test_manifest_is_never_appended_to_another_file(tmp_path, data):
     path = tmp_path / "given"
     path.write_bytes(data)
     with pytest.raises(OutputError, match="is no manifest"):
-        Manifest.of(tmp_path, path)
+        Manifest.at(path)
     path.write_bytes(b'{"input": "to')
-    Manifest.of(tmp_path, path).append(RECORD)
-    assert Manifest.of(tmp_path, path).find(RECORD.input) == RECORD
+    Manifest.at(path).append(RECORD)
+    assert found(Manifest.at(path)) == RECORD
 
 
 def test_record_is_of_an_unchanged_input():
@@ -94,8 +100,8 @@ def test_manifest_is_a_regular_file_or_none(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(OutputError, match="not a regular file"):
-            Manifest.of(tmp_path, path)
-    Manifest.of(tmp_path, Path("/dev/null")).append(RECORD)
+            Manifest.at(path)
+    Manifest.at(Path("/dev/null")).append(RECORD)
 
 
 BEGUN = replace(RECORD, status="begun", output_size=0)
@@ -158,4 +164,4 @@ def test_manifest_forgets_what_was_done_only_for_other_work(tmp_path, later, don
     """What is begun again may have been written by another run; files of other settings may have the same size."""
     for record in (RECORD, later):
         Manifest.of(tmp_path).append(record)
-    assert (Manifest.of(tmp_path).find(RECORD.input) == RECORD) == done
+    assert (found(Manifest.of(tmp_path)) == RECORD) == done

@@ -150,18 +150,16 @@ def test_sizes_are_looked_at_first(s3, run, picture, monkeypatch):
     assert ("GET", "/bucket/a.png") not in s3.server.requests
 
 
-def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path):
+@pytest.mark.parametrize("records", [(), ("--manifest", "done.jsonl")], ids=["in the bucket", "in a file"])
+def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path, records):
     names = ["a b.png", "x/c#.png", "x/y/ü.png", ".hidden.png", "x/../../../evil.png", "note.txt"]
     data = {name: picture() for name in names}
     for name, content in data.items():
         s3.pipe_file(f"bucket/in/{name}", content)
-    work = ("batch", "s3://bucket/in", "-s", "2", "-m", "tiny", "-j", "1", "-o", "s3://bucket/in/large")
-    code, _, err = run(*work)
-    assert (code, "add --manifest FILE" in err) == (2, True)
-    elsewhere = (*work[:-1], "s3://nowhere/large", "--manifest", "none.jsonl")
-    code, _, err = run(*elsewhere)
+    work = ("batch", "s3://bucket/in", "-s", "2", "-m", "tiny", "-j", "1", *records)
+    code, _, err = run(*work, "-o", "s3://nowhere/large")
     assert (code, "there is no bucket s3://nowhere" in err) == (4, True)
-    work = (*work, "--manifest", "done.jsonl", "--json")
+    work = (*work, "-o", "s3://bucket/in/large", "--json")
     code, out, _ = run(*work)
     assert code == 0
     written = [json.loads(line)["output"] for line in out.splitlines()]
@@ -174,10 +172,12 @@ def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path):
     code, out, _ = run(*work)
     assert (code, ["skipped" in line for line in out.splitlines()].count(True)) == (0, 2)
     assert s3.cat_file("bucket/in/large/x/c#_x2.png") == enlarged(data["x/c#.png"])
-    assert len([path for method, path in s3.server.requests if method == "PUT"]) == 1
-    records = (tmp_path / "done.jsonl").read_text()
-    assert SECRET not in records
-    assert "AKIA" not in records
+    put = [path for method, path in s3.server.requests if method == "PUT" and ".scales-batch" not in path]
+    assert len(put) == 1
+    kept = [s3.cat_file(path) for path in s3.find("bucket/in/large/.scales-batch")]
+    kept += [path.read_bytes() for path in tmp_path.glob("*.jsonl")]
+    assert len(kept) == (1 if records else 4)
+    assert not any(secret in data for data in kept for secret in (SECRET.encode(), b"AKIA"))
 
 
 def test_batch_from_a_bucket_into_a_folder(s3, run, picture, enlarged, tmp_path):

@@ -1,0 +1,203 @@
+"""Records of a batch in a storage: a small object for each output, in `.scales-batch/0` to `f` of the output folder.
+
+The listings of these and of the outputs tell what is done: a request for a thousand pictures, none for each. Nothing is
+locked. Whoever puts an output records it afterwards, by the version that the storage tells then. A version that records
+of several settings claim, as runs at once may bring about, is nobody's. In a record is all of it, for people.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.batch.record_name import RecordName, place_digest, version_digest, work_digest
+from scales_cli.errors import InputError, OutputError
+from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.storage.address import Address
+from scales_cli.storage.listing import Listing
+from scales_cli.storage.objects import Status, entries_of, put_bytes, reading, remove, status_of
+from scales_cli.system.files import is_at_work, this_process
+
+_FOLDER = ".scales-batch"
+_NOTE = b"""Records of `scales batch`: which pictures beside this folder are done, by which model and options.
+Without them these pictures count as somebody else's, which are left alone.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is recorded of a picture where it is worked on, around the work.
+
+    That it has `begun` is said of an output that no record is of; `superseded` are the records of before.
+    """
+
+    folder: Address
+    target: Address
+    begun: Record
+    is_known: bool
+    superseded: tuple[RecordName, ...]
+
+    def begin(self) -> None:
+        """Raises `OutputError` if that cannot be recorded."""
+        if not self.is_known:
+            self._put(self.begun, self.begun.run)
+
+    def end(self, outcome: Done | Failed) -> Done | Failed:
+        """The outcome; a failure if an output was put that cannot be recorded, and will be done again."""
+        if isinstance(outcome, Done):
+            try:
+                with _writing(self.target):
+                    put = status_of(self.target)
+                done = dataclasses.replace(
+                    self.begun, status=DONE, output_size=put.st_size, model=outcome.choice, run=""
+                )
+                name = self._put(done, version_digest(done.output, put))
+            except OutputError as error:
+                return Failed(outcome.input, error.about(outcome.input))
+            _remove(self.folder, *(other for other in self.superseded if other != name))
+        self.withdraw()
+        return outcome
+
+    def withdraw(self) -> None:
+        """As if the work had not begun."""
+        if not self.is_known:
+            _remove(self.folder, RecordName.of(self.begun, self.begun.run))
+
+    def _put(self, record: Record, mark: str) -> RecordName:
+        name = RecordName.of(record, mark)
+        with _writing(self.folder):
+            put_bytes(_address(self.folder, name), record.line)
+        return name
+
+
+class Ledger:
+    """The records in a storage, as they are when they are first asked for. Raises `OutputError`."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+        self._folder = listing.root / _FOLDER
+        self._names: list[str] | None = None  # sorted
+        self._written: set[str] = set()  # digests of outputs
+        self._begun: dict[str, set[str]] = defaultdict(set)  # by the same, the processes that said so
+        self._versions: dict[PurePosixPath, dict[str, str]] = {}  # names of outputs, in each folder by their version
+
+    def prepare(self) -> None:
+        """Puts a note, so that a storage that cannot be written to is an `OutputError` before any work."""
+        with _writing(self._folder):
+            put_bytes(self._folder / "README.txt", _NOTE)
+
+    def find(self, place: str, status: os.stat_result | Status, settings: str) -> Record | None:
+        """What became of an input as it is now, by these settings. It is done only while its output is as it was."""
+        known = Record(place, status.st_size, status.st_mtime_ns, settings, DONE)
+        names, work = self._names_of(place), work_digest(known.size, known.mtime_ns, settings)
+        for name in names:
+            if (name.work, name.status) == (work, DONE):
+                contested = any(other.mark == name.mark and other.work != work for other in names)
+                if not contested and (found := self._output(place, name)):
+                    output, size = found
+                    return dataclasses.replace(known, output=output, output_size=size)
+        failed = RecordName.of(dataclasses.replace(known, status=FAILED))
+        return self._opened(failed) if failed in names else None
+
+    def output_of(self, place: str) -> str:
+        """What was last written for an input, if it is there."""
+        outputs = (self._output(place, name) for name in self._names_of(place) if name.status == DONE)
+        return next((found[0] for found in outputs if found is not None), "")
+
+    def owns(self, output: str) -> bool:
+        """Whether an object at `output` is, or may be, what this run or one that has ended put."""
+        self._read()
+        key = place_digest(output)
+        begun = self._begun.get(key, ())
+        return key in self._written or any(run == this_process() or not is_at_work(run) for run in begun)
+
+    def begin(self, record: Record) -> Entry:
+        """What whoever does the work is to record."""
+        key = place_digest(record.output)
+        superseded = tuple(name for name in self._names_of(record.input) if name.output in ("", key))
+        return Entry(self._folder, self._listing.root / record.output, record, key in self._written, superseded)
+
+    def append(self, record: Record) -> None:
+        """Records a failure, if it would be the same the next time."""
+        if record.status != FAILED or record.exit_code != InputError.exit_code:
+            return
+        name = RecordName.of(record)
+        with suppress(OSError):  # or it is tried again
+            put_bytes(_address(self._folder, name), record.line)
+        outdated = [other for other in self._names_of(record.input) if other.status == FAILED and other != name]
+        _remove(self._folder, *outdated)
+
+    def _names_of(self, place: str) -> list[RecordName]:
+        names, key = self._read(), place_digest(place)
+        start = bisect_left(names, key)
+        end = bisect_left(names, f"{key}~", start)
+        return [name for text in names[start:end] if (name := RecordName.parse(text)) is not None]
+
+    def _read(self) -> list[str]:
+        if self._names is None:
+            with _reading(self._folder):
+                folders = self._listing.contents(self._folder).folders
+                found = [below.name for folder in folders for below, _ in entries_of(self._folder / folder)]
+            self._names = sorted(found)
+            for name in filter(None, map(RecordName.parse, found)):
+                if name.status == DONE:
+                    self._written.add(name.output)
+                elif name.status == BEGUN:
+                    self._begun[name.output].add(name.mark)
+        return self._names
+
+    def _output(self, place: str, name: RecordName) -> tuple[str, int] | None:
+        """The output of an input and its size, if it is the version of that name."""
+        below = PurePosixPath(place).parent
+        with _reading(self._listing.root / below):
+            files = self._listing.contents(self._listing.root / below).files
+        if below not in self._versions:
+            self._versions[below] = {version_digest((below / name).as_posix(), files[name]): name for name in files}
+        file = self._versions[below].get(name.mark)
+        return None if file is None else ((below / file).as_posix(), files[file].st_size)
+
+    def _opened(self, name: RecordName) -> Record | None:
+        """A record with all that is in it."""
+        address = _address(self._folder, name)
+        with _reading(address), suppress(FileNotFoundError), reading(address) as stream:
+            return Record.parse(stream.read())
+        return None
+
+
+def _address(folder: Address, name: RecordName) -> Address:
+    return folder / name.input[0] / str(name)
+
+
+def _remove(folder: Address, *names: RecordName) -> None:
+    with suppress(OSError):  # who may not remove anything leaves them: they do no harm
+        for name in names:
+            remove(_address(folder, name))
+
+
+@contextmanager
+def _writing(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{address}: cannot be written: {error.strerror or error}",
+            "check what you may write there, or keep records in a --manifest FILE",
+        ) from error
+
+
+@contextmanager
+def _reading(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{address}: cannot be listed: {error.strerror or error}",
+            "check what you may list there, or keep records in a --manifest FILE",
+        ) from error

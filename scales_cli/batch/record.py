@@ -1,0 +1,64 @@
+"""What became of one picture of a batch.
+
+The `status` of a record is one of
+
+begun   the process `run` is about to begin the work: once that has ended, a file at `output` may be what it wrote
+done    `output`, of `output_size` bytes, was written
+failed  nothing was written, for the reason `error`; with an `output`, it may have been, for the process died
+left    nothing was written, because there was a file already, or because the run was interrupted
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from scales_cli.storage.objects import Status
+
+BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An input at its place in the tree, as it was then, and what became of it.
+
+    `settings` identifies the model and all options that change the result; `output` is relative to the output folder.
+    """
+
+    input: str
+    size: int
+    mtime_ns: int
+    settings: str
+    status: str
+    output: str = ""
+    output_size: int = 0
+    model: str = ""
+    error: str = ""
+    exit_code: int = 0
+    run: str = ""
+
+    @classmethod
+    def parse(cls, line: bytes) -> Record | None:
+        """The record of a line of JSON; None if it holds none, as it was torn, say."""
+        try:
+            values: Any = json.loads(line)
+            record = cls(**values)
+        except (ValueError, TypeError, RecursionError):
+            return None
+        kinds = {item.name: type(getattr(record, item.name)).__name__ for item in dataclasses.fields(cls)}
+        return record if all(kinds[item.name] == item.type for item in dataclasses.fields(cls)) else None
+
+    @property
+    def line(self) -> bytes:
+        return json.dumps(dataclasses.asdict(self)).encode("ascii") + b"\n"
+
+    def is_of(self, status: os.stat_result | Status, settings: str) -> bool:
+        """Whether the input and the settings are those of this record."""
+        return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
+
+    def agrees(self, other: Record) -> bool:
+        """Whether the other record is of the same input and settings."""
+        return (self.size, self.mtime_ns, self.settings) == (other.size, other.mtime_ns, other.settings)

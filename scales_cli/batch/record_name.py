@@ -1,0 +1,68 @@
+"""Names of records in a storage, which say all that the next run has to know: listings tell names, not what is inside.
+
+INPUT.WORK.begun.OUTPUT.RUN      the process RUN is about to put the output, where no record is of that yet
+INPUT.WORK.done.OUTPUT.VERSION   the output was put, and is done as long as it is this version
+INPUT.WORK.failed                nothing was put
+
+INPUT and OUTPUT are digests of their places in the trees, WORK of the input's size and time and of the settings,
+VERSION of what the storage says of the output: its size, its time and its tag.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+
+from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.storage.objects import Status
+
+_NAME = re.compile(
+    rf"([0-9a-f]{{24}})\.([0-9a-f]{{24}})\.(?:({FAILED})|({BEGUN}|{DONE})\.([0-9a-f]{{24}})\.([0-9a-f-]+))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordName:
+    """`mark` is the process or the version."""
+
+    input: str
+    work: str
+    status: str
+    output: str = ""
+    mark: str = ""
+
+    @classmethod
+    def of(cls, record: Record, mark: str = "") -> RecordName:
+        place, work = place_digest(record.input), work_digest(record.size, record.mtime_ns, record.settings)
+        if record.status == FAILED:
+            return cls(place, work, FAILED)
+        return cls(place, work, record.status, place_digest(record.output), mark)
+
+    @classmethod
+    def parse(cls, name: str) -> RecordName | None:
+        """None for what is no such name."""
+        matched = _NAME.fullmatch(name)
+        return (
+            None if matched is None else cls(matched[1], matched[2], matched[3] or matched[4], *matched.groups("")[4:])
+        )
+
+    def __str__(self) -> str:
+        return ".".join(filter(None, (self.input, self.work, self.status, self.output, self.mark)))
+
+
+def place_digest(place: str) -> str:
+    return _digest(place.encode("utf-8", "surrogateescape"))
+
+
+def work_digest(size: int, mtime_ns: int, settings: str) -> str:
+    return _digest(f"{size} {mtime_ns} {settings}".encode())
+
+
+def version_digest(place: str, status: Status | os.stat_result) -> str:
+    return place_digest(f"{status.st_size} {status.st_mtime_ns} {place}")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
