@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "comparison": "errors storage backbones imaging weights engine pipeline",
     "video": "errors system backbones imaging weights engine pipeline",
     "evaluation": "errors imaging",
-    "bench": "errors system backbones weights networks engine pipeline evaluation",
+    "bench": "errors system backbones weights networks engine pipeline video evaluation",
     "health": "errors system storage backbones weights engine pipeline bench",
     "training/config": "errors backbones",
     "training": "errors system backbones imaging weights layers networks engine pipeline evaluation",

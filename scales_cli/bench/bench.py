@@ -18,7 +18,17 @@ from scales_cli.bench.contenders.base import Task
 from scales_cli.bench.contenders.native import lanczos
 from scales_cli.bench.contenders.plain import SCORES
 from scales_cli.bench.contenders.prepare import Preparation, Step, prepare
-from scales_cli.bench.contenders.registry import CONTENDERS, LAYER, OURS, PROGRAM, Contender, choose, not_installed
+from scales_cli.bench.contenders.registry import (
+    CONTENDERS,
+    LAYER,
+    OURS,
+    PROGRAM,
+    VIDEO_CONTENDERS,
+    VIDEO_OURS,
+    Contender,
+    choose,
+    not_installed,
+)
 from scales_cli.bench.latency import Measurement, Spread, measure
 from scales_cli.bench.machine import describe_machine, without_amx
 from scales_cli.bench.random_weights import random_model
@@ -41,7 +51,7 @@ class BenchRequest:
     """`models` are names or files, `sizes` (width, height) of LR pictures; `data` is a folder of HR pictures.
 
     After `seconds` no further round is begun. `ensemble` is how many flips and turns scales sees, `amx` whether others
-    may use Intel's matrix units.
+    may use Intel's matrix units. With `video` a round is a frame, and others than those of pictures take part.
     """
 
     models: tuple[str, ...]
@@ -54,6 +64,7 @@ class BenchRequest:
     seconds: float = float("inf")
     ensemble: int = 1
     amx: bool = True
+    video: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,8 @@ def run_bench(
 ) -> Report:
     """Runs every contest; `skipping` hears at once which contenders cannot take part, and why."""
     began = time.monotonic()
-    contenders, missing = choose(request.against)
+    ours, known = (VIDEO_OURS, VIDEO_CONTENDERS) if request.video else (OURS, CONTENDERS)
+    contenders, missing = choose(request.against, known)
     models = [open_model(name, request.scale) for name in request.models]
     for model in models:
         check_engine(model.weights)
@@ -99,7 +111,7 @@ def run_bench(
             packed = exports / f"{model.name}.safetensors"
             model.weights.save(packed)
             failures = run_steps(contenders, Preparation(model.weights.spec, exports, request.data))
-            able = [OURS]
+            able = [ours]
             for contender in contenders:
                 if reason := next((failures[step] for step in contender.steps if step in failures), ""):
                     skip(contender.name, reason)
@@ -108,7 +120,7 @@ def run_bench(
             psnr = score(model, request.data, request.ensemble) if request.data is not None else {}
             for size, threads in itertools.product(request.sizes, request.threads):
                 done = len(report.contests)
-                has_layer = threads == 1 and model.weights.spec.runs_natively
+                has_layer = threads == 1 and not request.video and model.weights.spec.runs_natively
                 measurements, failed = measure(
                     [*able, LAYER] if has_layer else able,
                     Task(model.weights.spec, packed, exports, *size, threads, request.ensemble),
@@ -119,7 +131,8 @@ def run_bench(
                 )
                 for name, reason in failed.items():
                     skip(name, reason)
-                report.contests.append(summarize(model, size, threads, measurements, psnr, request.ensemble))
+                contest = summarize(model, size, threads, measurements, psnr, request.ensemble)
+                report.contests.append(replace(contest, video=request.video))
     return report
 
 
@@ -169,7 +182,7 @@ def summarize(
     psnr: dict[str, float],
     ensemble: int = 1,
 ) -> Contest:
-    baseline = next((item for item in measurements if item.contender is OURS), None)
+    baseline = next((item for item in measurements if item.contender.name == OURS.name), None)
     if baseline is None:
         raise ScalesError("the native engine did not run, which all others are compared with", "use a smaller picture")
     pixels, scale, spec = size[0] * size[1], model.weights.spec.scale, model.weights.spec
@@ -179,7 +192,7 @@ def summarize(
             continue
         seconds, parts = item.seconds, item.contender.parts
         cost = count(parts(spec)) if parts else None
-        if cost is not None and item.contender is OURS:
+        if cost is not None and item.contender.name == OURS.name:
             cost = replace(cost, operations=ensemble * cost.operations)
         rows.append(
             ContestRow(

@@ -39,7 +39,10 @@ class LayerSpeed:
 
 @dataclass(frozen=True)
 class Contest:
-    """What was timed in turn: one model, size (of the LR picture) and number of threads."""
+    """What was timed in turn: one model, size (of the LR picture) and number of threads.
+
+    With `video` the pictures were frames.
+    """
 
     model: str
     trained: bool
@@ -49,6 +52,7 @@ class Contest:
     rounds: int
     rows: tuple[ContestRow, ...]
     layer: LayerSpeed | None
+    video: bool = False
 
     @property
     def pixels(self) -> int:

@@ -11,6 +11,7 @@ the extremes; null stands for what could not be measured.
     published   network, precision, psnr (by set): of weights for networks of `front` that others have trained
     skipped     contender -> why it did not take part
     contests    one for each model, size and number of threads, all of whose rows were timed in turn:
+      video     whether frames of video were enlarged, with their color
       model, trained (false: seeded random weights), width, height (of the LR picture), threads, rounds
       rows
         contender
@@ -45,7 +46,7 @@ AGAINST = (
     "The same network in full precision: torch-fp32, torch-bf16, openvino-fp32, openvino-bf16, openvino-int8, "
     "onnxruntime. The same binary network: openvino-binary. Small ones: front (plain, the best for their time), "
     "fsrcnn, espcn. Interpolation: bicubic, "
-    "lanczos. The whole program: upscale. Default: all."
+    "lanczos. The whole program: upscale. Of --video: fsrcnn, espcn, lanczos. Default: all."
 )
 
 
@@ -114,7 +115,9 @@ def bench(
     ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, metavar="N", rich_help_panel=CONTEST, help="Runs of each. Default: 5."),
+        typer.Option(
+            min=1, max=1000, metavar="N", rich_help_panel=CONTEST, help="Runs of each. Default: 5; 15 frames."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -122,6 +125,10 @@ def bench(
     ] = None,
     no_amx: Annotated[
         bool, opt.flag("--no-amx", panel=CONTEST, help="Keep rivals from Intel's matrix units, as on other CPUs.")
+    ] = False,
+    video: Annotated[
+        bool,
+        opt.flag("--video", panel=CONTEST, help="Frames of video, network and color, by tiny. A round is a frame."),
     ] = False,
     quick: Annotated[
         bool, opt.flag("--quick", panel=CONTEST, help="Done in 20 seconds: a small picture, few contenders.")
@@ -142,9 +149,10 @@ def bench(
 
     $ scales bench --quick
     $ scales bench -m base --size 480x270,960x540 --against upscale,openvino-fp32
+    $ scales bench --video -s 2 -t 1,2
     """
     from scales_cli.bench.bench import BenchRequest, run_bench
-    from scales_cli.bench.contenders.registry import CONTENDERS, quick_names
+    from scales_cli.bench.contenders.registry import CONTENDERS, VIDEO_CONTENDERS, quick_names
     from scales_cli.cli.console import print_json, progress_bar, say
     from scales_cli.weights.preferences import default_model
 
@@ -152,18 +160,19 @@ def bench(
         from scales_cli.bench.plot import check_plot
 
         check_plot(plot)
-    names = quick_names() if quick else tuple(CONTENDERS)
+    names = tuple(VIDEO_CONTENDERS) if video else quick_names() if quick else tuple(CONTENDERS)
     request = BenchRequest(
-        models=tuple(dict.fromkeys(model or [default_model()])),
+        models=tuple(dict.fromkeys(model or ["tiny" if video else default_model()])),
         scale=scale,
         sizes=size or ((240, 136) if quick else (480, 270),),
         threads=threads,
         against=names if against is None else tuple(filter(None, against.split(","))),
         data=data,
-        rounds=rounds or (3 if quick else 5),
+        rounds=rounds or (3 if quick else 15 if video else 5),
         seconds=12 if quick else float("inf"),
         ensemble=ensemble,
         amx=not no_amx,
+        video=video,
     )
 
     def skipping(contenders: Sequence[str], reason: str) -> None:

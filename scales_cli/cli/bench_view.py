@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +25,7 @@ def print_report(report: Report) -> None:
     console.print(Text(f"{about['cpu']}, {about['cores']} cores, {about['isa']} kernels, AMX: {amx}"))
     console.print(Text("medians (low-high)" + ("" if report.ensemble == 1 else f"; ensembles of {report.ensemble}")))
     for contest in report.contests:
-        console.print("", times_table(contest))
+        console.print("", frames_table(contest, report.scale) if contest.video else times_table(contest))
         if contest.layer is not None:
             console.print(Text(describe_layer(contest.layer)))
     for model in dict.fromkeys(contest.model for contest in report.contests):
@@ -58,6 +59,20 @@ def times_table(contest: Contest) -> Table:
         ratio = ratio_of(row.times_scales.median)
         speed = f"{row.output_megapixels_per_second:.2f}"
         add_row(table, row.contender, spread(row.ns_per_pixel), speed, ratio, memory)
+    return table
+
+
+def frames_table(contest: Contest, scale: int) -> Table:
+    """Frames a second by the clock; and by processor time, which others' work on this machine hardly changes."""
+    size = f"{contest.width}x{contest.height} to {scale * contest.width}x{scale * contest.height}"
+    title = f"{_name(contest)}, {size}, {threads_of(contest.threads)}, {contest.rounds} frames"
+    table = new_table(title, "", "frames/s", "a core's frames/s", "time / scales", "peak MB")
+    for row in contest.rows:
+        rates = Spread(*(1e9 / (ns * contest.pixels) for ns in astuple(row.ns_per_pixel)))
+        rates = replace(rates, low=rates.high, high=rates.low)
+        memory = "" if row.peak_memory is None else f"{row.peak_memory / 1e6:,.0f}"
+        core = f"{rates.median / max(row.busy_cores, 1e-9):,.1f}"
+        add_row(table, row.contender, spread(rates, 1), core, ratio_of(row.times_scales.median), memory)
     return table
 
 

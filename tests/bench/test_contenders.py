@@ -8,9 +8,13 @@ import pytest
 from scales_cli.bench.contenders import prepare, registry
 from scales_cli.bench.contenders.base import Runner, Task, peak_resident_set
 from scales_cli.bench.contenders.native import Bicubic, BinaryLayerRunner, Lanczos, NativeNetwork, Upscale
+from scales_cli.bench.contenders.opencv import OpenCvNetwork
 from scales_cli.bench.contenders.prepare import Preparation
+from scales_cli.bench.contenders.registry import VIDEO_CONTENDERS, VIDEO_OURS
 from scales_cli.bench.contenders.torch_runtime import TorchNetwork
+from scales_cli.bench.contenders.video import NetworkVideo
 from scales_cli.errors import UsageError
+from scales_cli.video.frame import Frame
 
 pytest.importorskip("scales_cli.engine._native")
 
@@ -76,6 +80,38 @@ def test_openvino_binary_computes_what_the_native_engine_does(task):
 
     ours, theirs = NativeNetwork(task).run(), OpenVinoBinary(task).run()
     assert np.median(np.abs(ours - theirs)) < 1e-5  # a bit at its threshold may turn
+
+
+@pytest.mark.parametrize("name", ["fsrcnn", "espcn"])
+def test_opencv_computes_what_torch_does(exported, name):
+    expected = TorchNetwork(exported, name).run()
+    np.testing.assert_allclose(OpenCvNetwork(exported, name).run(), expected, atol=2e-5)
+
+
+def test_frames_of_video_are_enlarged_whole(exported):
+    for contenders in ((VIDEO_OURS,), *VIDEO_CONTENDERS.values()):
+        for contender in contenders:
+            if contender.missing():
+                continue
+            runner = contender.build(exported)
+            frames = [runner.run() for _ in range(2)]
+            assert [plane.shape for plane in frames[0]] == [(54, 63), (27, 32), (27, 32)], contender.name
+            assert not np.array_equal(frames[0][0], frames[1][0])
+
+
+def test_networks_of_video_see_the_frame(exported):
+    """Luma in [0, 1] goes in, codes come out."""
+    runner = NetworkVideo(exported, lambda task: OpenCvNetwork(task, "espcn"))
+    network, frame = TorchNetwork(exported, "espcn"), Frame(next(runner._clip).planes)
+    network._planes = torch_of(frame.planes[0])
+    expected = np.clip(np.round(255 * network.run()[0]), 0, 255)
+    assert np.abs(runner.enlarge(frame)[0] - expected).max() <= 1
+
+
+def torch_of(luma):
+    import torch
+
+    return torch.from_numpy(luma[None, None].astype(np.float32) / 255)
 
 
 def test_quantized_twin_is_near_the_twin(exported):

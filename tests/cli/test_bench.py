@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ def test_bench_prints_tables(folder, capsys, monkeypatch):
     for text in ("scales-tiny-x4, 16x12, 1 thread, 2 rounds", "bicubic", "one binary layer", "19.1", "0.829"):
         assert text in out
     assert "scales-base-x4" in out
+
+
+def test_bench_of_video(folder, model, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    arguments = [*SMALL, "--video", "-s", "2", "-m", model]
+    assert main([*arguments, "--json", "--against", "espcn,lanczos"]) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    (contest,) = report["contests"]
+    able = {"scales", "lanczos (ffmpeg)"} if find_spec("av") else {"scales"}
+    assert contest["video"]
+    assert able <= {row["contender"] for row in contest["rows"]}
+    assert all(row["contender"] in err for row in contest["rows"] if row["contender"] in report["skipped"])
+    assert main([*arguments, "--against", ""]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "16x12 to 32x24, 1 thread, 2 frames" in out
+    assert main([*arguments, "--against", "upscale"]) == 2
 
 
 def test_bench_quick_needs_no_runtime(folder, capsys, monkeypatch):

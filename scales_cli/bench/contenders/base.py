@@ -63,6 +63,12 @@ class Runner:
         return peak_resident_set()
 
 
+class NetworkRunner(Runner):
+    """A network that runs on `planes` [1, C, H, W], which may be others from run to run."""
+
+    planes: Any
+
+
 def peak_resident_set() -> int | None:
     try:  # not getrusage: on Linux, that counts what the parent held when it forked
         for line in Path("/proc/self/status").read_text().splitlines():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.base import NetworkRunner, Task
 from scales_cli.bench.contenders.torch_runtime import NetworkName, planes_of
 
 
-class OnnxNetwork(Runner):
+class OnnxNetwork(NetworkRunner):
     def __init__(self, task: Task, name: NetworkName) -> None:
         import onnxruntime
 
@@ -18,8 +18,8 @@ class OnnxNetwork(Runner):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = task.exports / f"{name}.onnx"
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self._planes = task.planes(planes_of(name, task.spec))[None]
+        self.planes = task.planes(planes_of(name, task.spec))[None]
         self.model_bytes = path.stat().st_size
 
     def run(self) -> Any:
-        return self._session.run(None, {"luma": self._planes})[0][0]
+        return self._session.run(None, {"luma": self.planes})[0][0]

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.bench.contenders.base import Runner, Task
+from scales_cli.bench.contenders.base import NetworkRunner, Task
 from scales_cli.bench.contenders.torch_runtime import NetworkName, planes_of
 from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.errors import ScalesError
 from scales_cli.weights.packed import PackedWeights, load_packed
 
 
-class OpenVinoModel(Runner):
+class OpenVinoModel(NetworkRunner):
     """A model compiled for pictures of the task's size. `precision` is f32, bf16, or None for OpenVINO's own choice."""
 
     def __init__(self, task: Task, model: Any, precision: str | None, planes: int = 1) -> None:
@@ -34,10 +34,10 @@ class OpenVinoModel(Runner):
         if precision:
             options["INFERENCE_PRECISION_HINT"] = precision
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
-        self._planes = task.planes(planes)[None]
+        self.planes = task.planes(planes)[None]
 
     def run(self) -> Any:
-        outputs = self._request.infer([self._planes], share_inputs=True, share_outputs=True)
+        outputs = self._request.infer([self.planes], share_inputs=True, share_outputs=True)
         return outputs[0][0]
 
 

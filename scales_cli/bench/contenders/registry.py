@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from scales_cli.bench.contenders.espcn import espcn_parts
 from scales_cli.bench.contenders.fsrcnn import fsrcnn_parts
 from scales_cli.bench.contenders.native import Bicubic, BinaryLayerRunner, Lanczos, NativeNetwork, Upscale
 from scales_cli.bench.contenders.onnx_runtime import OnnxNetwork
+from scales_cli.bench.contenders.opencv import OpenCvNetwork
 from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary, OpenVinoNetwork
 from scales_cli.bench.contenders.plain import PlainName, plain_parts
 from scales_cli.bench.contenders.prepare import (
@@ -26,6 +27,7 @@ from scales_cli.bench.contenders.prepare import (
     quantize_twin,
 )
 from scales_cli.bench.contenders.torch_runtime import NetworkName, TorchNetwork
+from scales_cli.bench.contenders.video import FfmpegLanczos, NetworkVideo, ScalesVideo
 from scales_cli.errors import UsageError
 from scales_cli.system.extras import install_hint
 
@@ -61,6 +63,23 @@ def _small(name: NetworkName, step: Step, parts: Callable[[NetworkSpec], list[Pa
         Contender(f"{name} (openvino)", partial(OpenVinoNetwork, name=name), ("openvino", *EXPORT), (step,), parts),
         Contender(f"{name} (onnxruntime)", partial(OnnxNetwork, name=name), ("onnxruntime", *EXPORT), (step,), parts),
         Contender(f"{name} (torch)", partial(TorchNetwork, name=name), ("torch",), (), parts, fallback=True),
+    )
+
+
+def _small_for_video(
+    name: NetworkName, step: Step, parts: Callable[[NetworkSpec], list[Part]]
+) -> tuple[Contender, ...]:
+    """In OpenCV, where video gets them, and in the fastest runtime."""
+    runtimes = {"opencv": OpenCvNetwork, "onnxruntime": OnnxNetwork}
+    return tuple(
+        Contender(
+            f"{name} ({module})",
+            partial(NetworkVideo, build=partial(network, name=name)),
+            EXPORT if module == "opencv" else (module, *EXPORT),
+            (step,),
+            parts,
+        )
+        for module, network in runtimes.items()
     )
 
 
@@ -104,6 +123,14 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "upscale": (Contender(PROGRAM, Upscale),),
 }
 
+# For frames of video
+VIDEO_OURS = Contender(OURS.name, ScalesVideo, parts=NetworkSpec.parts)
+VIDEO_CONTENDERS: dict[str, tuple[Contender, ...]] = {
+    "fsrcnn": _small_for_video("fsrcnn", export_fsrcnn, lambda spec: fsrcnn_parts()),
+    "espcn": _small_for_video("espcn", export_espcn, lambda spec: espcn_parts(spec.scale)),
+    "lanczos": (Contender("lanczos (ffmpeg)", FfmpegLanczos, ("av",)),),
+}
+
 
 def quick_names() -> tuple[str, ...]:
     """What is fast to set up and to run: torch only if no other runtime is installed."""
@@ -112,16 +139,18 @@ def quick_names() -> tuple[str, ...]:
     return (*fast, *slow, "fsrcnn", "bicubic")
 
 
-def choose(names: Iterable[str]) -> tuple[list[Contender], dict[str, list[str]]]:
+def choose(
+    names: Iterable[str], known: Mapping[str, tuple[Contender, ...]] = CONTENDERS
+) -> tuple[list[Contender], dict[str, list[str]]]:
     """The contenders of these names that can run here, and the modules that each of the others lacks."""
     chosen: list[Contender] = []
     missing: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        if name not in CONTENDERS:
-            raise UsageError(f"no contender {name!r}", f"known are {', '.join(CONTENDERS)}")
-        able = [item for item in CONTENDERS[name] if not item.missing()]
+        if name not in known:
+            raise UsageError(f"no contender {name!r}", f"known are {', '.join(known)}")
+        able = [item for item in known[name] if not item.missing()]
         chosen += [item for item in able if not item.fallback] or able
-        for item in CONTENDERS[name]:
+        for item in known[name]:
             if item.missing() and not item.fallback:
                 missing[item.name] = item.missing()
     return chosen, missing
