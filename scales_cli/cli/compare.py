@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import scales_cli.cli.options as opt
-from scales_cli.cli.upscale import Inputs, check_stdout
+from scales_cli.cli.upscale import Inputs, goes_to_stdout
 from scales_cli.cli.values import parse_point
 
 Output = Annotated[
@@ -68,7 +68,7 @@ def compare(
     """
     import os
 
-    from scales_cli.cli.console import downloading, print_outcomes, progress_bar
+    from scales_cli.cli.console import check_stdout, downloading, print_outcomes, progress_bar
     from scales_cli.comparison.comparison import compare_files, mending
     from scales_cli.pipeline.enlargement import Enlargement
 
@@ -79,7 +79,8 @@ def compare(
     ]
     for enlargement in enlargements:
         enlargement.pull(downloading(quiet))
-    check_stdout(inputs, output, as_json)
+    if goes_to_stdout(inputs, output):
+        check_stdout("picture", as_json=as_json)
     outcomes = compare_files(
         inputs,
         output,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from scales_cli.errors import ScalesError
+from scales_cli.errors import ScalesError, UsageError
 
 if TYPE_CHECKING:
     from scales_cli.pipeline.outcome import Failed
@@ -68,6 +68,14 @@ def saying_warnings() -> Iterator[None]:
 
 def say_error(error: ScalesError) -> None:
     say(f"scales: error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+
+
+def check_stdout(kind: str, *, as_json: bool) -> None:
+    """A result on standard output, a picture or whatever `kind` says, shares it with nothing else."""
+    if as_json:
+        raise UsageError(f"the {kind} and JSON cannot share standard output", "give a file to -o")
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError(f"a {kind} cannot be shown on a terminal", "give a file to -o, or redirect the output")
 
 
 def print_result(result: Written, *, quiet: bool, as_json: bool, verbose: bool = False, null: bool = False) -> None:

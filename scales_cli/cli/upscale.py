@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -61,7 +60,7 @@ def upscale(
     $ scales upscale photo.jpg -s 4                # to photo_x4.jpg
     $ scales upscale *.png --width 1920 -o large/  # several, into a folder
     """
-    from scales_cli.cli.console import downloading, print_outcomes, progress_bar
+    from scales_cli.cli.console import check_stdout, downloading, print_outcomes, progress_bar
     from scales_cli.pipeline.enlargement import Enlargement
     from scales_cli.pipeline.run import upscale_files
 
@@ -86,7 +85,8 @@ def upscale(
         tile=tile,
     )
     enlargement.pull(downloading(quiet))
-    check_stdout(inputs, output, as_json)
+    if goes_to_stdout(inputs, output):
+        check_stdout("picture", as_json=as_json)
     outcomes = upscale_files(
         inputs,
         output,
@@ -99,13 +99,5 @@ def upscale(
     print_outcomes(outcomes, len(inputs), quiet=quiet, as_json=as_json, verbose=verbose, null=print0)
 
 
-def check_stdout(inputs: list[str], output: str | None, as_json: bool) -> None:
-    """A picture on standard output shares it with nothing else."""
-    from scales_cli.errors import UsageError
-
-    if output != "-" and not (output is None and inputs == ["-"]):
-        return
-    if as_json:
-        raise UsageError("the picture and JSON cannot share standard output", "give a file to -o")
-    if sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("a picture cannot be shown on a terminal", "give a file to -o, or redirect the output")
+def goes_to_stdout(inputs: list[str], output: str | None) -> bool:
+    return output == "-" or (output is None and inputs == ["-"])

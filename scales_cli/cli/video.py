@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -96,6 +95,9 @@ def video(
     crf: Crf = None,
     start: Start = None,
     end: End = None,
+    keep_partial: Annotated[
+        bool, opt.flag("--keep-partial", panel=opt.OUTPUT, help="On Ctrl-C or damage, keep the frames made until then.")
+    ] = False,
     overwrite: opt.Overwrite = False,
     threads: opt.Threads = None,
     max_memory: opt.MaxMemory = None,
@@ -109,7 +111,7 @@ def video(
     $ scales video small.mkv -o large.mkv -s 2
     $ ffmpeg -i in.mp4 -f yuv4mpegpipe - | scales video - -o - | ffmpeg -i - out.mp4
     """
-    from scales_cli.cli.console import downloading, print_result
+    from scales_cli.cli.console import check_stdout, downloading, print_result, printable, say
     from scales_cli.cli.video_view import frame_bar
     from scales_cli.errors import UsageError
     from scales_cli.pipeline.sizing import Sizing
@@ -118,13 +120,13 @@ def video(
     from scales_cli.video.run import STREAM, VideoOptions, enlarge_video
     from scales_cli.weights.family import resolve
 
-    if output == STREAM and as_json:
-        raise UsageError("the video and JSON cannot share standard output", "give a file to -o")
-    if output == STREAM and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("a video cannot be shown on a terminal", "give a file to -o, or pipe the output on")
+    if output == STREAM:
+        check_stdout("video", as_json=as_json)
+        if keep_partial:
+            raise UsageError("--keep-partial is for files", "leave it out: what was written to a pipe is there")
     if not output:
         raise UsageError("the output's name is empty", "give a file or -")
-    options = VideoOptions.of(codec, crf, start, end)
+    options = VideoOptions.of(codec, crf, start, end, keep_partial=keep_partial)
     target = None if output == STREAM else Path(output)
     if target is not None:
         check_target(target, overwrite)
@@ -143,5 +145,6 @@ def video(
             max_pixels=max_pixels,
             max_memory=max_memory,
             watch=watch,
+            kept=lambda count: say(f"scales: {printable(output)}: the first {count} frames were kept"),
         )
     print_result(result, quiet=quiet, as_json=as_json)

@@ -46,7 +46,7 @@ def fit_job(job: Job, upscaler: Upscaler, limit: int, tile: int | None = None, b
 
     Raises `MemoryLimitError` if they are too few for every network that the picture may get.
     """
-    allowance = Allowance(beside + limit, limit - anonymous_bytes() - _RESERVE, tile)
+    allowance = Allowance(beside + limit, free_bytes(limit), tile)
     layout, looking = job.header.layout, 0
     if upscaler.looks(job.denoise):
         looking = layout.row_bytes * layout.height + wear_bytes(layout)
@@ -72,13 +72,14 @@ def tile_job(job: Job, upscaler: Upscaler, looking: int = 0) -> Job:
     limit, free = job.allowance.limit, job.allowance.free
     tiling, need = _plan_tiling(job, upscaler, free, job.allowance.tile)
     need = max(need, looking)
-    if need > free:
-        enough = _mebibytes(limit - free + need + _VARIATION)
-        raise MemoryLimitError(
-            f"{job.name}: {job.header.width} x {job.header.height} pixels need {enough} of memory "
-            f"to become {job.format.name} of {job.size[0]} x {job.size[1]}, {_mebibytes(limit)} are allowed",
-            "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
-        )
+    check_need(
+        need,
+        free,
+        limit,
+        f"{job.name}: {job.header.width} x {job.header.height} pixels",
+        f"{job.format.name} of {job.size[0]} x {job.size[1]}",
+        "raise --max-memory" + (", or write another format" if job.format is ImageFormat.WEBP else ""),
+    )
     return dataclasses.replace(job, tiling=tiling)
 
 
@@ -101,6 +102,20 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
         layout.height, layout.width, budget=room - held, pixel_bytes=pixel_bytes, tile=tile
     )
     return tiling, max(job.header.decoding_bytes, held + working)
+
+
+def free_bytes(limit: int) -> int:
+    """What is left of the limit for work."""
+    return limit - anonymous_bytes() - _RESERVE
+
+
+def check_need(need: int, free: int, limit: int, source: str, result: str, hint: str = "raise --max-memory") -> None:
+    """Raises `MemoryLimitError` if the bytes that `source` needs to become `result` are more than are free."""
+    if need > free:
+        enough = _mebibytes(limit - free + need + _VARIATION)
+        raise MemoryLimitError(
+            f"{source} need {enough} of memory to become {result}, {_mebibytes(limit)} are allowed", hint
+        )
 
 
 def _mebibytes(count: int) -> str:

@@ -17,12 +17,20 @@ _LEAVE_SECONDS = 5.0
 class Ahead(Iterator[Item], Generic[Item]):
     """The items of an iterator in their order, up to `count` of which wait; its errors are raised in their place.
 
-    Left, it ends the thread with the item in work. Stages that feed one another share `closed`, and end together.
+    Left, it ends the thread with the item in work, for which it waits `leave_seconds` at most, or for ever. Stages that
+    feed one another share `closed`, and end together.
     """
 
-    def __init__(self, items: Iterable[Item], count: int, closed: threading.Event) -> None:
+    def __init__(
+        self,
+        items: Iterable[Item],
+        count: int,
+        closed: threading.Event,
+        *,
+        leave_seconds: float | None = _LEAVE_SECONDS,
+    ) -> None:
         self._queue: Queue[tuple[Item | None, BaseException | None]] = Queue(count)
-        self._closed = closed
+        self._closed, self._leave_seconds = closed, leave_seconds
         self._thread = threading.Thread(target=self._make, args=(items,), name="scales-ahead", daemon=True)
         self._thread.start()
 
@@ -40,7 +48,7 @@ class Ahead(Iterator[Item], Generic[Item]):
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        self._thread.join(_LEAVE_SECONDS)  # or it waits for standard input, and ends with the process
+        self._thread.join(self._leave_seconds)  # or it waits for standard input, and ends with the process
 
     def _make(self, items: Iterable[Item]) -> None:
         try:

@@ -7,29 +7,28 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-from scales_cli.errors import InputError, MemoryLimitError, OutputError, UsageError
+from scales_cli.errors import InputError, OutputError, UsageError
 from scales_cli.imaging.files import naming
 from scales_cli.pipeline.destination import destination
-from scales_cli.pipeline.memory import default_limit
+from scales_cli.pipeline.memory import check_need, default_limit, free_bytes
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.system.ahead import Ahead
 from scales_cli.system.files import open_regular
-from scales_cli.system.resources import anonymous_bytes
 from scales_cli.video.enlarger import FrameEnlarger
-from scales_cli.video.frame import Reader, VideoFormat, Writer
+from scales_cli.video.frame import Frame, Reader, VideoFormat, Writer
 from scales_cli.video.y4m import MAGIC, Y4MReader, Y4MWriter
 
 STREAM = "-"
 _AHEAD = 3  # frames that wait for the next stage
-_RESERVE = 48 * 2**20  # coders, modules still to be loaded
+_CODERS = 24 * 2**20  # of decoders and encoders
 
 Watch = Callable[[int], object]  # is told the number of frames that are done
 
@@ -39,22 +38,25 @@ class VideoOptions:
     """How a video is written, and which part of it.
 
     `codec` is one of `scales_cli.video.container_writer.CODECS`, None for the usual one; `crf` its quality. `start`
-    and `end` are in seconds.
+    and `end` are in seconds. `keep_partial` completes the file with the frames that there are, if it ends early.
     """
 
     codec: str | None = None
     crf: int | None = None
     start: Fraction = Fraction(0)
     end: Fraction | None = None
+    keep_partial: bool = False
 
     @classmethod
-    def of(cls, codec: str | None, crf: int | None, start: str | None, end: str | None) -> Self:
+    def of(
+        cls, codec: str | None, crf: int | None, start: str | None, end: str | None, *, keep_partial: bool = False
+    ) -> Self:
         """By options as in `scales video`, with times as 1:30. Raises `UsageError`."""
         begin = _seconds(start or "0")
         until = None if end is None else _seconds(end)
         if until is not None and until <= begin:
             raise UsageError("--end is not after --start", "give a later --end")
-        return cls(codec, crf, begin, until)
+        return cls(codec, crf, begin, until, keep_partial)
 
 
 @dataclass(frozen=True)
@@ -91,31 +93,45 @@ def enlarge_video(
     max_pixels: int,
     max_memory: int | None = None,
     watch: Callable[[int | None], Watch] = lambda count: lambda done: None,
+    kept: Callable[[int], object] = lambda count: None,
 ) -> VideoDone:
     """Enlarges one video, from standard input if `name` is `-`, to standard output if there is no target.
 
-    `watch` is told how many frames there are, if that is known, and gives what is to be told of each.
+    `watch` is told how many frames there are, if that is known, and gives what is to be told of each; `kept` is told
+    how many were kept before an error or interrupt is raised.
     """
     started = time.perf_counter()
-    closed = threading.Event()
-    with ExitStack() as stack, naming("standard input" if name == STREAM else name):
-        reader = stack.enter_context(_open_reader(name, options))
-        video = reader.format
-        size = _result(video, sizing, max_pixels)
-        upscaler = upscalers[sizing.network_scale(video.width, video.height)]
-        enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
-        _check_memory(name, enlarger, video, size, max_memory)
-        done = watch(reader.count)
-        writer = stack.enter_context(_open_writer(target, reader, size, options, overwrite))
-        decoded = stack.enter_context(Ahead(reader.frames(), _AHEAD, closed))
-        enlarged = stack.enter_context(Ahead(map(enlarger.enlarge, decoded), _AHEAD, closed))
-        count = 0
-        for count, frame in enumerate(enlarged, start=1):
-            writer.write(frame)
-            done(count)
-        if not count:
-            raise InputError("it holds no frame")
-        writer.close()
+    count, ended = 0, None
+    with naming("standard input" if name == STREAM else name):
+        with ExitStack() as stack:
+            reader = stack.enter_context(_open_reader(name, options))
+            video = reader.format
+            size = _result(video, sizing, max_pixels)
+            upscaler = upscalers[sizing.network_scale(video.width, video.height)]
+            enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
+            _check_memory(name, enlarger, video, size, max_memory)
+            done = watch(reader.count)
+            writer = stack.enter_context(_open_writer(target, reader, size, options, overwrite))
+
+            def write(frame: Frame) -> None:
+                nonlocal count
+                writer.write(frame)
+                count += 1
+
+            try:
+                with closing(_stages(reader, enlarger, write, waits=target is not None)) as written:
+                    for _ in written:
+                        done(count)
+            except BaseException as error:
+                if not (options.keep_partial and count) or isinstance(error, OutputError):
+                    raise
+                ended = error
+            if not count:
+                raise InputError("it holds no frame")
+            writer.close()
+        if ended is not None:
+            kept(count)
+            raise ended
     factor = size[0] / video.width
     return VideoDone(
         input=name,
@@ -128,6 +144,23 @@ def enlarge_video(
         model=upscaler.name,
         notes=tuple(reader.notes),
     )
+
+
+def _stages(reader: Reader, enlarger: FrameEnlarger, write: Callable[[Frame], None], *, waits: bool) -> Generator[None]:
+    """Yields after each frame that is written. Each stage is a thread of its own.
+
+    If it `waits`, an interrupt meets no frame that is half written; a pipe might not let it go on for ever.
+    """
+    closed = threading.Event()
+    with (
+        Ahead(reader.frames(), _AHEAD, closed) as decoded,
+        Ahead(map(enlarger.enlarge, decoded), _AHEAD, closed) as enlarged,
+    ):
+        if waits:
+            with Ahead(map(write, enlarged), _AHEAD, closed, leave_seconds=None) as written:
+                yield from written
+        else:
+            yield from map(write, enlarged)
 
 
 def _seconds(text: str) -> Fraction:
@@ -206,12 +239,12 @@ def _check_memory(
     name: str, enlarger: FrameEnlarger, video: VideoFormat, size: tuple[int, int], limit: int | None
 ) -> None:
     limit = default_limit() if limit is None else limit
-    waiting = _AHEAD + 2
-    frames = waiting * (video.pixels.frame_bytes(video.width, video.height) + video.pixels.frame_bytes(*size))
-    need = anonymous_bytes() + _RESERVE + frames + enlarger.working_bytes()
-    if need > limit:
-        raise MemoryLimitError(
-            f"{name}: frames of {video.width} x {video.height} need {-(-need // 2**20)} MiB of memory "
-            f"to become {size[0]} x {size[1]}, {limit // 2**20} MiB are allowed",
-            "raise --max-memory",
-        )
+    pixels = video.pixels
+    frames = (_AHEAD + 2) * (pixels.frame_bytes(video.width, video.height) + pixels.frame_bytes(*size))
+    check_need(
+        _CODERS + frames + enlarger.working_bytes(),
+        free_bytes(limit),
+        limit,
+        f"{name}: frames of {video.width} x {video.height}",
+        f"{size[0]} x {size[1]}",
+    )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,10 @@ pytest.importorskip("scales_cli.engine._native")
 av = pytest.importorskip("av")
 
 from scales_cli.cli.app import main  # noqa: E402
+from scales_cli.pipeline.sizing import Sizing  # noqa: E402
+from scales_cli.pipeline.upscalers import Upscalers  # noqa: E402
+from scales_cli.video.run import VideoOptions, enlarge_video  # noqa: E402
+from scales_cli.weights.family import resolve  # noqa: E402
 
 
 @pytest.fixture
@@ -186,6 +191,7 @@ def test_what_is_refused(enlarge, make_clip, tmp_path, make, code, message):
         (("-o", "out.mkv", "--start", "soon"), 2, "no time"),
         (("-o", "out.mkv", "--denoise", "40"), 2, "does not mend"),
         (("-o", "-", "--json"), 2, "cannot share"),
+        (("-o", "-", "--keep-partial"), 2, "is for files"),
         (("-o", "clip.mkv"), 4, "exists"),
         (("-o", "no/such.mkv", "--start", "99"), 3, "no frame"),
     ],
@@ -222,6 +228,55 @@ def test_signals_leave_nothing(make_clip, tmp_path, signal_number):
     assert process.returncode == (130 if signal_number == signal.SIGINT else 143)
     assert b"Traceback" not in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv"]
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4", "out.y4m"])
+def test_a_part_is_kept_if_that_is_asked_for(make_clip, tmp_path, name):
+    """An interrupt after the third frame."""
+
+    def interrupt(done):
+        if done >= 3:
+            raise KeyboardInterrupt
+
+    source, target, kept = make_clip(count=30, sound=True), tmp_path / name, []
+    with pytest.raises(KeyboardInterrupt):
+        enlarge_video(
+            str(source),
+            target,
+            Upscalers(resolve("tiny"), 1),
+            Sizing.of(2, None, None, None, scales=(2,), default=2),
+            VideoOptions(keep_partial=True),
+            max_pixels=10**9,
+            watch=lambda total: interrupt,
+            kept=kept.append,
+        )
+    assert 3 <= kept[0] < 15
+    assert len(decoded(target)[1]) == kept[0]
+
+
+def test_ctrl_c_keeps_a_part(make_clip, tmp_path):
+    source, target = make_clip(size=(320, 240), count=90), tmp_path / "out.y4m"
+    command = [sys.executable, "-m", "scales_cli", "video", str(source), "-o", str(target), "-t", "1", "--keep-partial"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size > 10**6 for path in tmp_path.glob("*.tmp")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    count = int(re.fullmatch(rb"scales: .*: the first (\d+) frames were kept\nscales: interrupted\n", err)[1])
+    assert 0 < count < 90
+    assert target.read_bytes().count(b"FRAME\n") == count
+
+
+def test_a_part_of_what_is_damaged_is_kept(enlarge, make_clip, tmp_path):
+    enlarge(make_clip(codec="ffv1"), "-o", "in.y4m")
+    whole = Path("in.y4m").read_bytes()
+    Path("cut.y4m").write_bytes(whole[: 3 * len(whole) // 4])
+    code, _, err = enlarge("cut.y4m", "-o", "out.mkv", "--keep-partial")
+    assert (code, err.splitlines()[0]) == (3, "scales: out.mkv: the first 3 frames were kept")
+    assert "cut.y4m: the Y4M stream ends within frame 4" in err.splitlines()[1]
+    assert len(decoded("out.mkv")[1]) == 3
 
 
 @pytest.mark.parametrize("count", [8, pytest.param(500, marks=pytest.mark.slow)])
