@@ -144,9 +144,9 @@ def test_what_another_run_has_begun_is_ours_once_that_has_ended(tmp_path):
     assert manifest.owns(RECORD.output)
 
 
-@pytest.mark.parametrize("run", [this_process(), "", "00000000-1", "nonsense", "-", f"{this_process()}9999999999"])
+@pytest.mark.parametrize("run", ["{us}", "", "00000000-1", "nonsense", "-", "{us}9999999999"])
 def test_what_is_begun_by_this_run_or_none_that_is_known_is_ours(tmp_path, run):
-    Manifest.of(tmp_path).append(replace(BEGUN, run=run))
+    Manifest.of(tmp_path).append(replace(BEGUN, run=run.format(us=this_process())))
     assert Manifest.of(tmp_path).owns(RECORD.output)
 
 

@@ -1,6 +1,8 @@
 """What is timed is the same network: every runtime gives what torch, or the native engine, gives."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -112,6 +114,27 @@ def torch_of(luma):
     import torch
 
     return torch.from_numpy(luma[None, None].astype(np.float32) / 255)
+
+
+def test_signals_are_handled_after_openvino_was_used(task):
+    """Two that are released in the order of their making."""
+    pytest.importorskip("openvino")
+    code = f"""
+import signal
+from pathlib import Path
+from scales_cli.bench.contenders.base import Task
+from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary
+from scales_cli.weights.packed import load_packed
+model = Path({str(task.model)!r})
+task = Task(load_packed(model).spec, model, model.parent, width=21, height=18, threads=1)
+first, second = OpenVinoBinary(task), OpenVinoBinary(task)
+del first
+del second
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGTERM)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "handled\n")
 
 
 def test_quantized_twin_is_near_the_twin(exported):

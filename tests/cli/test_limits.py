@@ -35,8 +35,12 @@ def photo(folder):
     return "photo.jpg"
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @PROC
-@pytest.mark.parametrize("target", ["out.jpg", "out.png", "out.tif", "out.ppm", "out.bmp"])
+@pytest.mark.parametrize("target", ["out.jpg", "out.tif", slow("out.png"), slow("out.ppm"), slow("out.bmp")])
 def test_upscale_keeps_within_max_memory(photo, target):
     code, peak = peak_of("upscale", photo, "-o", target, "-m", "tiny", "--max-memory", "96M")
     assert code == 0
@@ -46,8 +50,8 @@ def test_upscale_keeps_within_max_memory(photo, target):
 
 
 @PROC
-@pytest.mark.parametrize("shape", [(40_000, 1), (1, 40_000), (15_000, 17), (40, 7000)], ids=str)
-@pytest.mark.parametrize("tile", [[], ["--tile", "640"]], ids=str)
+@pytest.mark.parametrize("shape", [(40_000, 1), (1, 40_000), slow((15_000, 17)), slow((40, 7000))], ids=str)
+@pytest.mark.parametrize("tile", [[], slow(["--tile", "640"])], ids=str)
 def test_upscale_takes_no_more_than_it_says(spawn, folder, shape, tile):
     """Also where pictures are so narrow or flat that rows or tiles are mostly overhead."""
     check_need(spawn, shape, tile)
@@ -111,16 +115,14 @@ def upscale_alone(spawn, model):
     return run
 
 
-def test_limits_do_not_change_the_file(photo, upscale_alone):
-    for extension in ("jpg", "png", "tif"):
-        files = set()
-        for number, options in enumerate(
-            [[], ["--max-memory", "100M"], ["--tile", "100"], ["-t", "3", "--tile", "640"]]
-        ):
-            code, _, err = upscale_alone(photo, "-o", f"{number}.{extension}", *options)
-            assert (code, err) == (0, "")
-            files.add(Path(f"{number}.{extension}").read_bytes())
-        assert len(files) == 1
+@pytest.mark.parametrize("extension", ["png", slow("jpg"), slow("tif")])
+def test_limits_do_not_change_the_file(photo, upscale_alone, extension):
+    files = set()
+    for number, options in enumerate([[], ["--max-memory", "100M"], ["--tile", "100"], ["-t", "3", "--tile", "640"]]):
+        code, _, err = upscale_alone(photo, "-o", f"{number}.{extension}", *options)
+        assert (code, err) == (0, "")
+        files.add(Path(f"{number}.{extension}").read_bytes())
+    assert len(files) == 1
 
 
 @pytest.mark.parametrize("target", ["out.png", "out.webp"])

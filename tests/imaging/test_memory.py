@@ -218,7 +218,10 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize(
+    "name",  # QOI is decoded in Python
+    [pytest.param(name, marks=pytest.mark.slow) if name == "rgb.qoi" else name for name in INPUTS],
+)
 def test_decoding_bytes(large, tmp_path, name):
     INPUTS[name](large, tmp_path / name)
     assert_foretold(probe_image(tmp_path / name).decoding_bytes, peak_of(DECODE, tmp_path / name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,7 @@ class OpenVinoModel(NetworkRunner):
     """A model compiled for pictures of the task's size. `precision` is f32, bf16, or None for OpenVINO's own choice."""
 
     def __init__(self, task: Task, model: Any, precision: str | None, planes: int = 1) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = openvino_core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ScalesError("this CPU computes nothing in bfloat16")
         model.reshape([1, planes, task.height, task.width])
@@ -67,12 +66,23 @@ class OpenVinoBinary(OpenVinoModel):
         self.model_bytes = task.model.stat().st_size
 
 
+@cache
+def openvino_core() -> Any:
+    """The one core of this process, which is never released.
+
+    Each core has signals handled on a stack of its own. If two are released as they came, that of one
+    stays in use after it was unmapped, and the next Ctrl-C is a segmentation fault (seen with OpenVINO 2026).
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def read_model(path: Path) -> Any:
     """An exported model with the slopes of each PReLU as a vector: only so is it fused into the convolution before."""
-    import openvino
     from openvino import opset13
 
-    model = openvino.Core().read_model(path)
+    model = openvino_core().read_model(path)
     for node in model.get_ordered_ops():
         if node.get_type_name() == "PRelu" and node.input_value(1).get_node().get_type_name() == "Constant":
             slopes = np.ascontiguousarray(node.input_value(1).get_node().get_data().reshape(-1))

@@ -234,7 +234,7 @@ def test_a_spec_that_asks_for_too_much_is_refused_before_it_is_built(network):
     """Some terabytes of attention and convolutions, if it were."""
     weights = pack(network("hat"), {})
     options = dict(weights.spec.backbone_options) | {"compress": 1, "window": 32, "n_layers": 4}
-    spec = dataclasses.replace(weights.spec, n_feats=1024, n_blocks=256, backbone_options=options)
+    spec = dataclasses.replace(weights.spec, n_feats=1024, n_blocks=64, backbone_options=options)
     with pytest.raises(WeightsError, match="wrong shape"):
         HybridEngine(dataclasses.replace(weights, spec=spec))
     for options in ({"n_heads": 7}, {"n_heads": 3, "window": 7}):
