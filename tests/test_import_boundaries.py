@@ -108,7 +108,16 @@ def test_torch_is_imported_where_it_is_needed(path):
     if folder_of(name_of(path)) in TORCH:
         return
     for name in imports(path, on_import_only=True):
-        assert name.split(".")[0] not in ("torch", "cv2", "openvino", "onnxruntime", "nncf", "av")
+        assert name.split(".")[0] not in (
+            "torch",
+            "cv2",
+            "openvino",
+            "onnxruntime",
+            "nncf",
+            "av",
+            "dask",
+            "distributed",
+        )
         assert folder_of(name) not in TORCH, f"{path}: imports {name}"
 
 
@@ -143,16 +152,18 @@ def loaded_by(code):
 
 def test_import_of_the_package_costs_nothing():
     assert not loaded_by("import scales_cli") & {
-        *("torch", "cv2", "PIL", "numpy", "typer", "rich", "safetensors", "requests", "fsspec", "s3fs")
+        *("torch", "cv2", "PIL", "numpy", "typer", "rich", "safetensors", "requests", "fsspec", "s3fs"),
+        *("dask", "distributed"),
     }
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["upscale", "--help"], ["train", "--help"], ["bench", "--help"]]
+    "arguments",
+    [["--help"], ["--version"], ["upscale", "--help"], ["batch", "--help"], ["train", "--help"], ["bench", "--help"]],
 )
 def test_help_imports_no_libraries(arguments):
     loaded = loaded_by(f"from scales_cli.cli.app import main\nmain({arguments})")
-    assert not loaded & {"torch", "cv2", "PIL", "numpy", "safetensors", "requests", "fsspec", "s3fs"}
+    assert not loaded & {"torch", "cv2", "PIL", "numpy", "safetensors", "requests", "fsspec", "s3fs", "distributed"}
 
 
 def test_upscale_imports_no_torch(weights_file, tmp_path):
@@ -162,5 +173,5 @@ def test_upscale_imports_no_torch(weights_file, tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     arguments = ["upscale", str(tmp_path / "a.png"), "-s", "2", "-m", str(weights_file(2))]
     loaded = loaded_by(f"from scales_cli.cli.app import main\nassert main({arguments}) == 0")
-    assert not loaded & {"torch", "cv2", "requests", "fsspec"}
+    assert not loaded & {"torch", "cv2", "requests", "fsspec", "distributed"}
     assert (tmp_path / "a_x2.png").exists()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Self
 
-from scales_cli.batch.crew import LocalCrew, Running, is_too_large
+from scales_cli.batch.crew import Crew, LocalCrew, Running, is_too_large
 from scales_cli.batch.history import History
 from scales_cli.batch.naming import Naming
 from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
@@ -35,13 +35,16 @@ from scales_cli.system.processes import WorkerError
 class Status:
     """How far a batch is: in `planning`, `seen` of `total` inputs have been looked at, and nothing is enlarged yet.
 
-    `running` are the places in the tree of the pictures in work, each with its done fraction.
+    `running` are the places in the tree of the pictures in work, each with its done fraction; of those in work at the
+    `workers` of a cluster nothing is known. `news` are lines that were not told before.
     """
 
     total: int
     seen: int
     planning: bool
     running: Sequence[tuple[PurePath, float]] = ()
+    workers: int | None = None
+    news: Sequence[str] = ()
 
 
 Watch = Callable[[Status], None]  # called several times a second
@@ -98,7 +101,8 @@ class _Batch:
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
         self._history = History(request, fingerprint)
         self._naming = Naming(request, self._history, self._items)
-        self._crew = LocalCrew.of(request, len(self._items))
+        self._news: list[str] = []
+        self._crew = _gather_crew(request, self._items, self._news.append)
         self.jobs: dict[Item, Job] = {}
         self.settled: list[tuple[Item, Failed | Skipped]] = []
         self._refused: set[Item] = set()  # of the settled ones, those that are not on record yet
@@ -242,7 +246,17 @@ class _Batch:
 
     def _report(self, seen: int, running: Sequence[tuple[PurePath, float]] | None = None) -> None:
         total = len(self._items) + len(self.unreadable)
-        self._watch(Status(total, seen, planning=running is None, running=running or ()))
+        news, self._news[:] = tuple(self._news), []
+        planning, workers = running is None, self._crew.workers
+        self._watch(Status(total, seen, planning, running or (), workers, news))
+
+
+def _gather_crew(request: BatchRequest, items: Sequence[Item], tell: Callable[[str], None]) -> Crew:
+    if request.scheduler is None:
+        return LocalCrew.of(request, len(items))
+    from scales_cli.batch.cluster.crew import ClusterCrew
+
+    return ClusterCrew(request, items, request.scheduler, tell)
 
 
 def _target(job: Job) -> Location:

@@ -28,6 +28,10 @@ class Crew(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def workers(self) -> int | None:
+        """How many other machines' workers take part, or None if it is this machine's work."""
+
     def begin(self) -> None:
         """Called before anything is enlarged. Raises `MemoryLimitError` if there is no memory for that."""
 
@@ -54,10 +58,14 @@ class Bounds:
 
 
 class LocalCrew:
-    """Up to `size` processes of this machine, which take `limit` bytes together with this one."""
+    """The processes of a pool; with this one and others of their kind, `shares` in all, they take `limit` bytes."""
 
-    def __init__(self, pool: WorkerPool[Any], limit: int) -> None:
-        self._pool, self._limit = pool, limit
+    def __init__(
+        self, pool: WorkerPool[Any], limit: int, shares: int | None = None, folder: Path | None = None
+    ) -> None:
+        """`folder` is the working folder of processes that have another than this one."""
+        self._pool, self._limit, self._shares = pool, limit, shares
+        self._folder = folder or Path()
         self._bounds = Bounds(limit, 0)
         self._alone = False
         self._folders: dict[Any, Path] = {}  # that tasks in work write to
@@ -75,13 +83,17 @@ class LocalCrew:
     def size(self) -> int:
         return self._pool.size
 
+    @property
+    def workers(self) -> None:
+        return None
+
     def begin(self) -> None:
         own = anonymous_bytes()
         if self._limit <= own:
             raise MemoryLimitError(
                 f"{self._limit // 2**20} MiB of memory do not even hold the program", "raise --max-memory"
             )
-        self._bounds = Bounds((self._limit - own) // self._pool.size, own)
+        self._bounds = Bounds((self._limit - own) // (self._shares or self._pool.size), own)
 
     def alone(self) -> None:
         self._alone = True
@@ -100,7 +112,7 @@ class LocalCrew:
                 return method, *arguments
             job, _ = arguments
             if isinstance(job.target, Path):  # a storage shows nothing before it is complete
-                self._folders[task] = job.target.parent
+                self._folders[task] = self._folder / job.target.parent
             return method, *arguments, self._bounds.limit, self._bounds.beside
 
         def keep(answer: Any) -> bool:

@@ -20,6 +20,7 @@ class BatchRequest:
     at a time, by default one for each core, `threads` those of each. `max_memory` bounds all processes together, in
     bytes; `timeout` each picture, in seconds. `on_clash` says what becomes of inputs that would have one output: the
     batch does not begin ("stop"), all but the first are left out ("skip"), or have numbers in their names ("number").
+    `scheduler` is that of a cluster which does the work; `max_memory` bounds each of its workers then.
     """
 
     inputs: Sequence[str]
@@ -37,3 +38,4 @@ class BatchRequest:
     threads: int | None = None
     max_memory: int | None = None
     timeout: float | None = None
+    scheduler: str | None = None

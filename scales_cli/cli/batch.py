@@ -66,6 +66,15 @@ Jobs = Annotated[
         help="Pictures in work at a time. Default: as cores.",
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        rich_help_panel=opt.LIMITS,
+        help="Work on a Dask cluster: tcp://host:8786, its file, or local:N.",
+    ),
+]
 Include = Annotated[
     list[str] | None,
     typer.Option(metavar="GLOB", rich_help_panel=SELECTION, help="Only these names or paths; may be repeated."),
@@ -131,6 +140,7 @@ def batch(
     max_size: opt.MaxSize = None,
     model: opt.Model = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     threads: opt.Threads = None,
     max_memory: opt.MaxMemory = None,
     max_pixels: opt.MaxPixels = "1G",  # type: ignore[assignment]
@@ -216,6 +226,7 @@ def batch(
         threads=threads,
         max_memory=max_memory,
         timeout=timeout,
+        scheduler=scheduler,
     )
     with (
         BatchReport(quiet=quiet, verbose=verbose, as_json=as_json, null=print0, preview=dry_run) as report,

@@ -61,6 +61,8 @@ class BatchReport:
     def watch(self, status: Status) -> None:
         """Shows the picture that has been in work for longest, and how it all goes; planning counts in no rate."""
         self.total = status.total
+        for line in () if self._quiet else status.news:
+            say(f"scales: {line}")
         if status.planning:
             self._started = time.monotonic()
             text = f"looking at {status.seen} of {self.total}"
@@ -68,6 +70,8 @@ class BatchReport:
         else:
             seen = self._finished
             text, figures = f"{seen} of {self.total}", f"{self._figures()}, {self._left()} left"
+            if status.workers is not None:
+                figures += f", {status.workers} worker{'' if status.workers == 1 else 's'}"
             line = f"{text} pictures, {figures}"
         if self._bars:
             self._bars.show(seen, self.total, text, figures, status.running)

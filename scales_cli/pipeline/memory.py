@@ -122,6 +122,7 @@ def _mebibytes(count: int) -> str:
     return f"{-(-count // 2**20)} MiB"
 
 
-def default_limit() -> int:
-    """Half of what is available, at most 2 GiB."""
-    return min(int(_DEFAULT_SHARE * available_bytes()), _DEFAULT_MOST)
+def default_limit(granted: int | None = None) -> int:
+    """Half of what is available, or of what was granted, if that is less; at most 2 GiB."""
+    free = available_bytes()
+    return min(int(_DEFAULT_SHARE * min(free, granted or free)), _DEFAULT_MOST)

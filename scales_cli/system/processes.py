@@ -33,6 +33,10 @@ class WorkerError(ScalesError):
     """What a worker raised, or that it ended; other workers go on."""
 
 
+class WorkerEndedError(WorkerError):
+    """That its process ended, whoever is to blame."""
+
+
 PENDING: Any = object()  # in the place of an answer
 
 
@@ -75,7 +79,7 @@ class Worker:
             message = self.connection.recv()
         except (EOFError, OSError):  # which it also is if the process was killed amid a message
             self._process.join(1)
-            raise WorkerError(f"its process ended with {_ending(self._process.exitcode)}") from None
+            raise WorkerEndedError(f"its process ended with {_ending(self._process.exitcode)}") from None
         if isinstance(message, float):
             self.progress = message
             return PENDING

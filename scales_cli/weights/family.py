@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.system.progress import Progress
@@ -122,6 +123,13 @@ class ModelFamily:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_opened": {}}
 
+    def with_sources(self, change: Callable[[Source, Path | None], Source]) -> Self:
+        """The same networks from elsewhere, by what `change` makes of each source and its file, if that is located."""
+        family = copy.copy(self)
+        family._sources = {scale: change(source, self._paths.get(scale)) for scale, source in self._sources.items()}
+        family._paths, family._opened = {}, {}
+        return family
+
     @property
     def scales(self) -> tuple[int, ...]:
         """In rising order; at least one."""
@@ -192,6 +200,11 @@ class AutoFamily(ModelFamily):
             {scale: Published(entry, store) for scale, entry in mending.items()},
             {scale: entry.auto_from for scale, entry in mending.items() if entry.auto_from is not None},
         )
+
+    def with_sources(self, change: Callable[[Source, Path | None], Source]) -> Self:
+        family = super().with_sources(change)
+        family.mending = self.mending.with_sources(change)
+        return family
 
     def scales_for(self, denoise: float | None) -> tuple[int, ...]:
         return self.mending.scales if denoise and self.mending.scales else self.scales

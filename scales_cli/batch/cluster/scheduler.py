@@ -1,0 +1,104 @@
+"""The scheduler of a Dask cluster: where it is, and the connection to it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from scales_cli.errors import ScalesError, UsageError
+from scales_cli.system.extras import is_installed, require
+from scales_cli.system.resources import usable_cores
+
+_PATIENCE = 10  # seconds that a scheduler has to answer
+
+_SILENT = logging.CRITICAL + 1
+_LOCAL = re.compile(r"local(?::(?P<count>[1-9]\d{0,2}))?")
+
+
+class Scheduler:
+    """A connection; of `local` ones, with the cluster behind it, whose `local` workers are threads of this process."""
+
+    def __init__(self, where: str) -> None:
+        """`where` is an address, a file that Dask's scheduler wrote, or `local` with a number of workers.
+
+        Raises `UsageError` if it is none of these, `ScalesError` if nobody answers.
+        """
+        require("distributed", "cluster", "a cluster needs Dask")
+        matched = _LOCAL.fullmatch(where)
+        self.where = where
+        self.local = int(matched["count"] or usable_cores()) if matched else 0
+        address = None if matched else _address_of(where)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as of versions that differ a little
+            import dask
+            import distributed
+
+            _silence("distributed", "tornado", "asyncio")  # what matters, we say
+            dask.config.set({"distributed.comm.timeouts.connect": f"{_PATIENCE}s"})
+            self._cluster: Any = None
+            if address is None:
+                self._cluster = distributed.LocalCluster(
+                    n_workers=self.local,
+                    threads_per_worker=1,
+                    processes=False,
+                    memory_limit=None,
+                    dashboard_address=":0" if is_installed("bokeh") else None,
+                    silence_logs=_SILENT,
+                )
+                address = self._cluster.scheduler_address
+            try:
+                self.client: Any = distributed.Client(address, timeout=_PATIENCE, set_as_default=False, name="scales")
+            except (OSError, ValueError) as error:
+                raise ScalesError(
+                    f"no scheduler answers at {address}", "start one with `dask scheduler`, or check the address"
+                ) from error
+
+    @property
+    def is_lost(self) -> bool:
+        return bool(self.client.status != "running")
+
+    @property
+    def description(self) -> str:
+        """Its address, and that of its dashboard, if it has one."""
+        client, dashboard = self.client, ""
+        if client.scheduler_info(n_workers=0)["services"].get("dashboard"):
+            dashboard = f"; dashboard: {client.dashboard_link}"
+        return f"scheduler: {self.where if self.local else client.scheduler.address}{dashboard}"
+
+    def lost(self) -> ScalesError:
+        return ScalesError(
+            f"the scheduler at {self.where} is lost", "start it and run again: what is done will not be done again"
+        )
+
+    def close(self) -> None:
+        for part in (self.client, self._cluster):
+            with suppress(Exception):  # there is nothing more to lose
+                part.close(timeout=2)
+
+
+def _silence(*names: str) -> None:
+    """Loggers of these names and those below, which Dask gives levels of their own."""
+    for name in (*names, *logging.root.manager.loggerDict):
+        if name.split(".")[0] in names:
+            logging.getLogger(name).setLevel(_SILENT)
+
+
+def _address_of(where: str) -> str:
+    if "://" in where:
+        if re.fullmatch(r"(tcp|tls)://[^/?#@\s]+:\d{1,5}", where) is None:
+            raise UsageError(f"{where} is no address of a scheduler", "such as tcp://host:8786")
+        return where
+    try:
+        address = json.loads(Path(where).read_text(encoding="utf-8"))["address"]
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"there is no file {where} of a scheduler", "give tcp://host:8786, local, or `dask scheduler`'s file"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{where} is not what a scheduler wrote", "`dask scheduler --scheduler-file` does") from error
+    return str(address)

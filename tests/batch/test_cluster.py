@@ -1,0 +1,332 @@
+"""Batches on a Dask cluster: as on one machine, whatever happens to its workers, its scheduler and the batch itself."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import scales_cli
+from scales_cli.batch.cluster.station import Order, Station, _examine
+from scales_cli.cli.app import main
+from scales_cli.errors import MemoryLimitError
+from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.weights import travel
+from scales_cli.weights.family import resolve
+
+from .conftest import kill, parent_of, wait_for, writers
+
+pytest.importorskip("distributed")
+pytest.importorskip("scales_cli.engine._native")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of Dask
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc"),
+]
+VERSION = scales_cli.__version__
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(scales_cli.__file__).parents[1]))
+    return tmp_path
+
+
+@pytest.fixture
+def save(folder, rng):
+    """Puts a picture below `in/`."""
+
+    def save(name, size=(60, 40)):
+        path = Path("in", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(path)
+
+    return save
+
+
+@pytest.fixture
+def batch(capfd, weights_file):
+    """`scales batch in -s 2` in this process: exit code, standard output, standard error."""
+    model = str(weights_file(2))
+
+    def run(*arguments, output="out"):
+        code = main(["batch", "in", "-o", str(output), "-s", "2", "-m", model, *map(str, arguments)])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    run.model = model
+    return run
+
+
+@pytest.fixture
+def start(batch, cluster):
+    """The same on the cluster, in a process of its own."""
+    processes = []
+
+    def run(*arguments, where=None):
+        command = [sys.executable, "-m", "scales_cli", "batch", "in", "-o", "out", "-s", "2", "-m", batch.model]
+        process = subprocess.Popen(
+            [*command, "--scheduler", str(where or cluster.file), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def finish(process):
+    out, err = process.communicate(timeout=200)
+    assert b"Traceback" not in err, err.decode()
+    return process.returncode, out.decode(), err.decode()
+
+
+def outputs(folder="out"):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("[!.]*.png")}
+
+
+def writers_below(folder):
+    return [pid for path in (Path(folder), Path(folder, "sub")) for pid in writers(path)]
+
+
+def lines(out):
+    """Lines of JSON without what differs from run to run."""
+    found = [{**json.loads(line), "seconds": 0} for line in out.splitlines()]
+    return sorted(json.dumps(line, sort_keys=True) for line in found)
+
+
+def summary(err):
+    """What is said at the end, without figures of speed."""
+    return re.sub(r", [\d.]+ pictures/s.*", "", err[err.index("scales: error") :])
+
+
+def test_the_same_as_on_one_machine(cluster, batch, save, folder, tmp_path):
+    for index in range(12):
+        save(f"{'sub/' if index % 3 else ''}{index}.png")
+    Path("in/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"no picture")
+    code, out, err = batch("--json", "-j", "1")
+    expected = outputs()
+    Path("out").rename("alone")
+    found = batch("--json", "--scheduler", cluster.file)
+    assert (found[0], lines(found[1]), summary(found[2])) == (code, lines(out), summary(err))
+    assert (code, outputs()) == (1, expected)
+    assert f"scales: scheduler: {json.loads(cluster.file.read_text())['address']}; dashboard: http://" in found[2]
+    code, out, err = batch("--scheduler", cluster.file)
+    assert (code, out, "12 skipped (12 done before), 1 failed" in err) == (1, "", True)
+    models = list(cluster.folder.glob("worker-*/**/scales-models/*"))
+    assert models
+    assert {path.read_bytes() for path in models} == {Path(batch.model).read_bytes()}
+
+
+def test_a_local_cluster_within_its_memory(batch, save):
+    save("a.png", (300, 400))
+    code, out, err = batch("--scheduler", "local:2", "--max-memory", "40M")
+    assert (code, "in/a.png: " in err or "do not even hold the program" in err) == (1, True)
+    code, out, _ = batch("--scheduler", "local:2", "--retry-failed", "--max-memory", "1500M")
+    assert (code, out) == (0, "out/a_x2.png\n")
+
+
+def test_workers_that_cannot_take_part_are_named(cluster, batch, save, tmp_path):
+    preload = tmp_path / "older.py"
+    preload.write_text("import importlib.metadata as m\nm.version = lambda name: '0.0.1'\n")
+    code = "import importlib.metadata\ndef version(name): return '0.0.1'\n"
+    preload.write_text(code + "importlib.metadata.version.__code__ = version.__code__\n")
+    for index in range(4):
+        save(f"{index}.png")
+    worker = cluster.start_worker("--no-nanny", "--name", "older", "--preload", str(preload))
+    try:
+        text = wait_for(lambda: _log_of(cluster, "older"))
+        assert text
+        code, out, err = batch("--scheduler", cluster.file)
+        assert (code, len(out.splitlines())) == (0, 4), err
+        named = rf"scales: warning: worker tcp://127.0.0.1:\d+ takes no part: it has scales-cli 0.0.1, not {VERSION}"
+        assert len(re.findall(named, err)) == 1
+    finally:
+        cluster.workers.remove(worker)
+        worker.terminate()
+        worker.wait(20)
+
+
+def _log_of(cluster, name):
+    """Whether a worker has said that it is registered."""
+    log = (cluster.folder / "worker.log").read_text()
+    return name in log and log.rindex("Registered to") > log.rindex(name)
+
+
+def test_what_is_no_scheduler_is_told_in_a_line(batch, save, monkeypatch, folder):
+    save("a.png")
+    monkeypatch.setattr("scales_cli.batch.cluster.scheduler._PATIENCE", 0.5)
+    Path("other.json").write_text("[]")
+    for where, code, words in (
+        ("nowhere.json", 2, "there is no file nowhere.json of a scheduler"),
+        ("other.json", 2, "is not what a scheduler wrote"),
+        ("http://host:1", 2, "is no address of a scheduler"),
+        ("tcp://host", 2, "is no address of a scheduler"),
+        ("local:0", 2, "there is no file local:0"),
+        ("tcp://127.0.0.1:9", 1, "no scheduler answers at tcp://127.0.0.1:9"),
+    ):
+        found, out, err = batch("--scheduler", where)
+        assert (found, out, words in err, err.count("\n")) == (code, "", True, 1), err
+    assert not Path("out").exists()
+
+
+def test_a_picture_whose_processes_end_is_named_after_three(start, save):
+    save("deadly/p.png", (500, 500))
+    for index in range(6):
+        save(f"{index}.png")
+    process = start()
+    killed = kill_writers(process, lambda pid: pid)
+    code, out, err = finish(process)
+    assert (code, len(out.splitlines()), len(killed)) == (1, 6, 3), err
+    assert "in/deadly/p.png: its process ended with signal SIGKILL (too little memory?) 3 times" in err
+    assert not list(Path("out").rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_a_picture_that_workers_end_of_is_named_after_three(start, save, cluster):
+    save("deadly/p.png", (500, 500))
+    for index in range(6):
+        save(f"{index}.png")
+    process = start()
+    killed = kill_writers(process, parent_of)
+    code, out, err = finish(process)
+    assert (code, len(out.splitlines()), len(killed)) == (1, 6, 3), err
+    assert "in/deadly/p.png: 3 workers ended in the work on it" in err
+    code, out, err = finish(start())
+    assert (code, out) == (0, "out/deadly/p_x2.png\n"), err
+
+
+def kill_writers(process, whom):
+    """Kills whoever works on the deadly picture, or their like; whom it has killed."""
+    killed = set()
+    while process.poll() is None:
+        for pid in writers(Path("out/deadly")):
+            if (victim := whom(pid)) > 1 and victim != process.pid:
+                kill(victim)
+                killed.add(victim)
+        time.sleep(0.02)
+    return killed
+
+
+ENDINGS = ("process", "worker", "client", "interrupt", "scheduler")
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(30, marks=pytest.mark.slow)])
+def test_kills_at_any_moment_lose_nothing(rounds, start, save, batch, cluster, rng):
+    """Of processes and workers the batch sees nothing; of the rest the next one makes good."""
+    count = 24
+    for index in range(count):
+        save(f"{'sub/' if index % 3 else ''}{index}.png", (160, 120))
+    assert batch("-j", "1", output="expected")[0] == 0
+    expected = outputs("expected")
+    order = [name for _ in range(-(-rounds // len(ENDINGS))) for name in rng.permutation(list(ENDINGS))][:rounds]
+    for ending in order:
+        for path in Path("out").rglob("*.png"):
+            if rng.random() < 0.7:
+                path.unlink()
+        process = start()
+        there = len(outputs()) if Path("out").exists() else 0
+        wanted = there + int(rng.integers(1, 4))
+        wait_for(lambda: process.poll() is not None or (Path("out").exists() and len(outputs()) >= wanted))  # noqa: B023
+        time.sleep(rng.random() * 0.2)
+        if ending in ("process", "worker"):
+            victim = wait_for(lambda: process.poll() is not None or writers_below("out"), pause=0.01)  # noqa: B023
+            if victim is not True:
+                kill(victim[0] if ending == "process" else parent_of(victim[0]))
+        elif ending == "client":
+            process.kill()
+        elif ending == "interrupt":
+            process.send_signal(signal.SIGINT)
+        elif process.poll() is None:
+            kill(cluster.scheduler.pid)
+        code, _, err = finish(process)
+        if ending == "scheduler":
+            assert code == 1 or "0 failed" in err, err
+            if code:
+                assert "scales: error: the scheduler at" in err, err
+            cluster.scheduler.wait()
+            for worker in cluster.workers:
+                worker.terminate()
+                worker.wait(30)
+            cluster.workers.clear()
+            cluster.start_scheduler()
+            cluster.start_worker()
+            cluster.start_worker()
+        elif ending in ("process", "worker"):
+            assert code == 0, err
+        else:
+            assert code in ({"client": -9, "interrupt": 130}[ending], 0), err
+        if code != 0:
+            code, _, err = finish(start())
+            assert code == 0, err
+        assert outputs() == expected, ending
+        assert "exists" not in err, ending
+        wait_for(lambda: not list(Path("out").rglob("*.tmp")))
+
+
+@pytest.mark.slow
+def test_two_thousand_pictures(cluster, batch, save):
+    for index in range(2000):
+        save(f"{index % 40}/{index}.png", (24, 16))
+    begun = time.monotonic()
+    code, out, err = batch("--scheduler", cluster.file)
+    assert (code, len(set(out.splitlines()))) == (0, 2000), err
+    assert len(outputs()) == 2000
+    print(f"{2000 / (time.monotonic() - begun):.1f} pictures/s")  # noqa: T201
+
+
+def order(tmp_path, model, **changes):
+    family, files = travel.send(resolve(model))
+    settings = {
+        "key": "scales-test",
+        "enlargement": Enlargement.of(family, scale=2),
+        "threads": 1,
+        "max_memory": None,
+        "timeout": None,
+        "folder": None,
+        "visible": (),
+        "offline": True,
+    }
+    return Order(**settings | changes), files
+
+
+def test_a_worker_lacks_what_it_does_not_have(weights_file, tmp_path):
+    path = weights_file(2)
+    own, files = order(tmp_path, path)
+    (sha256,) = files
+    models = tmp_path / "models"
+    assert _examine(own, models) == (sha256,)
+    travel.keep({sha256: files[sha256].read_bytes()}, models)
+    assert _examine(own, models) == ()
+    family, _ = travel.receive(own.enlargement.family, models)
+    assert family.digest(2) == resolve(path).digest(2)
+    published, _ = order(tmp_path, "tiny")
+    assert _examine(published, models) == ()  # as they come with the package
+    assert "there is no folder /nowhere" in _examine(order(tmp_path, "tiny", visible=(Path("/nowhere"),))[0], models)
+
+
+def test_a_station_within_its_memory(tmp_path):
+    with pytest.raises(MemoryLimitError, match="do not even hold"):
+        Station(order(tmp_path, "tiny")[0], 1, 2**20)
+
+
+def test_auto_travels_with_both_models(tmp_path):
+    auto = resolve("auto")
+    assert travel.send(auto)[1] == {}  # before there are any
+    auto.pull(4)
+    sent, files = travel.send(auto)
+    assert len(files) == 2
+    received, lacking = travel.receive(sent, tmp_path)
+    assert (received.digest(4), lacking) == (auto.digest(4), ())
+    assert not list(tmp_path.iterdir())
