@@ -14,6 +14,7 @@ import numpy as np
 from scales_cli.errors import InputError
 from scales_cli.system.extras import require
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat, interlaced
+from scales_cli.video.mastering import LIGHT, SCREEN
 
 # What is opened, by demuxers that read one file: playlists would name others.
 _READ = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,h264,hevc,obu,mpegvideo,m4v,nut,mxf"
@@ -21,7 +22,6 @@ _PROBED_BYTES, _PROBED_SECONDS = 16 * 2**20, 10  # looked at to find the streams
 _MOST_STREAMS = 128
 _MOST_PIXELS = 2**26  # of a frame, before it is decoded
 _SILENCE = -8  # FFmpeg's level of logging that prints nothing
-_MASTERING = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
 
 # Samples as they are; others are rearranged or converted.
@@ -102,7 +102,9 @@ class ContainerReader:
         if self._first is None:
             raise InputError("it holds no frame that can be decoded")
         self.rotation = self._first.rotation
-        self.mastering = {data.type.name: bytes(data) for data in self._first.side_data if data.type.name in _MASTERING}
+        self.mastering = {
+            data.type.name: bytes(data) for data in self._first.side_data if data.type.name in (SCREEN, LIGHT)
+        }
         self._pixel_name = self._known_pixels(self._first.format.name)
         self.colors = Colors(
             int(self._first.colorspace),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -15,6 +15,7 @@ from scales_cli.errors import OutputError, UsageError
 from scales_cli.system.extras import require
 from scales_cli.video.container_reader import Colors, ContainerReader, pixel_name
 from scales_cli.video.frame import Frame, Reader, VideoFormat
+from scales_cli.video.mastering import for_svt_av1, for_x265
 
 # Encoders by the names of `--codec`, and the quality that they are asked for without `--crf`.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
@@ -128,30 +129,15 @@ class ContainerWriter:
             raise UsageError(f"{codec} loses nothing", "leave --crf out")
         if codec == "vp9":
             options |= {"b": "0", "row-mt": "1"}
+        mastering = self._reader.mastering if self._reader else {}
         if codec == "hevc":
-            parameters = ["log-level=none", *(self._mastering() if self._reader else ())]
-            options["x265-params"] = ":".join(parameters)
-        elif self._reader and self._reader.mastering:
-            self._notes.append("its HDR mastering data was not kept, --codec hevc does")
+            options["x265-params"] = ":".join(["log-level=none", *for_x265(mastering)])
+        elif codec == "av1":
+            os.environ.setdefault("SVT_LOG", "1")  # the only way to have it print nothing but errors
+            options["svtav1-params"] = ":".join(for_svt_av1(mastering))
+        elif mastering:
+            self._notes.append("its HDR mastering data was not kept, --codec hevc and av1 do")
         return options
-
-    def _mastering(self) -> Iterator[str]:
-        """What screen a video was mastered on, and how bright it gets, as x265 wants to be told."""
-        assert self._reader is not None
-        if screen := self._reader.mastering.get("MASTERING_DISPLAY_METADATA"):
-            numbers = struct.unpack_from("=22i", screen)
-            values = [
-                above / below if below else 0.0 for above, below in zip(numbers[:20:2], numbers[1:20:2], strict=True)
-            ]
-            points = [
-                f"{round(x * 50000)},{round(y * 50000)}" for x, y in zip(values[:8:2], values[1:8:2], strict=True)
-            ]
-            red, green, blue, white = points
-            least, most = (round(value * 10000) for value in values[8:])
-            yield f"master-display=G({green})B({blue})R({red})WP({white})L({most},{least})"
-        if light := self._reader.mastering.get("CONTENT_LIGHT_LEVEL"):
-            most, average = struct.unpack_from("=2I", light)
-            yield f"max-cll={most},{average}"
 
     def _copied_streams(self, target: Path) -> dict[int, Any]:
         """The streams of the output by the index of those of the input that they copy."""

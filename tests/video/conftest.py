@@ -26,7 +26,7 @@ def make_clip(tmp_path, rng):
         path = tmp_path / name
         with av.open(str(path), "w") as output:
             video = output.add_stream(
-                codec, rate=25, options={"crf": "10", **dict(options)} if codec == "libx264" else {}
+                codec, rate=25, options={"crf": "10", **dict(options)} if codec.startswith("libx26") else {}
             )
             video.width, video.height, video.pix_fmt = *size, pixels
             context = video.codec_context

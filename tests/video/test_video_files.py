@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -117,6 +118,24 @@ def test_rotation_is_kept(enlarge, make_clip, tmp_path):
                 output.mux(packet)
     assert enlarge(turned, "-o", "out.mp4")[0] == 0
     assert decoded("out.mp4")[1][0].rotation == decoded(turned)[1][0].rotation != 0
+
+
+@pytest.mark.parametrize(("codec", "within"), [("hevc", 0), ("av1", 1e-3)])
+def test_hdr_mastering_data_is_kept(enlarge, make_clip, codec, within):
+    """Of 10 bits: the colors of the screen, its darkest and brightest, and how bright the video gets."""
+    screen = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    options = {"x265-params": f"log-level=none:{screen}:max-cll=1000,400"}
+    source = make_clip(codec="libx265", pixels="yuv420p10le", size=(64, 64), count=2, options=options, color_trc=16)
+    code, _, err = enlarge(source, "-o", "out.mkv", "--codec", codec)
+    assert (code, err) == (0, "")
+    before, after = decoded(source)[1][0], decoded("out.mkv")[1][0]
+    assert (after.format.name, int(after.color_trc)) == ("yuv420p10le", 16)
+    for name, form in (("MASTERING_DISPLAY_METADATA", "=20i"), ("CONTENT_LIGHT_LEVEL", "=2I")):
+        data = [struct.unpack_from(form, bytes(frame.side_data.get(name))) for frame in (before, after)]
+        values = np.array(data[0]), np.array(data[1])
+        if form == "=20i":
+            values = tuple(numbers[::2] / numbers[1::2] for numbers in values)
+        assert np.allclose(*values, rtol=within, atol=within * 1e-3)
 
 
 def test_a_part_of_it(enlarge, make_clip):
