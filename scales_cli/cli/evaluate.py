@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,8 @@ from scales_cli.system.extras import require
 if TYPE_CHECKING:
     from scales_cli.evaluation.degraded import UpscaleFile
     from scales_cli.pipeline.upscaler import Upscaler
+    from scales_cli.system.progress import Progress
+    from scales_cli.video.clips import ClipScores
 
 Folders = Annotated[
     list[str], typer.Argument(metavar="DIR", help="Folders of HR pictures, or with HR/ and LRbicx4/ in them.")
@@ -33,7 +37,8 @@ Switch = Annotated[
     ),
 ]
 Clips = Annotated[
-    bool, opt.flag("--clips", panel=opt.SIZE, help="Score on clips over the pictures: how steady video is.")
+    bool,
+    opt.flag("--clips", panel=opt.SIZE, help="Score how steady video is, on clips over the pictures, or on videos."),
 ]
 
 
@@ -155,22 +160,42 @@ def print_switch(upscaler: Upscaler, folders: list[str], names: list[str], *, qu
 
 
 def print_clips(upscaler: Upscaler, folders: list[str], *, quiet: bool, as_json: bool) -> None:
-    """How steady the model's video is, on clips over the pictures in each folder."""
+    """How steady the model's video is, on clips over the pictures in each folder, and on videos."""
     from scales_cli.cli.console import print_json, progress_bar
     from scales_cli.cli.evaluate_view import print_clips_table
+
+    videos = [name for name in folders if Path(name).is_file()]
+    groups: dict[str, Callable[[Progress | None], Iterable[ClipScores]]] = {
+        folder: partial(score_folder, upscaler, folder) for folder in folders if folder not in videos
+    }
+    if videos:
+        groups["real clips"] = lambda progress: (score_real_clip(upscaler, name) for name in videos)
+    for name, score in groups.items():
+        with progress_bar(f"evaluating {name}", quiet=quiet) as progress:
+            rows = list(score(progress))
+        if as_json:
+            values = {"scale": upscaler.scale, "set": name, "clips": [asdict(row) for row in rows]}
+            print_json(identity(upscaler) | values)
+        elif not quiet:
+            print_clips_table(rows, label(upscaler), upscaler.scale)
+
+
+def score_folder(upscaler: Upscaler, folder: str, progress: Progress | None) -> Iterable[ClipScores]:
     from scales_cli.evaluation.datasets import find_benchmark
     from scales_cli.imaging.metrics import rgb_to_y
     from scales_cli.video.clips import score_clips
 
-    for folder in folders:
-        pictures = [rgb_to_y(pair.load(upscaler.scale)[0]) for pair in find_benchmark(folder, upscaler.scale)]
-        with progress_bar(f"evaluating {folder}", quiet=quiet) as progress:
-            rows = list(score_clips(upscaler, pictures, progress=progress))
-        if as_json:
-            values = {"scale": upscaler.scale, "set": folder, "clips": [asdict(row) for row in rows]}
-            print_json(identity(upscaler) | values)
-        elif not quiet:
-            print_clips_table(rows, label(upscaler), upscaler.scale)
+    pictures = [rgb_to_y(pair.load(upscaler.scale)[0]) for pair in find_benchmark(folder, upscaler.scale)]
+    return score_clips(upscaler, pictures, progress=progress)
+
+
+def score_real_clip(upscaler: Upscaler, name: str) -> ClipScores:
+    from scales_cli.imaging.files import naming
+    from scales_cli.video.clips import score_video
+    from scales_cli.video.run import open_reader
+
+    with naming(name), open_reader(name) as reader:
+        return score_video(upscaler, Path(name).name, reader)
 
 
 def identity(upscaler: Upscaler) -> dict[str, Any]:

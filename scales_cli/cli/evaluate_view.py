@@ -42,8 +42,9 @@ def print_clips_table(rows: Sequence[ClipScores], model: str, scale: int) -> Non
         table.add_column(name, justify="right")
     for row in rows:
         change = f"{row.psnr - row.psnr_alone:+.2f}"
-        figures = (f"{row.noise:g}", f"{row.change_alone:.2f}x", f"{row.change:.2f}x", f"{row.psnr_alone:.2f}", change)
-        table.add_row(row.motion, *figures)
+        noise = "" if row.noise is None else f"{row.noise:g}"
+        figures = (noise, f"{row.change_alone:.2f}x", f"{row.change:.2f}x", f"{row.psnr_alone:.2f}", change)
+        table.add_row(Text(printable(row.motion)), *figures)
     Console(highlight=False).print(table)
 
 

@@ -104,7 +104,7 @@ def enlarge_video(
     count, ended = 0, None
     with naming("standard input" if name == STREAM else name):
         with ExitStack() as stack:
-            reader = stack.enter_context(_open_reader(name, options))
+            reader = stack.enter_context(open_reader(name, options.start, options.end))
             video = reader.format
             size = _result(video, sizing, max_pixels)
             upscaler = upscalers[sizing.network_scale(video.width, video.height)]
@@ -171,9 +171,9 @@ def _seconds(text: str) -> Fraction:
 
 
 @contextmanager
-def _open_reader(name: str, options: VideoOptions) -> Iterator[Reader]:
+def open_reader(name: str, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Reader]:
     """By what a file begins with; standard input is Y4M."""
-    whole = options.start == 0 and options.end is None
+    whole = start == 0 and end is None
     if name == STREAM:
         if not whole:
             raise UsageError("--start and --end are for files", "let the program that writes the stream cut it")
@@ -194,7 +194,7 @@ def _open_reader(name: str, options: VideoOptions) -> Iterator[Reader]:
             return
     from scales_cli.video.container_reader import open_container
 
-    with open_container(name, options.start, options.end) as reader:
+    with open_container(name, start, end) as reader:
         yield reader
 
 
