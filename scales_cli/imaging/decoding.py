@@ -7,6 +7,7 @@ straight to where EXIF's orientation puts them: neither a conversion nor a turn 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from scales_cli.imaging.picture import Layout, Picture
 from scales_cli.imaging.plugins import identify
 from scales_cli.imaging.raw import check_developed
 from scales_cli.imaging.readers import avif16, cmyk, heif, jpeg2000, jxl, netpbm, pillow, png16, tiff16
-from scales_cli.imaging.readers.cut import check_end, salvaged
+from scales_cli.imaging.readers.cut import check_end, how_to_salvage, salvaged
 from scales_cli.imaging.readers.extras import open_by_extra
 from scales_cli.imaging.readers.footprint import decoding_bytes
 from scales_cli.imaging.readers.samples import (
@@ -43,6 +44,9 @@ from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 MAX_SIDE = 2**20
+
+# What decoders say of files that end too early.
+_TRUNCATED = re.compile("truncated|not enough (image )?data|reached eof|end of file|expected to read|too small", re.I)
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
@@ -120,7 +124,7 @@ def decode_image(
     more than `max_pixels` are refused before decoding.
     """
     with (
-        decoding_errors(),
+        decoding_errors(stream, salvage=salvage),
         salvaged(stream, max_pixels) if salvage else nullcontext((stream, None)) as (stream, missing),
     ):
         check_developed(stream)
@@ -172,11 +176,16 @@ def decode_image(
 
 
 @contextmanager
-def decoding_errors() -> Iterator[None]:
-    """Turns whatever a decoder raises into one line. Decoders raise nearly every class on damaged files."""
+def decoding_errors(stream: BinaryIO | None = None, *, salvage: bool = False) -> Iterator[None]:
+    """Turns whatever a decoder raises into one line. Decoders raise nearly every class on damaged files.
+
+    Of the file in a `stream`, that says whether what is left of it could be salvaged, unless it is to be.
+    """
     try:
         yield
-    except ScalesError:
+    except ScalesError as error:
+        if salvage and "truncated" in error.message:
+            error.hint += how_to_salvage(stream, salvage=True)
         raise
     except MemoryError as error:
         raise MemoryLimitError("not enough memory to decode the picture", "use a smaller picture") from error
@@ -185,12 +194,17 @@ def decoding_errors() -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # decoders give none
             raise InputError(f"cannot be read: {error.strerror}", "check the file") from error
-        reason = str(error).strip() or type(error).__name__
-        if reason.startswith("decoder error"):  # and a number of Pillow's own
+        reason = str(error).strip()
+        advice = how_to_salvage(stream, salvage=salvage)
+        if _TRUNCATED.search(reason):
+            raise InputError("the picture is truncated", f"get the file again{advice}") from error
+        if reason == "could not create decoder object":  # of WebP
+            raise InputError("the picture is truncated or damaged", f"get the file again{advice}") from error
+        is_for_people = isinstance(error, (OSError, SyntaxError, ValueError, RuntimeError, EOFError))
+        if not reason or not is_for_people or reason.startswith("decoder error"):  # and a number of Pillow's own
             reason = "its data cannot be decoded"
-        raise InputError(
-            f"damaged or unsupported picture: {reason}", "open it in an image editor and save it again"
-        ) from error
+        hint = f"get the file again{advice}" if advice else "open it in an image editor and save it again"
+        raise InputError(f"damaged or unsupported picture: {reason}", hint) from error
 
 
 def count_frames(survey: Survey, image: Image.Image) -> int:

@@ -28,10 +28,12 @@ def identify(stream: BinaryIO) -> Image.Image:
         if name not in Image.OPEN:
             Image.init()
         factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None or (accept is not None and accept(prefix) is not True):
+        if factory is None:
             continue
-        stream.seek(0)
         try:
+            if accept is not None and accept(prefix) is not True:
+                continue
+            stream.seek(0)
             image: Image.Image = _OURS.get(name, factory)(stream, "")
         except (SyntaxError, IndexError, TypeError, struct.error):  # by which plugins say that it is not theirs
             continue

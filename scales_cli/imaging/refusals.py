@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import BinaryIO, NoReturn
 from PIL.ExifTags import Base as Tag
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.containers import jpeg
 from scales_cli.imaging.formats import READABLE
 from scales_cli.imaging.tiff_directory import DirectoryReader
 
@@ -23,8 +25,26 @@ _UNPACK = "unpack it first"
 _VIDEO = ("a video", "take its frames out with ffmpeg, and put the large ones together again")
 _LOAD_AGAIN = "download it again: the server sent this instead of a picture"
 
+_AGAIN = "get the file again"
+
+# How files of the formats begin that are read.
+_FORMATS: tuple[tuple[bytes, str], ...] = (
+    (rb"\x89PNG\r\n\x1a\n", "PNG"),
+    (rb"\xff\xd8", "JPEG"),
+    (rb"GIF8[79]a", "GIF"),
+    (rb"RIFF....WEBP", "WebP"),
+    (rb"II[*+]\0|MM\0[*+]", "TIFF"),
+    (rb"P[1-6]\s", "PPM"),
+    (rb"....ftypavi[fs]", "AVIF"),
+    (rb"\0\0\0\x0cjP|\xff\x4f\xff\x51", "JPEG 2000"),
+    (rb"qoif", "QOI"),
+    (rb"\0\0\x01\0", "ICO"),
+)
+
 # A pattern for the start of the file, what it is, and what helps. The first that matches counts.
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
+    (rb"\x89PNG\r?\n\x1a?\n|(?:\xef\xbf\xbd)+(?:PNG|\x10JFIF)", "a picture that was copied as if it were text", _AGAIN),
+    (rb"data:image/|iVBORw0KGgo|/9j/4", "a picture in the letters of base64", "decode it, for example with `base64 -d`"),
     (rb"....ftyp", *_VIDEO),
     (rb"RIFF....AVI ", *_VIDEO),
     (rb"\x1aE\xdf\xa3", *_VIDEO),
@@ -38,7 +58,7 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"%PDF-", "a PDF document", "draw its pages first, for example with `pdftoppm -png`"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript", _DRAW),
     (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", "SVG, a drawing", _DRAW),
-    (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)", "an HTML page", _LOAD_AGAIN),
+    (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|meta|title|script|center|div|h1|p)\b", "an HTML page", _LOAD_AGAIN),
     (rb"\s*[{\[]\s*[\"{\]}]", "JSON", _LOAD_AGAIN),
     (rb"\s*<\?xml", "XML", _LOAD_AGAIN),
     (rb"version https://git-lfs", "a pointer of Git LFS, not the picture", "fetch the picture with `git lfs pull`"),
@@ -57,6 +77,8 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\0+\Z", "only zeros", "get it again: it was not written to its end"),
 )
 _PATTERNS = tuple((re.compile(pattern, re.DOTALL | re.IGNORECASE), what, hint) for pattern, what, hint in _KINDS)
+_TEXT_CODES = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_JPEG_LS = 0xF7
 
 _SAMPLE_FORMATS = {2: "signed integer", 3: "floating-point", 5: "complex integer", 6: "complex"}
 _COMPRESSIONS = {
@@ -79,12 +101,46 @@ def refuse(stream: BinaryIO) -> NoReturn:
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         with suppress(ValueError):
             _check_tiff(stream)
+    if start.startswith(b"\xff\xd8"):
+        _check_jpeg(stream)
+    for beginning, name in _FORMATS:
+        if re.match(beginning, start, re.DOTALL):
+            raise InputError(f"it begins as {name} does, but is truncated or damaged", _AGAIN)
+    for mark, code in _TEXT_CODES.items():
+        if start.startswith(mark):
+            start = start.decode(code, "ignore").encode()
     for pattern, what, hint in _PATTERNS:
         if pattern.match(start):
             raise InputError(f"not a picture of a supported kind: it is {what}", hint)
-    if not re.search(rb"[^\t\n\r -~\x80-\xff]", start):
+    if _is_text(start):
         raise InputError("not a picture: it is text", "check how it was made")
     raise InputError("not a picture of a supported kind, or a damaged one", f"give {READABLE}")
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether bytes, which may end amid a letter, are UTF-8, or ASCII for the most part."""
+    if re.search(rb"[\0-\x08\x0b\x0e-\x1f\x7f]", start):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return 2 * sum(byte < 0x80 for byte in start) > len(start)
+    return True
+
+
+def _check_jpeg(stream: BinaryIO) -> None:
+    """Raises `InputError` for what the frame of a JPEG says, if that is why it is not read."""
+    for segment in jpeg.read_segments(stream):
+        if segment.marker == _JPEG_LS:
+            raise InputError("JPEG-LS is not supported", _CONVERT)
+        if segment.marker in jpeg.FRAMES:
+            bits, *_, channels = jpeg.read_segment(stream, segment, 6).ljust(6, b"\0")
+            if bits not in (0, 8):
+                raise InputError(f"JPEG of {bits} bits a sample is not supported", _TO_16_BITS)
+            if channels not in (0, 1, 3, 4):
+                raise InputError(f"JPEG of {channels} channels is not supported", "save three of them as RGB")
+        if segment.marker in (*jpeg.FRAMES, jpeg.SOS):
+            return
 
 
 def check_tiff(sample_formats: Iterable[int], compression: int) -> None:

@@ -137,6 +137,16 @@ def test_mutated_files_are_read_or_refused(saved, photo, rng):
         (b"SIMPLE  =                    T", "FITS"),
         (bytes(128) + b"DICM", "DICOM"),
         (bytes(1000), "only zeros"),
+        (b"\xef\xbb\xbf<!doctype html>", "an HTML page"),
+        ("\ufeff<html><p>\u00f6".encode("utf-16-le"), "an HTML page"),
+        (b"<meta http-equiv=refresh>", "an HTML page"),
+        (b"data:image/png;base64,iVBORw0KGgo=", "base64 -d"),
+        (b"/9j/4AAQSkZJRgABAQAAAQ", "base64"),
+        (b"\x89PNG\n\x1a\n\0\0\0\rIHDR", "as if it were text"),
+        (b"\xef\xbf\xbdPNG\r\n\x1a\n\0", "as if it were text"),
+        ("\u65e5\u672c".encode() * 400, "it is text"),
+        (b"x", "it is text"),
+        (b"\xff" * 50, "or a damaged one"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -189,3 +199,41 @@ def test_read_image_refuses_what_xcode_makes_of_png(saved, png_chunk, photo):
     data = saved(photo)
     with pytest.raises(InputError, match="CgBI"):
         read_image(data[:8] + png_chunk(b"CgBI", b"\x50\0\x20\2") + data[8:])
+
+
+def jpeg(frame, bits, channels):
+    return b"\xff\xd8\xff" + struct.pack(">BHBHHB", frame, 8 + 3 * channels, bits, 8, 8, channels) + bytes(3 * channels)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (jpeg(0xC1, 12, 3), "12 bits a sample"),
+        (jpeg(0xC3, 16, 1), "16 bits a sample"),
+        (jpeg(0xF7, 8, 3), "JPEG-LS"),
+        (jpeg(0xC0, 8, 2), "2 channels"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_read_image_names_the_kinds_of_jpeg_it_refuses(data, name):
+    with pytest.raises(InputError, match=name):
+        read_image(data)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI"])
+def test_cut_pictures_are_called_so(saved, rng, name, share):
+    """By whichever decoder or survey they are refused; where --salvage is offered, it gives a picture."""
+    data = saved(Image.fromarray(rng.integers(0, 256, (64, 70, 3), dtype=np.uint8)), name)
+    data = data[: max(16, int(share * len(data)))]
+    with pytest.raises(InputError, match="truncated") as caught:
+        read_image(data)
+    assert caught.value.hint.startswith("get the file again")
+    offered = "--salvage" in caught.value.hint
+    assert offered == (share >= 0.5 and name in ("PNG", "JPEG"))
+    if offered:
+        assert "cut off" in read_image(data, salvage=True).notes[-1]
+        return
+    with pytest.raises(InputError) as caught:
+        read_image(data, salvage=True)
+    assert ("JPEG and PNG" in caught.value.hint) == (name not in ("PNG", "JPEG"))

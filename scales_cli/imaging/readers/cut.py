@@ -70,6 +70,19 @@ def salvaged(stream: BinaryIO, max_pixels: int) -> Iterator[tuple[BinaryIO, str 
         yield whole, _missing(1 - found / expected)
 
 
+def how_to_salvage(stream: BinaryIO | None, *, salvage: bool) -> str:
+    """What to add to a hint about a file that decoders do not read to its end: it may be a PNG."""
+    if stream is None:
+        return ""
+    stream.seek(0)
+    start = stream.read(len(SIGNATURE))
+    is_png = start == SIGNATURE
+    if salvage:
+        return "" if is_png or start.startswith(b"\xff\xd8") else "; --salvage is for JPEG and PNG"
+    has_pixels = is_png and any(chunk.name == b"IDAT" for chunk in read_chunks(stream))
+    return ", or add --salvage for what is left of it" if has_pixels else ""
+
+
 def _missing(share: float) -> str:
     return f"it is cut off: {max(1, round(100 * share))} % of it are missing"
 

@@ -42,7 +42,10 @@ def survey_dib(stream: BinaryIO) -> Survey:
 def _check_bitmap(stream: BinaryIO, start: int) -> int | None:
     """Where pixels that are run lengths end at the latest."""
     stream.seek(start)
-    head = stream.read(20).ljust(20, b"\0")
+    head = stream.read(20)
+    if len(head) < 12:
+        raise InputError("the picture is truncated", "get the file again")
+    head = head.ljust(20, b"\0")
     size: int = int.from_bytes(head[:4], "little")
     width, height = (int.from_bytes(head[place : place + 4], "little", signed=True) for place in (4, 8))
     if size not in DIB_HEADER_BYTES:

@@ -24,6 +24,7 @@ from scales_cli.imaging.surveys.survey import (
 )
 from scales_cli.imaging.tiff_directory import ELEMENT_BYTES
 
+_HEADER_BYTES = 8
 _MAX_ENTRIES = 4096
 _MAX_STRIPS = 2**17
 _OF_STRIPS = (Tag.StripOffsets, Tag.StripByteCounts, Tag.TileOffsets, Tag.TileByteCounts)
@@ -116,6 +117,8 @@ class _File:
         self.is_compressed = False
 
     def entries(self, place: int) -> Iterator[Entry]:
+        if place < _HEADER_BYTES:  # where there is no room for a directory
+            return
         (count,) = self._read(self._count, place)
         check_count(count, _MAX_ENTRIES, "tags")
         position = place + self._count.size
