@@ -17,6 +17,7 @@ from PIL import ExifTags, Image
 from scales_cli.imaging import cicp
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.containers.bmp import read_bmp_colors
+from scales_cli.imaging.containers.gif import joined, read_application
 from scales_cli.imaging.containers.jpeg2000 import Space, read_jpeg2000
 from scales_cli.imaging.containers.png import read_chunk, read_chunks
 from scales_cli.imaging.formats import ImageFormat
@@ -26,6 +27,7 @@ from scales_cli.imaging.profiles import D50, D65, ColorSpace, Point, make_profil
 Chunks = tuple[tuple[bytes, bytes], ...]  # of PNG, name and content
 
 MAX_PROFILE_BYTES = 16 * 2**20
+_GIF_PROFILE = b"ICCRGBG1012"
 _CHUNKS = (b"cICP", b"mDCV", b"cLLI")  # of PNG: code points, and for HDR of which screen and light
 
 SRGB = ColorSpace("sRGB", (0.64, 0.33), (0.30, 0.60), (0.15, 0.06), D65, srgb_curve)
@@ -62,6 +64,8 @@ def read_profile(stream: BinaryIO, image: Image.Image) -> bytes | None:
         profile = read_jpeg2000(stream).profile
     elif image.format in ("BMP", "DIB"):
         profile = read_bmp_colors(stream, MAX_PROFILE_BYTES).profile
+    elif image.format == "GIF":
+        profile = joined(read_application(stream, _GIF_PROFILE, MAX_PROFILE_BYTES) or b"")
     else:
         profile = image.info.get("icc_profile")
     return profile if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES else None
@@ -74,7 +78,7 @@ def read_colors(stream: BinaryIO, image: Image.Image, channels: int) -> Colors:
         profile, note = None, _DAMAGED
     if (numbers := _numbers(chunks)) is not None:
         return Colors(_of_numbers(numbers, channels, profile), chunks, note)
-    said = read_avif(stream).cicp if image.format in ("AVIF", "HEIF") and profile is None else None
+    said = _boxes_numbers(stream, image) if profile is None else None
     if said is not None and cicp.is_specified(said):
         numbers = (*said[:2], 0, 1)  # as RGB, which they have become
         if not cicp.is_srgb(numbers) and cicp.color_space(numbers) is None:
@@ -128,6 +132,13 @@ def _numbers(chunks: Chunks) -> cicp.Numbers | None:
     return (content[0], content[1], content[2], content[3]) if len(content) == 4 else None
 
 
+def _boxes_numbers(stream: BinaryIO, image: Image.Image) -> cicp.Numbers | None:
+    """The code points in a file's boxes."""
+    if image.format == "JPEG2000":
+        return read_jpeg2000(stream).cicp
+    return read_avif(stream).cicp if image.format in ("AVIF", "HEIF") else None
+
+
 def _is_srgb(profile: bytes) -> bool:
     """Whether a profile calls itself so."""
     return b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
@@ -156,7 +167,8 @@ def _stated(stream: BinaryIO, image: Image.Image) -> ColorSpace | str | None:
         case "PNG":
             return None if "srgb" in image.info else _of_png(image)
         case "JPEG2000":
-            return ROMM_RGB if read_jpeg2000(stream).stated is Space.ROMM else None
+            file = read_jpeg2000(stream)
+            return _UNKNOWN if file.is_unknown else ROMM_RGB if file.stated is Space.ROMM else None
         case "QOI":
             stream.seek(13)
             return _space("QOI", gamma=1.0) if stream.read(1) == b"\1" else None

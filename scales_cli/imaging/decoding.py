@@ -147,7 +147,7 @@ def decode_image(
         dpi = read_dpi(image)
         if dpi is not None and (on_side or orientation >= 5):
             dpi = dpi[::-1]
-        records = read_records(stream, image, metadata)
+        records = read_records(file if image_format is ImageFormat.GIF else stream, image, metadata)
         pictures = read_left_out(file, image, count_frames(survey, image))
         said = (pictures, left_out_channels(image), *records.notes)
         notes += [note for note in said if note is not None]
@@ -262,7 +262,7 @@ def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> tuple[
         case Decoder.CMYK:
             return cmyk.open_rows(image, read_profile(stream, image))
         case Decoder.PILLOW:
-            return pillow.open_rows(image, samples), None
+            return pillow.open_rows(image, samples)
 
 
 def _is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:

@@ -12,6 +12,7 @@ from PIL import Image
 from scales_cli.imaging.containers import jpeg
 from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.containers.jpeg2000 import read_jpeg2000
+from scales_cli.imaging.containers.netpbm import has_further_pictures
 from scales_cli.imaging.containers.tiff import read_directories, starting_at
 from scales_cli.imaging.tiff_directory import DirectoryReader
 
@@ -52,6 +53,8 @@ def read_left_out(stream: BinaryIO, image: Image.Image, frames: int) -> str | No
             names, count = [f"a {name}" for name in read_avif(stream).others], frames
         case "JPEG2000":
             count = read_jpeg2000(stream).codestreams
+        case "PPM":
+            count = 1 + has_further_pictures(stream)
         case "TIFF":  # whose pages Pillow would refuse to count if it knew not all of them
             pages = [directory for directory in read_directories(stream) if not directory.depth]
             count = sum(page.is_main for page in pages)

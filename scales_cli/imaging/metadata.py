@@ -11,10 +11,11 @@ from PIL import ExifTags, Image
 
 from scales_cli.imaging import exif, iptc, texts
 from scales_cli.imaging.containers.boxes import read_box, read_boxes
+from scales_cli.imaging.containers.gif import read_application
 from scales_cli.imaging.exif import Exif
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.texts import Text
-from scales_cli.imaging.xmp import still_true
+from scales_cli.imaging.xmp import MAX_XMP_BYTES, still_true
 
 _UUIDS = {
     b"JpgTiffExif->JP2": "exif",
@@ -22,6 +23,7 @@ _UUIDS = {
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
 }
 _MAX_BOX_BYTES = 2**22
+_GIF_XMP_END_BYTES = 258
 _ORIENTATION = ExifTags.Base.Orientation
 
 
@@ -75,7 +77,7 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
         notes.append(f"{said.damaged} entries of its EXIF are damaged or too long and were left out")
     if exif.GEO_TAGS & said.picture.keys():
         notes.append("its place on the map (GeoTIFF) was left out, which is counted in pixels")
-    packet = image.info.get("xmp") or profiles.get("xmp")
+    packet = image.info.get("xmp") or profiles.get("xmp") or _gif_xmp(stream, image)
     return Records(
         said.still_true().packed(),
         _tried(lambda: still_true(bytes(packet)) if packet else None, "XMP metadata", notes),
@@ -103,6 +105,14 @@ def _exif(stream: BinaryIO, image: Image.Image, profiles: dict[str, bytes]) -> E
     block = image.info.get("exif") or profiles.get("exif") or profiles.get("app1")
     block = block.removeprefix(exif.PREFIX) if isinstance(block, bytes) else b""
     return Exif.parse(block) if block.strip(b"\0") else None
+
+
+def _gif_xmp(stream: BinaryIO, image: Image.Image) -> bytes | None:
+    """XMP metadata, which lie in a GIF as they are, with an end that any chain of pieces comes to."""
+    if image.format != "GIF":
+        return None
+    found = read_application(stream, b"XMP DataXMP", MAX_XMP_BYTES + _GIF_XMP_END_BYTES) or b""
+    return found[:-_GIF_XMP_END_BYTES] or None
 
 
 def _uuid_boxes(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:

@@ -27,6 +27,8 @@ _LOAD_AGAIN = "download it again: the server sent this instead of a picture"
 
 _AGAIN = "get the file again"
 
+_MARKUP = rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"  # before what says of which kind it is
+
 # How files of the formats begin that are read.
 _FORMATS: tuple[tuple[bytes, str], ...] = (
     (rb"\x89PNG\r\n\x1a\n", "PNG"),
@@ -43,8 +45,8 @@ _FORMATS: tuple[tuple[bytes, str], ...] = (
 
 # A pattern for the start of the file, what it is, and what helps. The first that matches counts.
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
-    (rb"\x89PNG\r?\n\x1a?\n|(?:\xef\xbf\xbd)+(?:PNG|\x10JFIF)", "a picture that was copied as if it were text", _AGAIN),
-    (rb"data:image/|iVBORw0KGgo|/9j/4", "a picture in the letters of base64", "decode it, for example with `base64 -d`"),
+    (rb"\x89PNG\r?\n\x1a?\n|(?:\xef\xbf\xbd)+(?:PNG|\x10JFIF)", "a picture that was copied as text", _AGAIN),
+    (rb"data:image/|iVBORw0KGgo|/9j/4", "a picture as base64 text", "decode it, for example with `base64 -d`"),
     (rb"....ftyp", *_VIDEO),
     (rb"RIFF....AVI ", *_VIDEO),
     (rb"\x1aE\xdf\xa3", *_VIDEO),
@@ -57,8 +59,8 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x1f\x8b|BZh|\xfd7zXZ\0|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd", "a compressed archive", _UNPACK),
     (rb"%PDF-", "a PDF document", "draw its pages first, for example with `pdftoppm -png`"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript", _DRAW),
-    (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", "SVG, a drawing", _DRAW),
-    (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|meta|title|script|center|div|h1|p)\b", "an HTML page", _LOAD_AGAIN),
+    (_MARKUP + rb"(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", "SVG, a drawing", _DRAW),
+    (_MARKUP + rb"<(?:!doctype html|html|head|body|meta|title|script|center|div|h1|p)\b", "an HTML page", _LOAD_AGAIN),
     (rb"\s*[{\[]\s*[\"{\]}]", "JSON", _LOAD_AGAIN),
     (rb"\s*<\?xml", "XML", _LOAD_AGAIN),
     (rb"version https://git-lfs", "a pointer of Git LFS, not the picture", "fetch the picture with `git lfs pull`"),

@@ -202,6 +202,25 @@ def test_code_points_of_avif_are_kept(saved, photo):
     assert read_image(avif(saved, photo, 9, 16, own)).icc_profile == own
 
 
+def gif(saved, photo, name, data):
+    """A file with an application's data, before its frames."""
+    plain = saved(Image.fromarray(photo).quantize(16), "GIF")
+    start = 13 + (3 << 1 + (plain[10] & 7))
+    return b"GIF89a" + plain[6:start] + b"!\xff\x0b" + name + data + plain[start:]
+
+
+def test_profiles_of_gif_are_kept(saved, photo):
+    profile = make_profile(ADOBE_RGB)
+    pieces = b"".join(
+        bytes([len(profile[at : at + 255])]) + profile[at : at + 255] for at in range(0, len(profile), 255)
+    )
+    picture = read_image(gif(saved, photo, b"ICCRGBG1012", pieces + b"\0"))
+    assert (picture.icc_profile, picture.notes) == (profile, ())
+    cut = read_image(gif(saved, photo, b"ICCRGBG1012", pieces[:256] + b"\0"))
+    assert cut.icc_profile == profile[:255] or cut.notes
+    assert read_image(gif(saved, photo, b"ANOTHER 1.0", pieces + b"\0")).icc_profile is None
+
+
 def test_linear_qoi_becomes_a_profile(saved, photo):
     data = bytearray(saved(photo, "QOI"))
     data[13] = 0

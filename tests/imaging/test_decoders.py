@@ -1,6 +1,7 @@
 """Every decoder against another one, over formats, depths and channels, at the ends of their ranges."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -130,3 +131,48 @@ def test_samples_of_no_meaning_are_left_out_with_a_note(rng, dtype, count, kept)
     picture = read_image(stream.getvalue())
     assert np.array_equal(picture.pixels, pixels[..., :kept])
     assert picture.notes == (f"1 of its {count} channels, neither colours nor alpha, were left out",)
+
+
+def tga(kind, depth, data, *, alpha=0, colors=b"", color_depth=0):
+    """A picture of 4 x 1 pixels."""
+    count = 8 * len(colors) // color_depth if colors else 0
+    head = struct.pack("<BBBHHB4xHHBB", 0, bool(colors), kind, 0, count, color_depth, 4, 1, depth, alpha)
+    return head + colors + data
+
+
+@pytest.mark.parametrize("unused", [0, 0x8000])
+def test_a_bit_that_is_no_alpha_hides_nothing(unused):
+    """Of 16 bits a pixel, in which other decoders see none either."""
+    levels = np.array([31 << 10, 31 << 5, 31, 0x7FFF], "<u2") | unused
+    expected = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]])
+    assert np.array_equal(read_image(tga(2, 16, levels.tobytes())).pixels, expected)
+    palette = tga(1, 8, bytes(range(4)), colors=levels.tobytes(), color_depth=16)
+    assert np.array_equal(read_image(palette).pixels, expected)
+
+
+def test_alpha_that_hides_all_is_taken_for_unused(rng):
+    pixels = rng.integers(0, 256, (1, 4, 4), dtype=np.uint8)
+    shown = read_image(tga(2, 32, pixels.tobytes(), alpha=8))
+    assert np.array_equal(shown.pixels[..., [2, 1, 0, 3]], pixels)
+    assert not shown.notes
+    pixels[..., 3] = 0
+    hidden = read_image(tga(2, 32, pixels.tobytes()))
+    assert np.array_equal(hidden.pixels[..., 2::-1], pixels[..., :3])
+    assert (hidden.pixels[..., 3] == 255).all()
+    assert hidden.notes == ("its alpha hides all of it, and was taken for unused",)
+
+
+def test_differences_that_decoders_do_not_agree_on_are_refused(rng):
+    stream = io.BytesIO()
+    pixels = rng.integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    tifffile.imwrite(stream, pixels, photometric="rgb", compression="packbits", predictor=True, metadata=None)
+    with pytest.raises(InputError, match="PackBits"):
+        read_image(stream.getvalue())
+
+
+def test_inks_of_16_bits_are_said_to_become_8(rng):
+    stream = io.BytesIO()
+    pixels = rng.integers(0, 65536, (*SHAPE, 4), dtype=np.uint16)
+    tifffile.imwrite(stream, pixels, photometric="separated", metadata=None)
+    (note,) = read_image(stream.getvalue()).notes
+    assert "of 8 bits, which its 16 became" in note

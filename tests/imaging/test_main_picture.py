@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.containers.avif import read_avif
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_image
 
@@ -177,3 +178,30 @@ def test_layers_are_said():
         )
     )
     assert read_image(data).notes == ("only the main picture of the file is used, not its layers",)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"P5 2 1 255\n\1\2", b"P6\n1 1\n65535\n\1\2\3\4\5\6", b"P4\n# a comment\n9 1\n\xa0\0", b"P5 2 1 9\n\1\2\n"],
+)
+def test_netpbm_of_several_pictures_is_said(first):
+    assert read_image(first).notes == ()
+    assert read_image(first + b"P5 2 1 255\n\3\4").notes == ("only the first picture of the file is used",)
+    assert read_image(first + b"something else").notes == ()
+
+
+def test_gain_maps_of_telephones_are_said():
+    """As Apple's have them, in a property of their own."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(np.full((32, 32, 3), 90, np.uint8))).save(stream)
+    data = stream.getvalue()
+    kind = b"urn:com:apple:photo:2020:aux:hdrgainmap\0"
+    box = (12 + len(kind)).to_bytes(4, "big") + b"auxC" + bytes(4) + kind
+    for name in (b"meta", b"iprp", b"ipco"):  # whose lengths grow
+        at = data.index(name) - 4
+        data = data[:at] + (int.from_bytes(data[at : at + 4], "big") + len(box)).to_bytes(4, "big") + data[at + 4 :]
+    end = data.index(b"ipco") - 4 + int.from_bytes(data[data.index(b"ipco") - 4 :][:4], "big") - len(box)
+    data = data[:end] + box + data[end:]
+    header = read_avif(io.BytesIO(data))
+    assert header.others == ("gain map",)

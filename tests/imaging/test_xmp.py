@@ -138,6 +138,15 @@ def test_xmp_is_carried_from_file_to_file(tagged, photo, source, target):
         result.load()
 
 
+def test_xmp_of_gif_is_carried(saved, photo):
+    plain = saved(Image.fromarray(photo).quantize(16), "GIF")
+    start = 13 + (3 << 1 + (plain[10] & 7))
+    end = bytes([1, *range(255, -1, -1), 0])  # to whose last byte any chain of pieces comes
+    data = b"GIF89a" + plain[6:start] + b"!\xff\x0bXMP DataXMP" + PACKET + end + plain[start:]
+    assert read_image(data, metadata=Metadata.KEEP).xmp == still_true(PACKET)
+    assert read_image(data).xmp is None
+
+
 @pytest.mark.parametrize("metadata", [Metadata.SAFE, Metadata.NONE])
 def test_xmp_is_left_out_unless_asked_for(tagged, metadata):
     picture = read_image(tagged("JPEG"), metadata=metadata)

@@ -103,9 +103,10 @@ def _crop(values: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int, int
 
 def _others(stream: BinaryIO, parts: dict[bytes, Box]) -> tuple[str, ...]:
     names = []
-    if any(kind == b"tmap" for kind in _item_kinds(stream, parts.get(b"iinf"))):
+    kinds = {_auxiliary_kind(stream, box).lower() for box in _all_properties(stream, parts)}
+    has_tone_map = any(kind == b"tmap" for kind in _item_kinds(stream, parts.get(b"iinf")))
+    if has_tone_map or any("gainmap" in kind for kind in kinds):
         names.append("gain map")
-    kinds = {_auxiliary_kind(stream, box) for box in _all_properties(stream, parts)}
     if any("depth" in kind for kind in kinds):
         names.append("depth map")
     return tuple(names)

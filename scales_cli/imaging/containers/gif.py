@@ -52,6 +52,26 @@ def read_blocks(stream: BinaryIO) -> Iterator[Block]:
         yield Block(label, start, position)
 
 
+def read_application(stream: BinaryIO, name: bytes, max_bytes: int) -> bytes | None:
+    """What an application of this name (11 bytes) says before the first frame, with the lengths of its pieces."""
+    for block in read_blocks(stream):
+        if block.label is None:
+            return None
+        stream.seek(block.start + 3)
+        if block.label == APPLICATION and stream.read(len(name)) == name:
+            return stream.read(min(block.end - stream.tell(), max_bytes))
+    return None
+
+
+def joined(pieces: bytes) -> bytes:
+    """The data of a chain's pieces, without their lengths."""
+    data, place = b"", 0
+    while place < len(pieces) and (size := pieces[place]):
+        data += pieces[place + 1 : place + 1 + size]
+        place += 1 + size
+    return data
+
+
 def _check(links: int) -> None:
     if links >= MAX_LINKS:
         raise InputError(f"it has more than {MAX_LINKS} pieces of data", "open it in an image editor and save it again")

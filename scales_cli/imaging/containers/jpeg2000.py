@@ -6,7 +6,7 @@ import os
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,8 @@ class Jpeg2000:
     """A codestream, and how its components become channels.
 
     `channels` names components, or columns of the palette if there is one: those of the colors in their order, then
-    alpha, if `has_alpha`. `stated` is the color space by its number, None if a profile or nothing says it.
+    alpha, if `has_alpha`. `stated` is the color space by its number, None if a profile, code points (`cicp`: primaries,
+    transfer, matrix, whether the range is full) or nothing says it, or what is said `is_unknown`.
     """
 
     codestream: Box
@@ -70,6 +71,8 @@ class Jpeg2000:
     components: tuple[Component, ...]
     stated: Space | None = None
     profile: bytes | None = None
+    cicp: tuple[int, int, int, int] | None = None
+    is_unknown: bool = False
     palette: Palette | None = None
     channels: tuple[int, ...] = ()
     has_alpha: bool = False
@@ -144,12 +147,10 @@ def _of_codestream(stream: BinaryIO, codestream: Box) -> Jpeg2000:
 
 
 def _of_header(stream: BinaryIO, header: Box, bare: Jpeg2000, codestreams: int) -> Jpeg2000:
-    space, profile, palette, mapping, definitions = None, None, None, b"", b""
-    is_colored = False  # by the first box about it that is understood
+    said, palette, mapping, definitions = _Said(), None, b"", b""  # the first is by the first box that is understood
     for box in read_boxes(stream, header.start, header.end):
-        if box.kind == b"colr" and not is_colored:
-            space, profile = _read_color(read_box(stream, box, _MAX_PROFILE_BYTES))
-            is_colored = space is not None or profile is not None
+        if box.kind == b"colr" and (said == _Said() or said.is_unknown):
+            said = _read_color(read_box(stream, box, _MAX_PROFILE_BYTES))
         elif box.kind == b"pclr":
             palette = _read_palette(read_box(stream, box))
         elif box.kind == b"cmap":
@@ -166,20 +167,36 @@ def _of_header(stream: BinaryIO, header: Box, bare: Jpeg2000, codestreams: int) 
         sources = [column for *_, column in channels]
     else:
         sources = list(range(count))
-    order, has_alpha, is_premultiplied = _read_definitions(definitions, len(sources), space)
+    order, has_alpha, is_premultiplied = _read_definitions(definitions, len(sources), said.space)
     return Jpeg2000(
-        bare.codestream, codestreams, bare.size, bare.components, space, profile, palette,
+        bare.codestream, codestreams, bare.size, bare.components, *said, palette,
         tuple(sources[index] for index in order), has_alpha, is_premultiplied,
     )  # fmt: skip
 
 
-def _read_color(content: bytes) -> tuple[Space | None, bytes | None]:
-    if content[:1] == b"\1" and len(content) >= 7:
+class _Said(NamedTuple):
+    """What a box says of colors, as `Jpeg2000` has it."""
+
+    space: Space | None = None
+    profile: bytes | None = None
+    cicp: tuple[int, int, int, int] | None = None
+    is_unknown: bool = False
+
+
+def _read_color(content: bytes) -> _Said:
+    method = content[:1]
+    if method == b"\1" and len(content) >= 7:
         number = int.from_bytes(content[3:7], "big")
         if number in _OTHER_SPACES:
             raise _refusal(f"colours in {_OTHER_SPACES[number]}")
-        return (Space(number), None) if number in list(Space) else (None, None)
-    return None, content[3:] if content[:1] in (b"\2", b"\3") else None
+        if number in list(Space):
+            return _Said(Space(number))
+    if method in (b"\2", b"\3"):
+        return _Said(profile=content[3:])
+    if method == b"\5" and len(content) >= 10:
+        primaries, transfer, matrix, is_full = struct.unpack_from(">3HB", content, 3)
+        return _Said(cicp=(primaries, transfer, matrix, is_full >> 7))
+    return _Said(is_unknown=bool(content))
 
 
 def _read_palette(content: bytes) -> Palette:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import BinaryIO, NamedTuple
 
 _BUFFER_BYTES = 2**16
+_CHANNELS = {b"P4": 1, b"P5": 1, b"P6": 3}  # of binary pixels
 _SPACES = b" \t\n\r\v\f"
 
 
@@ -31,6 +34,19 @@ def read_header(stream: BinaryIO) -> Header | None:
         words.append(word)
         position += len(word)
     return Header(magic, tuple(words), position + 1)
+
+
+def has_further_pictures(stream: BinaryIO) -> bool:
+    """Whether another picture follows the pixels of the first, which are binary."""
+    header = read_header(stream)
+    if header is None or header.magic not in _CHANNELS or not all(word.isdigit() for word in header.words):
+        return False
+    width, height, maximum = (*map(int, header.words), 1)[:3]
+    row = -(-width // 8) if header.magic == b"P4" else width * _CHANNELS[header.magic] * (1 + (maximum > 255))
+    if header.end + row * height > stream.seek(0, os.SEEK_END):
+        return False
+    stream.seek(header.end + row * height)
+    return re.match(rb"\s*P[1-7]\s", stream.read(64)) is not None
 
 
 def _skip(stream: BinaryIO, position: int) -> int:

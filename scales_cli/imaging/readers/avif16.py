@@ -18,7 +18,7 @@ _TOLERANCE = 8  # of 255; two conversions of the same luma and color differences
 
 def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> tuple[Rows, str | None]:
     """The rows of a loaded image, and a note if they have 8 bits: OpenCV cannot read them, or disagrees with Pillow."""
-    depth, expected = read_avif(stream).depth, pillow.open_rows(image, samples)
+    depth, expected = read_avif(stream).depth, pillow.open_rows(image, samples)[0]
     stream.seek(0)
     decoded = decode_deep(stream.read(), image.size)
 

@@ -18,9 +18,18 @@ from scales_cli.imaging.readers.samples import (
     tags_of,
 )
 
+_OFTEN_UNUSED_ALPHA = ("TGA", "BMP", "DIB")  # of programs that mean four bytes a pixel
 
-def open_rows(image: Image.Image, samples: Samples) -> Rows:
-    """The rows of a loaded image of any mode but CMYK."""
+
+def open_rows(image: Image.Image, samples: Samples) -> tuple[Rows, str | None]:
+    """The rows of a loaded image of any mode but CMYK, and a note if its alpha is not what is stored."""
+    if image.format in _OFTEN_UNUSED_ALPHA and image.mode == "RGBA" and not image.getchannel("A").getbbox():
+        image.putalpha(255)
+        return _rows(image, samples), "its alpha hides all of it, and was taken for unused"
+    return _rows(image, samples), None
+
+
+def _rows(image: Image.Image, samples: Samples) -> Rows:
     transparent = image.info.get("transparency")
     if holds_16_bits(image):
         white_is_zero = image.format == "TIFF" and tags_of(image).get(Tag.PhotometricInterpretation) == 0
@@ -38,7 +47,8 @@ def open_rows(image: Image.Image, samples: Samples) -> Rows:
         return grey_rows
     if image.mode == "L" and samples.maximum < 255 and isinstance(transparent, int):
         image.info["transparency"] = transparent * 255 // samples.maximum  # Pillow stretches the pixels only
-    mode = ("L" if is_grey(image) else "RGB") + ("A" if image.has_transparency_data else "")
+    has_alpha = image.has_transparency_data and samples.channels in (2, 4)
+    mode = ("L" if is_grey(image) else "RGB") + ("A" if has_alpha else "")
 
     def rows(top: int, bottom: int) -> Pixels:
         strip = crop(image, top, bottom)

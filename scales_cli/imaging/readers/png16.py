@@ -39,7 +39,7 @@ def open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> Rows:
             pixels = np.dstack([pixels[..., :3], opaque_unless(pixels[..., :3], transparent)])
         return pixels
 
-    expected_rows = pillow.open_rows(image, samples)
+    expected_rows = pillow.open_rows(image, samples)[0]
     for top, bottom in strips_of(*decoded.shape[:2]):
         pixels, expected = rows(top, bottom), expected_rows(top, bottom)
         if grey_alpha:

@@ -30,6 +30,7 @@ _FEW_PIXELS = 2**14  # of which numbers in 32 bits take little memory
 
 Rows = Callable[[int, int], Pixels]  # the rows [top, bottom) as an array [n, W, C]
 
+_PACK_BITS = 32773
 _REFUSED_MODES = {"I": "32-bit integer", "F": "floating-point", "LAB": "CIE Lab", "HSV": "HSV"}
 
 
@@ -81,7 +82,7 @@ def read_samples(stream: BinaryIO, image: Image.Image) -> Samples:
     rawmode, codec = _tile(image)
     maximum = _maximum(image, rawmode)
     grey = is_grey(image) or rawmode == "LA;16B"  # which Pillow makes colour of
-    has_alpha = image.has_transparency_data and image.mode != "CMYK"
+    has_alpha = image.has_transparency_data and image.mode != "CMYK" and not _is_alpha_undefined(stream, image)
     if image.format == "JXL":
         is_deep = is_grey(image) and read_jxl(stream).depth > 8
         return Samples(65535 if is_deep else 255, len(image.getbands()), Decoder.JXL)
@@ -115,6 +116,8 @@ def _check_mode(image: Image.Image) -> None:
 def _check_tiff(tags: Any, mode: str) -> None:
     """Refuses what Pillow decodes to other values."""
     check_tiff(tags.get(Tag.SampleFormat, ()), tags.get(Tag.Compression, 1))
+    if tags.get(Tag.Compression) == _PACK_BITS and tags.get(Tag.Predictor, 1) != 1:  # which others undo
+        raise InputError("TIFF with PackBits and differences is not supported", "save it with LZW")
     if mode == "LA" and tags.get(Tag.PlanarConfiguration, 1) == 2 and tags.get(Tag.BitsPerSample) == (8, 8):
         raise InputError("grey with alpha in separate planes of 8 bits is not supported", "save it as a plain TIFF")
 
@@ -193,6 +196,15 @@ def _is_tiff16(image: Image.Image) -> bool:
     if not is_deep or tags.get(Tag.SampleFormat, (1,))[0] != 1:
         return False
     return image.mode in ("RGB", "RGBA", "L", "LA") or (tags.get(Tag.SamplesPerPixel, 1) > 1 and image.mode != "CMYK")
+
+
+def _is_alpha_undefined(stream: BinaryIO, image: Image.Image) -> bool:
+    """Whether alpha is a bit of 16 that a TGA does not call so, but Pillow does."""
+    if image.format != "TGA":
+        return False
+    stream.seek(7)
+    header = stream.read(11)
+    return 16 in (header[0], header[9]) and not header[10] & 0xF
 
 
 def _tile(image: Image.Image) -> tuple[Any, str]:

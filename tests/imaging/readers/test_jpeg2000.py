@@ -181,6 +181,23 @@ def test_a_profile_of_its_own_is_kept(rng):
     assert read_image(data).icc_profile == profile
 
 
+def test_colors_by_other_means_are_kept_or_said(rng):
+    pixels = samples(rng, 8, 3)
+
+    def read(*colors):
+        boxes = b"".join(box(b"colr", content) for content in colors)
+        return read_image(in_boxes(codestream(pixels, 8), pixels.shape, 8, boxes))
+
+    numbers = b"\5\0\0" + struct.pack(">3HB", 9, 16, 0, 0x80)
+    assert read(numbers).color_chunks == ((b"cICP", bytes([9, 16, 0, 1])),)
+    srgb, unknown, vendor = (b"\1\0\0\0\0\0\x10", b"\1\0\0\0\0\0\x63", b"\4\0\0" + bytes(16))
+    assert read(srgb).notes == ()
+    for others in ((unknown,), (vendor,), (vendor, unknown)):
+        (note,) = read(*others).notes
+        assert "not which" in note
+    assert read(vendor, srgb).notes == ()  # by which readers that do not know the first go
+
+
 def test_truncated_deep_pictures_are_refused(rng):
     data = codestream(rng.integers(0, 65536, (40, 40, 3), dtype=np.uint16), 16)
     for share in (0.01, 0.1, 0.5, 0.9):
