@@ -3,8 +3,9 @@
 A network of bits answers even a flat picture with a pattern, of up to 0.2 % of the full range, and of 2 % at the
 picture's edges, beyond which it sees black. Of 8 bits the former is rounded away, of 16 it is not. So the residual
 is weighted by how far the 5 x 5 pixels around a pixel differ, those that bicubic interpolation reads: by 0 where they
-are equal, by 1 from one step of 8 bits on. This reads the picture only, so that it depends on no tiles or threads, and
-costs less than mirrored margins, which would be as wide as the network sees.
+are equal, by 1 from one step of 8 bits on. Of 16 bits it is how far they are from a plane: bicubic interpolation gives
+slow gradients exactly, and nothing is to be added to them either. This reads the picture only, so that it depends on no
+tiles or threads, and costs less than mirrored margins, which would be as wide as the network sees.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from scales_cli.system.threads import ThreadPool
 
 _JOB_PIXELS = 2**14
 
+Margins = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # of channels, above and below, left and right
+
 
 def settle(residual: Planes, read: Read, size: tuple[int, int], first: int, scale: int, threads: ThreadPool) -> Planes:
     """The residual [C, scale * rows, scale * W] of rows from `first` on of a picture (height, width), weighted."""
@@ -34,11 +37,13 @@ def settle(residual: Planes, read: Read, size: tuple[int, int], first: int, scal
         bottom = min(top + step, rows)
         above, below = max(first + top - REACH, 0), min(first + bottom + REACH, height)
         pixels = read(above, below, 0, width)
-        outside = (above - (first + top - REACH), first + bottom + REACH - below)
-        spans = _spans(np.pad(pixels, (outside, (REACH, REACH), (0, 0)), mode="edge"))
-        step_of_8_bits = 257 if pixels.dtype == np.uint16 else 1
-        if (spans < step_of_8_bits).any():
-            weights = np.minimum(spans, step_of_8_bits).astype(np.float32) / np.float32(step_of_8_bits)
+        margins = ((0, 0), (above - (first + top - REACH), first + bottom + REACH - below), (REACH, REACH))
+        is_deep = pixels.dtype == np.uint16
+        planes = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+        differences = _bends(planes, margins) if is_deep else _spans(planes, margins)
+        step_of_8_bits = 257 if is_deep else 1
+        if (differences < step_of_8_bits).any():
+            weights = np.minimum(differences, step_of_8_bits).astype(np.float32) / np.float32(step_of_8_bits)
             band = residual[:, scale * top : scale * bottom].reshape(channels, bottom - top, scale, scale * width)
             band *= weights.repeat(scale, axis=1)[:, None]
 
@@ -46,17 +51,32 @@ def settle(residual: Planes, read: Read, size: tuple[int, int], first: int, scal
     return residual
 
 
-def _spans(pixels: Pixels) -> NDArray[Any]:
-    """The largest difference in any channel within REACH of each pixel, of pixels with margins that wide."""
-    lowest = highest = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+def _spans(planes: Pixels, margins: Margins) -> NDArray[Any]:
+    """The largest difference in any channel within REACH of each pixel."""
+    lowest = highest = np.pad(planes, margins, mode="edge")
     for axis in (1, 2):
         lowest, highest = _extreme(np.minimum, lowest, axis), _extreme(np.maximum, highest, axis)
     return np.asarray(np.maximum.reduce(highest - lowest))
 
 
-def _extreme(choose: np.ufunc, values: NDArray[Any], axis: int) -> NDArray[Any]:
-    """The extreme of five neighbours along an axis."""
+def _bends(planes: Pixels, margins: Margins) -> NDArray[Any]:
+    """The largest second difference in any channel within REACH of each pixel; beyond edges, gradients go on."""
+    levels = np.pad(planes.astype(np.int32), margins, mode="reflect", reflect_type="odd")
+    across, down = np.diff(levels, axis=2), np.diff(levels, axis=1)
+    found = []
+    for bends, (rows, columns) in (
+        (np.diff(across, axis=2), (5, 3)),
+        (np.diff(down, axis=1), (3, 5)),
+        (np.diff(across, axis=1), (4, 4)),
+    ):
+        largest = np.maximum.reduce(np.abs(bends))
+        found.append(_extreme(np.maximum, _extreme(np.maximum, largest, 0, rows), 1, columns))
+    return np.asarray(np.maximum.reduce(found))
+
+
+def _extreme(choose: np.ufunc, values: NDArray[Any], axis: int, size: int = 5) -> NDArray[Any]:
+    """The extreme of so many neighbours along an axis, three to five."""
     values = values.swapaxes(0, axis)
     two = choose(values[:-1], values[1:])
-    five = choose(choose(two[:-3], two[2:-1]), values[4:])
-    return np.asarray(five.swapaxes(0, axis))
+    extreme = choose(two[: len(two) - size + 2], two[size - 2 :])
+    return np.asarray((choose(extreme, two[1 : 1 + len(extreme)]) if size == 5 else extreme).swapaxes(0, axis))

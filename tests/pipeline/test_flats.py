@@ -24,6 +24,18 @@ def test_flat_parts_are_flat_beside_others(rng):
     assert (result[:, : 2 * (16 - 2)] == 20_000).all()
 
 
+@pytest.mark.parametrize("step", [(0, 1), (64, 0), (30, 100), (0, 400)])
+def test_gradients_of_16_bits_are_those_of_bicubic_interpolation(step):
+    """To the edges, where that bends them, by half a step."""
+    down, across = step
+    pixels = 5000 + np.add.outer(down * np.arange(30), across * np.arange(34)).astype(np.uint16)
+    result = load("base", 4, threads=1).upscale(pixels).astype(float)
+    rows, columns = ((np.arange(4 * side) + 0.5) / 4 - 0.5 for side in pixels.shape)
+    difference = np.abs(result - 5000 - np.add.outer(down * rows, across * columns))
+    assert difference[8:-8, 8:-8].max() <= 1
+    assert difference.max() <= max(step) / 2
+
+
 def test_flat_colors_stay_flat_below_transparency(rng):
     pixels = np.full((12, 14, 4), 30_000, np.uint16)
     pixels[..., 3] = rng.integers(1000, 65536, (12, 14))
@@ -46,15 +58,24 @@ def test_what_changes_by_a_step_of_8_bits_is_left_to_the_network(rng, monkeypatc
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_weights_are_the_largest_difference_nearby(rng, dtype):
-    """By the plainest code; in jobs of several rows, from any row on, on any threads."""
+    """Of 16 bits, the largest second one. By the plainest code; in jobs of rows, from any row on, on any threads."""
     height, width, scale = 50, 700, 2
     pixels = np.full((height, width, 2), 100, dtype)
     places = rng.integers(0, (height, width), (60, 2))
     pixels[places[:, 0], places[:, 1], 1] += rng.integers(0, 300 if dtype == np.uint16 else 2, 60).astype(dtype)
-    padded = np.pad(pixels.astype(int), ((2, 2), (2, 2), (0, 0)), mode="edge")
+    if dtype == np.uint16:
+        pixels += np.add.outer(3 * np.arange(height), 20 * np.arange(width)).astype(dtype)[..., None]
+        beyond = {"mode": "reflect", "reflect_type": "odd"}
+    else:
+        beyond = {"mode": "edge"}
+    padded = np.pad(pixels.astype(int), ((2, 2), (2, 2), (0, 0)), **beyond)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), (0, 1))
-    spans = (windows.max((3, 4)) - windows.min((3, 4))).max(2) / (257 if dtype == np.uint16 else 1)
-    expected = np.minimum(spans, 1).repeat(scale, axis=0).repeat(scale, axis=1).astype(np.float32)
+    differences = (windows.max((3, 4)) - windows.min((3, 4))).max(2)
+    if dtype == np.uint16:
+        across, down = np.diff(windows, axis=4), np.diff(windows, axis=3)
+        bends = [np.diff(across, axis=4), np.diff(down, axis=3), np.diff(across, axis=3)]
+        differences = np.max([np.abs(values).max((2, 3, 4)) for values in bends], axis=0) / 257
+    expected = np.minimum(differences, 1).repeat(scale, axis=0).repeat(scale, axis=1).astype(np.float32)
     for first, last in ((0, height), (7, 31)):
         residual = np.ones((3, scale * (last - first), scale * width), np.float32)
         read = lambda top, bottom, left, right: pixels[top:bottom, left:right]  # noqa: E731
