@@ -22,7 +22,7 @@ from scales_cli.system.files import file_identity
 _SYSTEM_FOLDERS = frozenset(
     {
         *("@eadir", "@__thumb", "__macosx", "#recycle", "@recycle", "$recycle.bin", "#snapshot"),
-        *("@recently-snapshot", "lost+found", "system volume information"),
+        *("@recently-snapshot", "lost+found", "system volume information", "ipod photo cache", "_vti_cnf", "@tmp"),
     }
 )
 
@@ -58,6 +58,14 @@ class Selection:
     unread: list[Item] = field(default_factory=list)
     failures: list[tuple[Location, ScalesError]] = field(default_factory=list)
 
+    def take_up(self, named: Item) -> None:
+        """Has a file tried that a folder left out, as it is named itself, too."""
+        for item in self.unread:
+            if item.place == named.place and _real(item.source) == _real(named.source):
+                self.unread.remove(item)
+                self.items.append(named)
+                return
+
     def shard(self, index: int, count: int) -> list[Item]:
         """The part `index` of 1..count. Pictures that could have the same output are always in one part."""
         groups: dict[PurePath, list[Item]] = defaultdict(list)
@@ -77,11 +85,15 @@ def select(inputs: Sequence[str], chosen: Filter, output: Location, *, recursive
     found: dict[PurePath, list[Location]] = defaultdict(list)
     for name in inputs:
         for item in _found(name, selection, output, recursive=recursive):
-            at_its_place = found[item.place]
-            if chosen.accepts(item.place) and not (at_its_place and _real(item.source) in map(_real, at_its_place)):
+            at_its_place, is_named = found[item.place], item.source == locate(name)
+            if not chosen.accepts(item.place):
+                continue
+            if not (at_its_place and _real(item.source) in map(_real, at_its_place)):
                 at_its_place.append(item.source)
-                unread = is_unread_picture_name(item.place) and item.source != locate(name)
-                (selection.unread if unread else selection.items).append(item)
+                is_unread = is_unread_picture_name(item.place) and not is_named
+                (selection.unread if is_unread else selection.items).append(item)
+            elif is_named:
+                selection.take_up(item)
     return selection
 
 

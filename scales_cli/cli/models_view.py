@@ -13,7 +13,7 @@ from scales_cli.cli.console import describe_seconds, print_text, print_wrapped, 
 from scales_cli.weights.catalogue import CatalogueItem
 
 # What the card repeats of the model itself.
-_SHOWN_ABOVE = ("licence", "psnr", "steps", "seconds", "device", "training")
+_SHOWN_ABOVE = ("licence", "psnr", "steps", "seconds", "device", "training", "valid_psnr")
 
 
 def print_models(items: Sequence[CatalogueItem]) -> None:
@@ -73,9 +73,11 @@ def facts(item: CatalogueItem) -> Iterator[tuple[str, str]]:
         yield "trained", f"{card.get('steps')} steps in {describe_seconds(card['seconds'])} on {card.get('device')}"
     if isinstance(settings := card.get("training"), dict):
         yield "settings", describe({name: value for name, value in settings.items() if name != "network"})
+    if isinstance(validation := card.get("valid_psnr"), int | float):
+        yield "validation", f"{validation:.2f} dB"
     for name, value in card.items():
-        if name not in _SHOWN_ABOVE:
-            yield name.replace("_", " "), describe(value)
+        if name not in _SHOWN_ABOVE and (described := describe(value)):
+            yield name.replace("_", " "), described
 
 
 def describe(value: Any) -> str:

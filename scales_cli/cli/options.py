@@ -17,7 +17,9 @@ from scales_cli.cli.values import (
     parse_scale,
 )
 
-_STANDARD_STREAMS = frozenset(f"/dev/{name}" for name in ("stdin", "stdout", "fd/0", "fd/1"))
+_STANDARD_STREAMS = frozenset(
+    {"/dev/stdin", "/dev/stdout", "/dev/fd/0", "/dev/fd/1", "/proc/self/fd/0", "/proc/self/fd/1"}
+)
 
 
 def parse_stream(name: str) -> str:

@@ -65,7 +65,9 @@ class ImageFormat(Enum):
     JPEG2000 = Abilities((".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), writable=False)
     QOI = Abilities((".qoi",), writable=False)
     ICO = Abilities((".ico",), writable=False)
-    HEIF = Abilities((".heic", ".heif", ".hif"), writable=False, library="pillow_heif", extra="heif")
+    HEIF = Abilities(
+        (".heic", ".heif", ".hif"), (".heics", ".heifs"), writable=False, library="pillow_heif", extra="heif"
+    )
     JXL = Abilities((".jxl",), writable=False, library="pillow_jxl", extra="jxl")
     TGA = Abilities((".tga", ".icb", ".vda", ".vst"), writable=False)
 
@@ -126,10 +128,14 @@ def format_named(name: str | None) -> ImageFormat | None:
 # Pictures of kinds that are not read: modern codecs, cameras' raw files, layered, drawn and high-dynamic-range ones.
 _UNREAD_EXTENSIONS = frozenset(
     {
-        *(".jxr", ".wdp", ".hdp"),
+        *(".jxr", ".wdp", ".hdp", ".jls", ".jph", ".jhc", ".jng", ".mng", ".flif", ".bpg"),
         *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".orf", ".rw2", ".raf", ".pef"),
-        *(".srw", ".x3f", ".3fr", ".iiq", ".rwl", ".mrw", ".erf", ".kdc", ".dcr"),
-        *(".psd", ".psb", ".xcf", ".kra", ".svg", ".svgz", ".exr", ".hdr", ".dds", ".pcx", ".djvu"),
+        *(".srw", ".x3f", ".3fr", ".iiq", ".rwl", ".mrw", ".erf", ".kdc", ".dcr", ".raw", ".gpr", ".mef", ".mos"),
+        *(".fff", ".cap", ".rwz", ".dcs", ".bay", ".ari"),
+        *(".psd", ".psb", ".xcf", ".kra", ".ora", ".clip", ".afphoto", ".procreate", ".pdn", ".psp", ".pspimage"),
+        *(".svg", ".svgz", ".ai", ".eps", ".wmf", ".emf", ".cdr", ".djvu"),
+        *(".exr", ".hdr", ".pfm", ".pam", ".fits", ".dcm", ".dds", ".ktx", ".ktx2", ".vtf"),
+        *(".pcx", ".sgi", ".ras", ".pict", ".pct", ".xbm", ".xpm", ".icns", ".cur"),
     }
 )
 

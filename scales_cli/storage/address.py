@@ -46,7 +46,8 @@ class Address:
             query = mark + query
         elif scheme not in STORAGES:
             known = ", ".join(f"{name}://" for name in (*STORAGES, *WEB) if name != "memory")
-            raise UsageError(f"{scheme}:// is no storage that is known", f"known are {known}")
+            others = f"`curl {scheme}://... | scales upscale -`"
+            raise UsageError(f"{scheme}:// is no storage that is known", f"known are {known}; else pipe it: {others}")
         host = path.split("/")[0]
         if "@" in host and (scheme != "abfs" or ":" in host):
             raise UsageError(

@@ -68,9 +68,15 @@ def test_select_tells_pictures_of_kinds_that_are_not_read(tree):
         assert [item.place.as_posix() for item in selection.unread] == ["a.psd", "b.CR2", "sub/c.jxr"]
         assert all(item.source.suffix in (".png", ".JPG", ".tif") for item in selection.items)
     assert places("in/a.psd") == ["a.psd"]  # which is tried, as it was named
+    for names in (("in", "in/a.psd"), ("in/a.psd", "in"), ("in", "in/../in/a.psd", "in/a.psd")):
+        both = select(names, Filter(), Path("out"))
+        assert [item.place.name for item in both.items].count("a.psd") == 1
+        assert "a.psd" not in [item.place.name for item in both.unread]
 
 
-@pytest.mark.parametrize("folder", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", ".thumbnails"])
+@pytest.mark.parametrize(
+    "folder", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", ".thumbnails", "iPod Photo Cache"]
+)
 def test_select_leaves_out_what_systems_put_into_folders(tree, folder):
     Path("in/sub", folder).mkdir()
     Path("in/sub", folder, "a.png").touch()

@@ -60,6 +60,8 @@ def test_show_prints_the_card(models):
     assert code == 0
     assert any(line.split()[:3] == ["trained", "14000", "steps"] for line in lines)
     assert not any("{" in line or "[" in line for line in lines)
+    assert all(line[15:].strip() for line in lines if line.startswith("  "))
+    assert any(line.split()[0] == "validation" and line.endswith(" dB") for line in lines)
     code, (line,), _ = models("show", "tiny", "-s", "2", "--json")
     assert json.loads(line)["card"]["psnr"]["Set5"]["psnr"] > 37
 

@@ -233,9 +233,10 @@ def test_a_format_needs_no_extension(upscale, name):
     assert upscale("a.png", "-o", "b.jpg", "--format", "png")[0] == 2
 
 
-def test_standard_streams_have_names(folder, spawn, model):
+@pytest.mark.parametrize(("source", "target"), [("/dev/stdin", "/dev/stdout"), ("/proc/self/fd/0", "/proc/self/fd/1")])
+def test_standard_streams_have_names(folder, spawn, model, source, target):
     options = ["-s", "2", "-m", model, "-t", "1"]
-    arguments = ["upscale", "/dev/stdin", "-o", "/dev/stdout", "--format", "jpg"]
+    arguments = ["upscale", source, "-o", target, "--format", "jpg"]
     result = spawn(*arguments, *options, input=Path("a.png").read_bytes())
     assert (result.returncode, result.stdout[:2], result.stderr) == (0, b"\xff\xd8", b"")
 

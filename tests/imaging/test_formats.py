@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scales_cli.imaging.encoding import encoding_bytes
-from scales_cli.imaging.formats import ImageFormat, format_named, is_picture_name
+from scales_cli.imaging.formats import ImageFormat, format_named, is_picture_name, is_unread_picture_name
 from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.imaging.picture import Layout
 
@@ -35,3 +35,13 @@ def test_format_named_knows_what_pillow_calls_them():
 )
 def test_is_picture_name(name, expected):
     assert is_picture_name(PurePath(name)) == expected
+
+
+def test_names_of_pictures_that_are_not_read_are_no_others():
+    """What is read is not counted as left out, in whatever case; what is no picture is neither."""
+    for name in ("a.PSD", "b.gpr", "c.raw", "d.jls", "e.eps", "f.fits", "g.icns", "h.Ora"):
+        assert is_unread_picture_name(PurePath(name))
+        assert not is_picture_name(PurePath(name))
+    for item in ImageFormat:
+        assert not (item.is_read and is_unread_picture_name(PurePath(f"a{item.extensions[0]}")))
+    assert not any(is_unread_picture_name(PurePath(name)) for name in ("a.txt", "b.mov", "c.pdf", "raw", "d.xmp"))
