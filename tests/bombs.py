@@ -20,8 +20,18 @@ class Zeros(int):
 
 def bomb(function):
     """`function(size)` gives the parts of a file in which as many bytes are of no use."""
-    BOMBS[function.__name__.replace("_", "-", 1)] = function
-    return function
+    return bomb_named(function.__name__.replace("_", "-", 1))(function)
+
+
+def bomb_named(name):
+    """The same for a function of no name; what stands before the hyphen is the file's extension."""
+
+    def add(function):
+        assert name not in BOMBS
+        BOMBS[name] = function
+        return function
+
+    return add
 
 
 def write_bomb(name, size, path):
@@ -71,45 +81,29 @@ def deflated_zeros(size):
 # PNG
 
 
-@bomb
-def png_unknown_chunk(size):
-    return png_with(*zero_chunk(b"teSt", size))
+def png_chunk_bomb(name, kind, start=b"", *, late=False):
+    """A chunk of zeros behind `start`."""
+
+    @bomb_named(f"png-{name}")
+    def parts(size):
+        long = zero_chunk(kind, size, start)
+        return png_with(late=long) if late else png_with(*long)
 
 
-@bomb
-def png_unknown_late_chunk(size):
-    return png_with(late=zero_chunk(b"teSt", size))
-
-
-@bomb
-def png_exif(size):
-    return png_with(*zero_chunk(b"eXIf", size, b"MM\0*\0\0\0\x08\0\0"))
-
-
-@bomb
-def png_late_exif(size):
-    return png_with(late=zero_chunk(b"eXIf", size, b"MM\0*\0\0\0\x08\0\0"))
-
-
-@bomb
-def png_long_physical_size(size):
-    return png_with(*zero_chunk(b"pHYs", size))
-
-
-@bomb
-def png_long_palette(size):
-    return png_with(*zero_chunk(b"PLTE", size))
+EMPTY_EXIF = b"MM\0*\0\0\0\x08\0\0"
+png_chunk_bomb("unknown_chunk", b"teSt")
+png_chunk_bomb("unknown_late_chunk", b"teSt", late=True)
+png_chunk_bomb("exif", b"eXIf", EMPTY_EXIF)
+png_chunk_bomb("late_exif", b"eXIf", EMPTY_EXIF, late=True)
+png_chunk_bomb("long_physical_size", b"pHYs")
+png_chunk_bomb("long_palette", b"PLTE")
+png_chunk_bomb("text", b"tEXt", b"Comment\0")
 
 
 @bomb
 def png_long_header(size):
     data = saved("PNG")
     return [PNG_SIGNATURE, *zero_chunk(b"IHDR", size, data[16:29]), data[33:]]
-
-
-@bomb
-def png_text(size):
-    return png_with(*zero_chunk(b"tEXt", size, b"Comment\0"))
 
 
 @bomb
@@ -159,6 +153,19 @@ def png_frames(size):
     return png_with(chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)), control)
 
 
+def exif_of_numbers(size):
+    """Thousands of fractions in tags that need one."""
+    tags = (274, 282, 283)
+    place = 8 + 2 + 12 * len(tags) + 4
+    entries = [(tag, 5, size // 8, number(place)) for tag in tags]
+    return b"II*\0" + number(8) + tiff_directory(entries, 8) + struct.pack("<II", 1, 3) * (size // 8)
+
+
+@bomb
+def png_numbers_of_exif(size):
+    return png_with(chunk(b"eXIf", exif_of_numbers(min(size, 2**22 - 2**10))))
+
+
 # JPEG
 
 
@@ -176,14 +183,19 @@ def segments(marker, size, start=b""):
     return repeated(segment(marker, start.ljust(65_533, b"\0")), size)
 
 
-@bomb
-def jpeg_application(size):
-    return jpeg_with(segments(0xE5, size))
+def jpeg_segments_bomb(name, marker, start=b""):
+    @bomb_named(f"jpeg-{name}")
+    def parts(size):
+        return jpeg_with(segments(marker, size, start))
 
 
-@bomb
-def jpeg_comments(size):
-    return jpeg_with(segments(0xFE, size))
+jpeg_segments_bomb("application", 0xE5)
+jpeg_segments_bomb("comments", 0xFE)
+jpeg_segments_bomb("exif", 0xE1, b"Exif\0\0" + EMPTY_EXIF)
+jpeg_segments_bomb("profile", 0xE2, b"ICC_PROFILE\0\1\1")
+jpeg_segments_bomb("resources", 0xED, b"Photoshop 3.0\0")
+jpeg_segments_bomb("extended_xmp", 0xE1, b"http://ns.adobe.com/xmp/extension/\0")
+jpeg_segments_bomb("xmp", 0xE1, b"http://ns.adobe.com/xap/1.0/\0")
 
 
 @bomb
@@ -192,28 +204,9 @@ def jpeg_empty_segments(size):
 
 
 @bomb
-def jpeg_exif(size):
-    return jpeg_with(segments(0xE1, size, b"Exif\0\0MM\0*\0\0\0\x08\0\0"))
-
-
-@bomb
-def jpeg_profile(size):
-    return jpeg_with(segments(0xE2, size, b"ICC_PROFILE\0\1\1"))
-
-
-@bomb
-def jpeg_resources(size):
-    return jpeg_with(segments(0xED, size, b"Photoshop 3.0\0"))
-
-
-@bomb
-def jpeg_extended_xmp(size):
-    return jpeg_with(segments(0xE1, size, b"http://ns.adobe.com/xmp/extension/\0"))
-
-
-@bomb
-def jpeg_xmp(size):
-    return jpeg_with(segments(0xE1, size, b"http://ns.adobe.com/xap/1.0/\0"))
+def jpeg_numbers_of_exif(size):
+    data = exif_of_numbers(min(size, 2**22 - 2**16))
+    return jpeg_with(*(segment(0xE1, b"Exif\0\0" + data[at : at + 65_000]) for at in range(0, len(data), 65_000)))
 
 
 @bomb
@@ -303,34 +296,18 @@ def tiff_below(size):
     return [b"II*\0" + number(8), *chain, *places, tiff_directory([(254, 4, 1, number(1))], 0) * (64 * count)]
 
 
-@bomb
-def tiff_unknown_tag(size):
-    return tiff_with_tag(60_000, 7, size)
+def tiff_tag_bomb(name, tag, kind):
+    @bomb_named(f"tiff-{name}")
+    def parts(size):
+        return tiff_with_tag(tag, kind, size)
 
 
-@bomb
-def tiff_layers(size):
-    return tiff_with_tag(37_724, 7, size)
-
-
-@bomb
-def tiff_resources(size):
-    return tiff_with_tag(34_377, 7, size)
-
-
-@bomb
-def tiff_profile(size):
-    return tiff_with_tag(34_675, 7, size)
-
-
-@bomb
-def tiff_xmp(size):
-    return tiff_with_tag(700, 1, size)
-
-
-@bomb
-def tiff_description(size):
-    return tiff_with_tag(270, 2, size)
+tiff_tag_bomb("unknown_tag", 60_000, 7)
+tiff_tag_bomb("layers", 37_724, 7)
+tiff_tag_bomb("resources", 34_377, 7)
+tiff_tag_bomb("profile", 34_675, 7)
+tiff_tag_bomb("xmp", 700, 1)
+tiff_tag_bomb("description", 270, 2)
 
 
 @bomb
@@ -339,6 +316,20 @@ def tiff_strips(size):
     base = [entry for entry in tiff_entries(8) if entry[0] != 273]
     entries = [*base, (273, 4, size // 4, number(72 + 2 + 12 * 9 + 4))]
     return [b"II*\0" + number(72), bytes(range(64)), tiff_directory(entries, 72), Zeros(size)]
+
+
+@bomb
+def tiff_numbers(size):
+    """The largest that tags may be, of fractions."""
+    size = min(size, 2**20)
+    place = 72 + 2 + 12 * 12 + 4
+    entries = tiff_entries(8, more=[(tag, 5, size // 8, number(place)) for tag in (274, 282, 283)])
+    return [
+        b"II*\0" + number(72),
+        bytes(range(64)),
+        tiff_directory(entries, 72),
+        struct.pack("<II", 1, 3) * (size // 8),
+    ]
 
 
 @bomb
@@ -394,6 +385,11 @@ def ppm_spaces(size):
 
 
 @bomb
+def ppm_comments(size):
+    return [b"P6\n", repeated(b"# \r \n", size), b"4 4 255\n", bytes(48)]
+
+
+@bomb
 def ppm_plain_comments(size):
     return [b"P2 4 4 255\n", repeated(b"#\n", size), b"1 " * 16]
 
@@ -428,6 +424,16 @@ def gif_short_blocks(size):
 
 
 @bomb
+def gif_junk(size):
+    return gif_with(repeated(b"\1", size))
+
+
+@bomb
+def gif_controls(size):
+    return gif_with(repeated(b"!\xf9\0", size))
+
+
+@bomb
 def gif_application(size):
     return gif_with(b"!\xff\x0bSOMEWHAT1.0", repeated(b"\xff" + b"x" * 255, size), b"\0")
 
@@ -457,33 +463,18 @@ def webp_with(*parts, late=(), frames=b"", flags=0, size=(24, 16)):
     return [b"RIFF" + number(sum(item if isinstance(item, Zeros) else len(item) for item in body)), *body]
 
 
-@bomb
-def webp_unknown_chunk(size):
-    size += size % 2
-    return webp_with(late=[b"TEST" + number(size), Zeros(size)])
+def webp_chunk_bomb(name, kind, flags, *, late=True):
+    @bomb_named(f"webp-{name}")
+    def parts(size):
+        size += size % 2
+        long = [kind + number(size), Zeros(size)]
+        return webp_with(late=long, flags=flags) if late else webp_with(*long, flags=flags)
 
 
-@bomb
-def webp_xmp(size):
-    size += size % 2
-    return webp_with(late=[b"XMP " + number(size), Zeros(size)], flags=4)
-
-
-@bomb
-def webp_exif(size):
-    size += size % 2
-    return webp_with(late=[b"EXIF" + number(size), Zeros(size)], flags=8)
-
-
-@bomb
-def webp_profile(size):
-    size += size % 2
-    return webp_with(b"ICCP" + number(size), Zeros(size), flags=32)
-
-
-@bomb
-def webp_behind_the_end(size):
-    return [saved("WEBP"), Zeros(size)]
+webp_chunk_bomb("unknown_chunk", b"TEST", 0)
+webp_chunk_bomb("xmp", b"XMP ", 4)
+webp_chunk_bomb("exif", b"EXIF", 8)
+webp_chunk_bomb("profile", b"ICCP", 32, late=False)
 
 
 @bomb
@@ -541,6 +532,25 @@ def avif_items(size):
     meta = data.index(b"meta")
     grown = bytearray(data[: at - 4] + box(b"iinf", iinf) + data[end:])
     grown[meta - 4 : meta] = struct.pack(">I", int.from_bytes(data[meta - 4 : meta], "big") + len(items))
+    return [bytes(grown)]
+
+
+@bomb
+def avif_boxes_in_boxes(size):
+    tracks = repeated(box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", b"") * 100) * 4) * 4), min(size, 2**24))
+    return [saved("AVIF"), box(b"moov", tracks)]
+
+
+@bomb
+def avif_extents(size):
+    """65 535 for each item, which take no bytes."""
+    data = saved("AVIF")
+    at, meta = data.index(b"iloc"), data.index(b"meta")
+    end = at - 4 + int.from_bytes(data[at - 4 : at], "big")
+    count = min(4000, size // 6)
+    iloc = box(b"iloc", bytes(6) + struct.pack(">H", count) + struct.pack(">HHH", 1, 0, 65_535) * count)
+    grown = bytearray(data[: at - 4] + iloc + data[end:])
+    grown[meta - 4 : meta] = struct.pack(">I", int.from_bytes(data[meta - 4 : meta], "big") + len(grown) - len(data))
     return [bytes(grown)]
 
 
@@ -603,6 +613,16 @@ def j2k_layers(size):
 
 
 @bomb
+def j2k_packets(size):
+    """None of which is there."""
+    tiles, empty = min(64, size // 2000), bytes(2000)
+    data = codestream(8 * 32, 8 * 32, (32, 32), code=(0, 65_535, 0, 32, 4, 4), components=3)
+    at = data.index(b"\xff\x90")
+    parts = [segment(0x90, struct.pack(">HIBB", tile, 14 + 2000, 0, 1)) + b"\xff\x93" + empty for tile in range(tiles)]
+    return [data[:at], *parts, b"\xff\xd9"]
+
+
+@bomb
 def j2k_components(size):
     data = codestream(64, 64, (64, 64), components=16_384)
     header = box(b"ihdr", struct.pack(">IIHBBBB", 64, 64, 3, 7, 7, 0, 0)) + box(
@@ -649,6 +669,21 @@ def jp2_comments(size):
     return [data[:at], repeated(segment(0x63, b"\0"), size), data[at:]]
 
 
+# JPEG XL, of which a picture of 8x8, and 64 MiB of zeros as Brotli has them
+
+SMALL_JXL = bytes.fromhex("ff0a414024080401003c004b188b15801dd4ff0018d0af9a1801")
+BROTLI_ZEROS = bytes.fromhex(
+    "cbffff3f002400e2b14072effff8ffff078004401c1680eefd1fffffff00900088c302d0bdffe3ffff1f001200715800baf77ffcffff0340"
+    "02200e0b40f7fe8fffff7f004800c46101e8defff1ffff0f000980382c00ddfbbffcfff7032001108705a07bef07"
+)
+
+
+@bomb
+def jxl_compressed_record(size):
+    parts = [(b"JXL ", b"\r\n\x87\n"), (b"ftyp", b"jxl \0\0\0\0jxl "), (b"brob", b"xml " + BROTLI_ZEROS)]
+    return [box(*part) for part in [*parts, (b"jxlc", SMALL_JXL)]]
+
+
 # The rest
 
 
@@ -682,15 +717,15 @@ def ico_compressed_texts(size):
 
 @bomb
 def ico_unknown_chunk(size):
-    start, *parts = png_unknown_chunk(size)
+    start, *parts = BOMBS["png-unknown_chunk"](size)
     return [*ico_of(start), *parts]
 
 
-@bomb
-def tga_behind_the_end(size):
-    return [saved("TGA"), Zeros(size)]
+def behind_the_end_bomb(image_format):
+    @bomb_named(f"{image_format.lower()}-behind_the_end")
+    def parts(size):
+        return [saved(image_format), Zeros(size)]
 
 
-@bomb
-def qoi_behind_the_end(size):
-    return [saved("QOI"), Zeros(size)]
+for written in ("WEBP", "TGA", "QOI"):
+    behind_the_end_bomb(written)

@@ -39,6 +39,7 @@ from scales_cli.imaging.readers.samples import (
 from scales_cli.imaging.refusals import refuse
 from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.surveys.survey import Survey
+from scales_cli.imaging.surveys.tiff import check_exif
 from scales_cli.imaging.upright import cropped, read_crop, take_over
 from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
@@ -219,6 +220,7 @@ def open_image(stream: BinaryIO, survey: Survey, max_pixels: int) -> Image.Image
         image = open_by_extra(stream) or identify(stream)
     except UnidentifiedImageError:
         refuse(stream)
+    check_exif(image.info.get("exif") or b"")
     if survey.profile is not None:
         image.info["icc_profile"] = survey.profile
     width, height = image.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -11,6 +12,7 @@ CONTROL, COMMENT, APPLICATION = 0xF9, 0xFE, 0xFF
 MAX_LINKS = 2**23  # of all chains: those of a file of 2 GiB
 
 _BUFFER_BYTES = 2**16
+_BEGINNING = re.compile(rb"[!,;]")
 
 
 class Block(NamedTuple):
@@ -42,8 +44,9 @@ def read_blocks(stream: BinaryIO) -> Iterator[Block]:
         elif head[:1] in (b"", b";"):
             return
         else:  # between blocks, decoders pass over whatever it is
-            position += 1
-            links += 1
+            passed = _junk(stream, position)
+            position += passed
+            links += passed
             _check(links)
             continue
         position, count = _end_of_chain(stream, position, MAX_LINKS - links)
@@ -75,6 +78,14 @@ def joined(pieces: bytes) -> bytes:
 def _check(links: int) -> None:
     if links >= MAX_LINKS:
         raise InputError(f"it has more than {MAX_LINKS} pieces of data", "open it in an image editor and save it again")
+
+
+def _junk(stream: BinaryIO, position: int) -> int:
+    """How many bytes there are up to where a block may begin, one at least."""
+    stream.seek(position + 1)
+    data = stream.read(_BUFFER_BYTES)
+    found = _BEGINNING.search(data)
+    return 1 + (len(data) if found is None else found.start())
 
 
 def _end_of_chain(stream: BinaryIO, position: int, room: int) -> tuple[int, int]:

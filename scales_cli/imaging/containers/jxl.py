@@ -22,7 +22,7 @@ _ALPHA, _BLACK = 0, 4  # kinds of extra channels
 class Jxl:
     """`size` is that of the stored picture, which is turned by `orientation`, as EXIF's, when it is decoded.
 
-    `is_jpeg` says that a JPEG can be made of the file again, bit by bit.
+    `is_jpeg` says that a JPEG can be made of the file again, bit by bit, `has_packed` that it has compressed records.
     """
 
     size: tuple[int, int]
@@ -35,14 +35,15 @@ class Jxl:
     has_black: bool = False
     is_animated: bool = False
     is_jpeg: bool = False
+    has_packed: bool = False
 
 
 def read_jxl(stream: BinaryIO) -> Jxl:
     """Raises `InputError` if the file ends before its header does."""
-    start, is_jpeg = _codestream(stream)
+    start, kinds = _codestream(stream)
     if not start.startswith(CODESTREAM):
         raise InputError("the picture is truncated or damaged", "get the file again")
-    return dataclasses.replace(_read_header(_Bits(start[2:])), is_jpeg=is_jpeg)
+    return dataclasses.replace(_read_header(_Bits(start[2:])), is_jpeg=b"jbrd" in kinds, has_packed=b"brob" in kinds)
 
 
 def read_records(stream: BinaryIO) -> dict[str, bytes]:
@@ -62,18 +63,18 @@ def read_records(stream: BinaryIO) -> dict[str, bytes]:
     return records
 
 
-def _codestream(stream: BinaryIO) -> tuple[bytes, bool]:
-    """How the codestream begins, and whether there is a box of what it lacks to a JPEG."""
+def _codestream(stream: BinaryIO) -> tuple[bytes, set[bytes]]:
+    """How the codestream begins, and the kinds of boxes around it: jbrd has what it lacks to a JPEG."""
     stream.seek(0)
     start = stream.read(_HEADER_BYTES)
     if not start.startswith(CONTAINER):
-        return start, False
+        return start, set()
     boxes = list(read_boxes(stream))
     first = next((box for box in boxes if box.kind in (b"jxlc", b"jxlp")), None)
     if first is None:
-        return b"", False
+        return b"", set()
     number = 4 if first.kind == b"jxlp" else 0  # which stands before each part
-    return read_box(stream, first, _HEADER_BYTES)[number:], any(box.kind == b"jbrd" for box in boxes)
+    return read_box(stream, first, _HEADER_BYTES)[number:], {box.kind for box in boxes}
 
 
 class _Bits:

@@ -8,7 +8,8 @@ from typing import BinaryIO, NamedTuple
 
 _BUFFER_BYTES = 2**16
 _CHANNELS = {b"P4": 1, b"P5": 1, b"P6": 3}  # of binary pixels
-_SPACES = b" \t\n\r\v\f"
+_BETWEEN = re.compile(rb"(?:[ \t\n\r\v\f]++|#[^\n\r]*+[\n\r])*+")  # spaces, and comments that end
+_END_OF_COMMENT = re.compile(rb"[\n\r]")
 
 
 class Header(NamedTuple):
@@ -57,13 +58,16 @@ def _skip(stream: BinaryIO, position: int) -> int:
         data = stream.read(_BUFFER_BYTES)
         if not data:
             return position
+        place = 0
         if in_comment:
-            ends = [place for place in (data.find(b"\n"), data.find(b"\r")) if place >= 0]
-            in_comment = not ends
-            position += min(ends) if ends else len(data)
-            continue
-        spaces = len(data) - len(data.lstrip(_SPACES))
-        position += spaces
-        in_comment = data[spaces : spaces + 1] == b"#"
-        if spaces < len(data) and not in_comment:
+            end = _END_OF_COMMENT.search(data)
+            if end is None:
+                position += len(data)
+                continue
+            place = end.end()
+        between = _BETWEEN.match(data, place)
+        assert between is not None  # as it may be empty
+        position += between.end()
+        in_comment = data[between.end() : between.end() + 1] == b"#"
+        if between.end() < len(data) and not in_comment:
             return position

@@ -19,6 +19,7 @@ from scales_cli.imaging.readers.tiff16 import held_planes
 from scales_cli.imaging.surveys.survey import Survey
 
 _SMALL = 2**22  # libraries loaded on demand, and buffers that do not grow with the picture
+_PACKED_RECORD_BYTES = 2**27  # libjxl gives up at 64 MiB of one
 _CONVERTED_BYTES = 16  # of a pixel on its way from one array to another
 
 
@@ -42,7 +43,7 @@ def _pixels_bytes(survey: Survey, image: Image.Image, layout: Layout, samples: S
     if samples.decoder is Decoder.JPEG2000:
         return array + _jpeg2000_bytes(stream, pixels) + small
     if samples.decoder is Decoder.JXL:  # the samples twice, and what the decoder holds of them
-        return array + _jxl_bytes(stream) * pixels + stream.seek(0, os.SEEK_END) + small
+        return array + _jxl_bytes(stream, pixels) + stream.seek(0, os.SEEK_END) + small
     if samples.decoder is Decoder.HEIF16:  # planes, and two copies of the samples
         return array + (4 + 4 * samples.channels) * pixels + 3 * stream.seek(0, os.SEEK_END) + small
     held = pixels * _pillow_bytes(image.mode)
@@ -91,10 +92,10 @@ def _jpeg2000_bytes(stream: BinaryIO, pixels: int) -> int:
     return stream.seek(0, os.SEEK_END) + 8 * len(read_jpeg2000(stream).components) * pixels
 
 
-def _jxl_bytes(stream: BinaryIO) -> int:
-    """Of a pixel: most where a JPEG is made of the file, which is decoded then."""
+def _jxl_bytes(stream: BinaryIO, pixels: int) -> int:
+    """Most where a JPEG is made of the file, which is decoded then, and for records, whose length nobody knows."""
     header = read_jxl(stream)
-    return 20 if header.is_jpeg else 16 if header.depth > 8 else 9
+    return (20 if header.is_jpeg else 16 if header.depth > 8 else 9) * pixels + header.has_packed * _PACKED_RECORD_BYTES
 
 
 def _largest_tiff_strip(image: Image.Image) -> int:

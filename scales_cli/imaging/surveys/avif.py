@@ -14,6 +14,7 @@ from scales_cli.imaging.surveys.survey import MAX_FRAMES, Survey, check_bytes, c
 _MAX_FILE_BYTES = 2**26
 _MAX_META_BYTES = 2**24 + 2**22
 _MAX_ITEMS = 4096
+_MAX_ALL_BOXES = 4 * MAX_BOXES  # those within others, too
 _MAX_ITEM_BYTES = 2**20  # of all descriptions
 _NEEDED = (b"ftyp", b"meta", b"moov", b"mdat", b"idat")
 _INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"meta", b"iprp"}
@@ -25,7 +26,7 @@ _HEADER_BYTES = 512  # of a frame, in which its size is
 
 def survey_avif(stream: BinaryIO) -> Survey:
     size = stream.seek(0, os.SEEK_END)
-    end = held = 0
+    end = held = seen = 0
     coded = 0  # pixels of the largest frame, whatever the boxes say
     for count, box in enumerate(read_boxes(stream), 2):
         check_count(count, MAX_BOXES, "boxes")
@@ -34,7 +35,7 @@ def survey_avif(stream: BinaryIO) -> Survey:
         if box.kind in (b"meta", b"moov"):
             check_bytes(box.end - box.start, _MAX_META_BYTES, "metadata")
             held += _COPIES * (box.end - box.start)
-            _check_counts(stream, box)
+            seen = _check_counts(stream, box, seen)
             for place in _frames(stream, box):
                 stream.seek(place)
                 width, height = frame_size(stream.read(_HEADER_BYTES)) or (0, 0)
@@ -44,17 +45,20 @@ def survey_avif(stream: BinaryIO) -> Survey:
     return Survey(stream=stream if end == size else excerpt(stream, [(0, end)]), held_bytes=held, coded_pixels=coded)
 
 
-def _check_counts(stream: BinaryIO, box: Box) -> None:
-    """Looks into boxes of boxes, none of which is in one of its own kind."""
+def _check_counts(stream: BinaryIO, box: Box, seen: int) -> int:
+    """Looks into boxes of boxes, none of which is in one of its own kind; how many were `seen` in all."""
     start = box.start + (4 if box.kind == b"meta" else 0)
     for count, inside in enumerate(read_boxes(stream, start, box.end), 2):
         check_count(count, MAX_BOXES, "boxes")
+        seen += 1
+        check_count(seen, _MAX_ALL_BOXES, "boxes")
         if inside.kind in _INSIDE - {box.kind}:
-            _check_counts(stream, inside)
+            seen = _check_counts(stream, inside, seen)
         elif inside.kind == b"ipco":
             check_count(sum(1 for _ in read_boxes(stream, inside.start, inside.end)) + 1, MAX_BOXES, "properties")
         elif inside.kind in _COUNTED:
             check_count(_count(stream, inside), _COUNTED[inside.kind], "items or frames")
+    return seen
 
 
 def _count(stream: BinaryIO, box: Box) -> int:
@@ -102,11 +106,8 @@ def _items(content: bytes, data: Box | None) -> Iterator[int]:
         is_inside = version > 0 and number(2) & 15 == 1
         number(2)
         base, extents = number(base_size), number(2)
-        for extent in range(extents):
-            if position >= len(content):
-                return
-            number(index_size if version > 0 else 0)
-            place = base + number(offset_size) + (data.start if is_inside and data is not None else 0)
-            number(length_size)
-            if extent == 0:
-                yield place % 2**62
+        index_size *= version > 0
+        if extents:
+            number(index_size)
+            yield (base + number(offset_size) + (data.start if is_inside and data is not None else 0)) % 2**62
+            position += length_size + (extents - 1) * (index_size + offset_size + length_size)

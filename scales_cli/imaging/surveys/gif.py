@@ -35,9 +35,10 @@ def survey_gif(stream: BinaryIO) -> Survey:
             if frames > MAX_FRAMES:
                 break
             _check_frame(stream, block.start, width * height)
-        elif block.label != CONTROL:
+        else:
             others += 1
-            check_count(others, MAX_SEGMENTS, "extensions")
+            check_count(others, MAX_FRAMES + MAX_SEGMENTS, "extensions")
+        if block.label not in (None, CONTROL):
             stream.seek(block.start + 3)
             is_loop = block.label == APPLICATION and stream.read(11) == b"NETSCAPE2.0"
             size = block.end - block.start

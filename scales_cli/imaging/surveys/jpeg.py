@@ -32,6 +32,7 @@ from scales_cli.imaging.surveys.survey import (
     excerpt_unless_all,
     too_long,
 )
+from scales_cli.imaging.surveys.tiff import check_exif
 
 # What segments that are kept begin with, by their marker, and how much there may be.
 _KEPT = (
@@ -61,6 +62,7 @@ def survey_jpeg(stream: BinaryIO) -> Survey:
         segments.add(segment)
         if segment.marker == EOI or (segment.marker == SOS and not segments.must_read_on):
             break
+    check_exif(b"".join(segments.exif))  # which the decoder reads at once
     size = stream.seek(0, os.SEEK_END)
     parts = [*segments.parts]
     if segments.scans:
@@ -84,6 +86,7 @@ class _Segments:
         self.parts: list[Part] = []
         self.kept: dict[str, int] = {}  # bytes by kind
         self.left_out: list[str] = []
+        self.exif: list[bytes] = []  # its pieces
         self.scans = 0
         self.data = 0  # where the first scan begins
         self.several_scans = self.must_read_on = False
@@ -148,6 +151,8 @@ class _Segments:
                     self.left_out.append(too_long(what, most))
                     return False
                 self.kept[what] = total
+                if what == "EXIF":
+                    self.exif.append(read_segment(self._stream, segment)[len(prefix) :])
                 return True
         return False
 

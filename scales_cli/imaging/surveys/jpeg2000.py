@@ -12,6 +12,7 @@ from scales_cli.imaging.surveys.survey import MAX_PROFILE_BYTES, Survey, check_b
 
 _SIZ, _COD, _COC, _SOT, _SOD = 0x51, 0x52, 0x53, 0x90, 0x93
 _MAX_SEGMENTS = 2**17  # of all headers, those of 65 535 tiles included
+_MAX_PACKETS = 2**24  # of all tiles: decoders look for each, whether it is there or not
 _MAX_HEADER_BYTES = MAX_PROFILE_BYTES + 2**16
 
 # What OpenJPEG allocates, measured.
@@ -68,7 +69,7 @@ class _Structure:
             return
         levels, sizes = min(style[0], 32), style[5:]
         block = style[1] % 16 + 2, style[2] % 16 + 2
-        held = most = 0
+        held = most = packets = 0
         for level in range(levels + 1):
             size = sizes[level : level + 1]
             exponents = (size[0] & 15, size[0] >> 4) if has_precincts and size else (15, 15)
@@ -78,6 +79,8 @@ class _Structure:
             blocks = _parts(shape, [min(a, b - inside) for a, b in zip(block, exponents, strict=True)])
             held += bands * precincts * _PRECINCT_BYTES + (blocks + 3 * precincts) * _CODE_BLOCK_BYTES
             most = max(most, precincts)
+            packets += precincts
+        check_count(packets * self._layers * self._components * self._tiles, _MAX_PACKETS, "packets")
         held += _PASSED_BYTES * self._layers * (levels + 1) * most
         held *= self._components
         self.held_bytes = max(self.held_bytes, self._tiles * (_TILE_BYTES + _TILE_COMPONENT_BYTES) + held)

@@ -5,6 +5,7 @@ An entry that is left out keeps its place, with a type that no decoder knows.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -29,6 +30,16 @@ _MAX_ENTRIES = 4096
 _MAX_STRIPS = 2**17
 _OF_STRIPS = (Tag.StripOffsets, Tag.StripByteCounts, Tag.TileOffsets, Tag.TileByteCounts)
 _STRIP_BYTES = 400  # of memory, for numbers and tiles as Pillow has them
+_MAX_NUMBERS = 1000
+_OF_FEW_NUMBERS = frozenset(  # tags that decoders look at as soon as they open a file, and make objects of
+    {
+        *(Tag.ImageWidth, Tag.ImageLength, Tag.BitsPerSample, Tag.SampleFormat, Tag.SamplesPerPixel, Tag.ExtraSamples),
+        *(Tag.Compression, Tag.PhotometricInterpretation, Tag.PlanarConfiguration, Tag.FillOrder, Tag.ColorMap),
+        *(Tag.YCbCrSubSampling, Tag.RowsPerStrip, Tag.TileWidth, Tag.TileLength),
+        *(Tag.Orientation, Tag.XResolution, Tag.YResolution, Tag.ResolutionUnit),
+    }
+)
+_LONG_EXIF_BYTES = 2**16  # shorter ones, as those of JPEG mostly are, cannot hold many
 _DIRECTORIES = (Tag.ExifOffset, Tag.GPSInfo)
 _COPIES = 3
 _LAYERS = 37724  # of Photoshop
@@ -60,6 +71,8 @@ def survey_tiff(stream: BinaryIO) -> Survey:
         seen.add(place)
         for entry in file.entries(place):
             size = entry.size
+            if place == file.first:
+                _check_numbers(entry)
             if entry.tag in _DIRECTORIES and place == file.first and entry.value not in seen:
                 pending.append(entry.value)
             if size <= file.offset_bytes:
@@ -86,6 +99,22 @@ def survey_tiff(stream: BinaryIO) -> Survey:
         frames=2 if following not in (0, file.first) else 1,
         left_out=tuple(dict.fromkeys(left_out)),
     )
+
+
+def check_exif(block: bytes) -> None:
+    """Raises `InputError` if the first directory of a block of EXIF holds more than decoders should make objects of."""
+    block = block.removeprefix(b"Exif\0\0")
+    if len(block) <= _LONG_EXIF_BYTES or block[:4] not in (b"II*\0", b"MM\0*"):
+        return
+    file = _File(io.BytesIO(block))
+    for entry in file.entries(file.first):
+        if entry.value + entry.size <= len(block):
+            _check_numbers(entry)
+
+
+def _check_numbers(entry: Entry) -> None:
+    if entry.tag in _OF_FEW_NUMBERS:
+        check_count(entry.length, _MAX_NUMBERS, "numbers in a tag")
 
 
 def _without(stream: BinaryIO, places: list[int]) -> BinaryIO:
