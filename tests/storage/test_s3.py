@@ -187,3 +187,17 @@ def test_batch_from_a_bucket_into_a_folder(s3, run, picture, enlarged, tmp_path)
     code, _, err = run("batch", "s3://bucket/20*/?.*", "-s", "2", "-m", "tiny", "-j", "1", "-o", "out")
     assert (code, "s3://bucket/2024/b.jpg: " in err) == (1, True)
     assert (tmp_path / "out" / "2024" / "a_x2.png").read_bytes() == enlarged(data)
+
+
+def test_batch_on_a_cluster_from_and_to_a_bucket(s3, run, picture, enlarged):
+    pytest.importorskip("distributed")
+    data = {key: picture() for key in KEYS[4:]}
+    for key, content in data.items():
+        s3.pipe_file(f"bucket/in/{key}", content)
+    work = ("batch", "s3://bucket/in", "-o", "s3://bucket/out", "-s", "2", "-m", "tiny", "--scheduler", "local:2")
+    code, out, err = run(*work)
+    assert (code, len(out.splitlines())) == (0, len(data)), err
+    for key, content in data.items():
+        assert s3.cat_file(f"bucket/out/{key.replace('.png', '_x2.png')}") == enlarged(content)
+    code, out, err = run(*work)
+    assert (code, out, f"{len(data)} done before" in err) == (0, "", True)

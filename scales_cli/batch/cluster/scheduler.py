@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from scales_cli.errors import ScalesError, UsageError
-from scales_cli.system.extras import is_installed, require
+from scales_cli.system.extras import require
 from scales_cli.system.resources import usable_cores
 
 _PATIENCE = 10  # seconds that a scheduler has to answer
 
+# What Dask measures of itself in this process takes more time than its work.
+_SETTINGS = {
+    "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 _SILENT = logging.CRITICAL + 1
 _LOCAL = re.compile(r"local(?::(?P<count>[1-9]\d{0,2}))?")
 
@@ -39,7 +46,7 @@ class Scheduler:
             import distributed
 
             _silence("distributed", "tornado", "asyncio")  # what matters, we say
-            dask.config.set({"distributed.comm.timeouts.connect": f"{_PATIENCE}s"})
+            dask.config.set(_SETTINGS)
             self._cluster: Any = None
             if address is None:
                 self._cluster = distributed.LocalCluster(
@@ -47,7 +54,7 @@ class Scheduler:
                     threads_per_worker=1,
                     processes=False,
                     memory_limit=None,
-                    dashboard_address=":0" if is_installed("bokeh") else None,
+                    dashboard_address=None,
                     silence_logs=_SILENT,
                 )
                 address = self._cluster.scheduler_address
