@@ -124,10 +124,18 @@ def bconv2d(packed: Annotated[NDArray[numpy.uint64], dict(shape=(None, None, Non
     """
 
 @overload
-def compose(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], residual: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None, scale: int, begin: int, end: int, out: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), order='C', device='cpu')], isa: str | None = None) -> None: ...
+def compose(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], residual: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None, scale: int, begin: int, end: int, out: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), order='C', device='cpu')], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None = None, chroma_first: int = 0, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None = None, isa: str | None = None) -> bool: ...
 
 @overload
-def compose(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], residual: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None, scale: int, begin: int, end: int, out: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu')], isa: str | None = None) -> None: ...
+def compose(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], residual: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None, scale: int, begin: int, end: int, out: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu')], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None = None, chroma_first: int = 0, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None = None, isa: str | None = None) -> bool:
+    """
+    Output rows [begin, end) of the bicubic picture plus a residual, to which that of LR chroma belongs, whose rows begin with `chroma_first`; both times the weights of LR pixels. False if one of these is infinite or no number.
+    """
+
+def spread_addends(residual: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], scale: int, begin: int, end: int, height: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)] | None = None, chroma_first: int = 0, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None = None) -> bool:
+    """
+    What `compose` would add to output rows [begin, end) of a picture of `height` LR rows, [rows, columns, channels].
+    """
 
 def add_residual(added: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], sums: Annotated[NDArray[numpy.int32], dict(shape=(None, None, None), device='cpu')]) -> bool:
     """
@@ -145,8 +153,3 @@ def ycc(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), or
 
 @overload
 def ycc(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None: ...
-
-def spread_chroma(luma: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], chroma: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], scale: int, begin: int, end: int, first: int, height: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None:
-    """
-    The residual of R, G and B of output rows [begin, end), from that of luma and that of LR chroma, whose rows begin with `first`.
-    """

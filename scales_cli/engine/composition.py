@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.engine import native_module as native
+from scales_cli.engine.base import not_finite
 from scales_cli.errors import InputError
 from scales_cli.system.threads import ThreadPool
 
@@ -36,59 +38,75 @@ def ycc(image: NDArray[Sample]) -> NDArray[np.float32]:
     return out
 
 
-def spread_chroma(
-    luma: NDArray[np.float32],
-    chroma: NDArray[np.float32],
-    scale: int,
-    *,
-    rows: tuple[int, int],
-    first: int,
-    height: int,
-    threads: ThreadPool | None = None,
-) -> NDArray[np.float32]:
-    """The residual of R, G and B, [3, y1 - y0, scale * W], for output rows [y0, y1) of a picture of `height` LR rows.
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """What a network adds to output rows from `first_row` on, float32 in units of the full range.
 
-    `luma` [y1 - y0, scale * W] is that of these rows, `chroma` [2, n, W] that of LR rows from `first` on, of which two
-    are needed on either side of those that the output rows lie in. It is enlarged bicubically.
+    residual: [1 or C, rows, scale * W]; one channel is added to every channel.
+    chroma: None or [2, n, W], the blue and red difference to add to LR rows from `chroma_first` on. They are enlarged
+        bicubically, for which two more rows are needed on either side of those that the output rows lie in.
+    weights: None or [n, W], what both are multiplied by, of the LR rows that the output rows lie in.
     """
-    begin, end = rows
-    luma, chroma = np.ascontiguousarray(luma), np.ascontiguousarray(chroma)
-    out = np.empty((3, *luma.shape), np.float32)
-    step = max(1, _JOB_SAMPLES // (3 * luma.shape[1]))
 
-    def part(y: int) -> None:
-        last = min(y + step, end)
-        band = np.empty((3, last - y, luma.shape[1]), np.float32)
-        native.spread_chroma(luma[y - begin : last - begin], chroma, scale, y, last, first, height, band)
-        out[:, y - begin : last - begin] = band
+    residual: NDArray[np.float32]
+    first_row: int = 0
+    chroma: NDArray[np.float32] | None = None
+    chroma_first: int = 0
+    weights: NDArray[np.float32] | None = None
 
-    (threads or ThreadPool(1)).run(partial(part, y) for y in range(begin, end, step))
-    return out
+    @property
+    def rows(self) -> tuple[int, int]:
+        """The output rows."""
+        return self.first_row, self.first_row + self.residual.shape[1]
+
+    def spread(self, rows: tuple[int, int], scale: int, height: int) -> NDArray[np.float32]:
+        """What is added to the channels of some of the output rows, [rows, scale * W, 1 or 3].
+
+        `height` is the picture's, in LR rows. Raises `WeightsError` if some of it is infinite or no number.
+        """
+        begin, end = rows
+        channels = 1 if self.chroma is None and self.residual.shape[0] == 1 else 3
+        out = np.empty((end - begin, self.residual.shape[2], channels), np.float32)
+        part = self._part(begin, end, scale)
+        if not native.spread_addends(scale=scale, begin=begin, end=end, height=height, out=out, **part):
+            raise not_finite()
+        return out
+
+    def _part(self, begin: int, end: int, scale: int, top: int = 0) -> dict[str, Any]:
+        """What native code is given for output rows [begin, end) of a picture that begins with LR row `top`."""
+        first = self.first_row
+        weights = self.weights
+        if weights is not None:
+            weights = weights[begin // scale - first // scale : (end - 1) // scale + 1 - first // scale]
+        residual = np.ascontiguousarray(self.residual[:, begin - first : end - first])
+        chroma_first = self.chroma_first - top
+        return {"residual": residual, "chroma": self.chroma, "chroma_first": chroma_first, "weights": weights}
 
 
 def upscale_bicubic(
     image: NDArray[Sample], scale: int, *, rows: tuple[int, int] | None = None, threads: ThreadPool | None = None
 ) -> NDArray[Sample]:
-    """`compose` without a residual."""
-    return compose(image, None, scale, rows=rows, threads=threads)
+    """`compose` without an addition, for output rows [y0, y1) (default: all of them)."""
+    return _compose(image, None, scale, rows or (0, scale * image.shape[0]), threads)
 
 
 def compose(
-    image: NDArray[Sample],
-    residual: NDArray[np.float32] | None,
-    scale: int,
-    *,
-    rows: tuple[int, int] | None = None,
-    threads: ThreadPool | None = None,
+    image: NDArray[Sample], added: Addition, scale: int, *, threads: ThreadPool | None = None
 ) -> NDArray[Sample]:
-    """round_half_up(bicubic + residual * max), clamped, for output rows [y0, y1) (default: all of them).
+    """round_half_up(bicubic + addition * max), clamped, for the output rows of the addition.
 
-    `image` is uint8 or uint16 [H, W, C] with 1 to 4 channels, `residual` float32 [1 or C, y1 - y0, scale * W] in units
-    of the full range; one residual channel is added to every channel. The bicubic picture (a = -1/2, half-pixel phases,
-    mirrored edges) is an exact fraction and is rounded only once, together with the residual.
+    `image` is uint8 or uint16 [H, W, C] with 1 to 4 channels. The bicubic picture (a = -1/2, half-pixel phases,
+    mirrored edges) is an exact fraction and is rounded only once, together with what is added. Raises `WeightsError`
+    if some of that is infinite or no number.
     """
+    return _compose(image, added, scale, added.rows, threads)
+
+
+def _compose(
+    image: NDArray[Sample], added: Addition | None, scale: int, rows: tuple[int, int], threads: ThreadPool | None
+) -> NDArray[Sample]:
     _check_image(image)
-    begin, end = rows or (0, scale * image.shape[0])
+    begin, end = rows
     # The kernel reaches two LR rows beyond those of the output, and mirrors the picture at its own edges only.
     top = max(begin // scale - 2, 0)
     image = np.ascontiguousarray(image[top : (end - 1) // scale + 3])
@@ -97,10 +115,14 @@ def compose(
     step = max(1, _JOB_SAMPLES // (width * image.shape[2]))
 
     def part(first: int, last: int) -> None:
-        added = None
-        if residual is not None:
-            added = np.ascontiguousarray(residual[:, first - begin : last - begin])
-        native.compose(image, added, scale, first - scale * top, last - scale * top, out[first - begin : last - begin])
+        given: dict[str, Any] = {"residual": None} if added is None else added._part(first, last, scale, top)
+        rows: dict[str, Any] = {
+            "begin": first - scale * top,
+            "end": last - scale * top,
+            "out": out[first - begin : last - begin],
+        }
+        if not native.compose(image, scale=scale, **rows, **given):
+            raise not_finite()
 
     (threads or ThreadPool(1)).run(partial(part, y, min(y + step, end)) for y in range(begin, end, step))
     return out

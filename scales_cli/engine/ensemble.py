@@ -25,7 +25,7 @@ from scales_cli.engine.base import (
     Region,
     Residual,
     TiledEngine,
-    check_finite,
+    not_finite,
 )
 from scales_cli.engine.symmetry import SYMMETRIES, Symmetry, TurnedPlanes
 from scales_cli.engine.tiling import Tiling, residual_bytes
@@ -197,7 +197,7 @@ class _Sums:
 
 def _add(sums: Integers, added: Planes) -> None:
     if not native.add_residual(np.ascontiguousarray(added), sums):
-        check_finite(added)
+        raise not_finite()
 
 
 def _report_part(report: Progress, index: int, count: int, fraction: float) -> None:

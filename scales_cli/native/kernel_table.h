@@ -34,8 +34,9 @@ struct KernelTable {
   // out = [outputs][32 * chunks]; rows are the tail rows above, at and below (zeros outside the picture).
   // Reduction order of a term: ky, channel.
   void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
-  void (*compose_row8)(const ComposeRow8&);
-  void (*compose_row16)(const ComposeRow16&);
+  // Whether all that was added is finite.
+  bool (*compose_row8)(const ComposeRow8&);
+  bool (*compose_row16)(const ComposeRow16&);
   // Steps 1 and 2 of `ChannelsLastLayer` for pixels x [count][inputs]: bits [count][words], gates [count] unless null.
   void (*pack_pixels)(const ChannelsLastParams&, const float* x, int count, std::uint64_t* bits,
                       float* gates);

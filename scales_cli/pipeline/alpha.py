@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.engine.composition import Addition
 from scales_cli.imaging.encoding import to_8_bit
 
 # The enlargement of planes [H, W, C], of which only the output rows [y0, y1) are made
@@ -29,7 +30,7 @@ _SQUEEZE = 16 / 25
 _OFFSET = 65535 * (1 - _SQUEEZE) / 2
 
 _BAND_PIXELS = 2**18
-WORK_BYTES = 64 * _BAND_PIXELS  # of the intermediate values of a band
+WORK_BYTES = 76 * _BAND_PIXELS  # of the intermediate values of a band
 
 
 class VisibleColors:
@@ -62,16 +63,13 @@ def visible_colors_bytes(height: int, width: int, channels: int) -> int:
 def enlarge(
     color: NDArray[Any],
     alpha: NDArray[Any],
-    residual: NDArray[np.float32],
+    added: Addition,
     scale: int,
-    top: int,
     bicubic: Bicubic,
 ) -> NDArray[Any]:
-    """Output rows from `top` on, [rows, sW, C + 1], of colour [H, W, C] and alpha [H, W, 1].
-
-    `residual` is that of the rows wanted, [1 or C, rows, sW], of a range of 1.
-    """
-    rows, width = residual.shape[1:]
+    """The output rows of what is added, [rows, sW, C + 1], of colour [H, W, C] and alpha [H, W, 1]."""
+    top = added.first_row
+    rows, width = added.residual.shape[1:]
     pixels = np.empty((rows, width, color.shape[2] + 1), color.dtype)
     for band in _bands(rows, width):
         begin, end = top + band.start, top + band.stop
@@ -79,7 +77,7 @@ def enlarge(
         first, last = max(begin // scale - 2, 0), (end - 1) // scale + 3
         planes = _premultiply(color[first:last], alpha[first:last])
         large = bicubic(planes, (begin - scale * first, end - scale * first))
-        pixels[band] = _merge(large, residual[:, band], color.dtype)
+        pixels[band] = _merge(large, added.spread((begin, end), scale, len(color)), color.dtype)
     return pixels
 
 
@@ -102,11 +100,11 @@ def _premultiply(color: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.uint16]
 
 
 def _merge(planes: NDArray[np.uint16], residual: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Enlarged squeezed planes plus the residual, not premultiplied, rounded; invisible pixels become black."""
+    """Enlarged squeezed planes, not premultiplied, plus the residual [H, W, 1 or C]; invisible pixels become black."""
     large: NDArray[np.float32] = ((planes - _OFFSET) / _SQUEEZE).astype(np.float32)
     alpha = large[..., -1:]
     color: NDArray[Any] = large[..., :-1] / np.maximum(alpha, 1) * np.float32(65535)
-    sharpened = color + np.moveaxis(residual, 0, 2) * 65535
+    sharpened = color + residual * 65535
     pixels: NDArray[Any] = np.rint(np.clip(np.concatenate([sharpened, alpha], axis=2), 0, 65535)).astype(np.uint16)
     if dtype == np.uint8:
         pixels = to_8_bit(pixels)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.engine.base import Planes
 from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline.planes import REACH, Read
 from scales_cli.system.threads import ThreadPool
@@ -26,29 +25,34 @@ _JOB_PIXELS = 2**14
 Margins = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # of channels, above and below, left and right
 
 
-def settle(residual: Planes, read: Read, size: tuple[int, int], first: int, scale: int, threads: ThreadPool) -> Planes:
-    """The residual [C, scale * rows, scale * W] of rows from `first` on of a picture (height, width), weighted."""
-    residual = np.ascontiguousarray(residual)
-    channels, rows = residual.shape[0], residual.shape[1] // scale
+def flat_weights(
+    read: Read, size: tuple[int, int], rows: tuple[int, int], threads: ThreadPool
+) -> NDArray[np.float32] | None:
+    """The weights [n, W] of some rows of a picture (height, width); None if all are 1."""
     height, width = size
+    begin, end = rows
     step = max(1, _JOB_PIXELS // width)
+    found: dict[int, NDArray[np.float32]] = {}
 
     def part(top: int) -> None:
-        bottom = min(top + step, rows)
-        above, below = max(first + top - REACH, 0), min(first + bottom + REACH, height)
+        bottom = min(top + step, end)
+        above, below = max(top - REACH, 0), min(bottom + REACH, height)
         pixels = read(above, below, 0, width)
-        margins = ((0, 0), (above - (first + top - REACH), first + bottom + REACH - below), (REACH, REACH))
+        margins = ((0, 0), (above - (top - REACH), bottom + REACH - below), (REACH, REACH))
         is_deep = pixels.dtype == np.uint16
         planes = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
         differences = _bends(planes, margins) if is_deep else _spans(planes, margins)
         step_of_8_bits = 257 if is_deep else 1
         if (differences < step_of_8_bits).any():
-            weights = np.minimum(differences, step_of_8_bits).astype(np.float32) / np.float32(step_of_8_bits)
-            band = residual[:, scale * top : scale * bottom].reshape(channels, bottom - top, scale, scale * width)
-            band *= weights.repeat(scale, axis=1)[:, None]
+            found[top] = np.minimum(differences, step_of_8_bits).astype(np.float32) / np.float32(step_of_8_bits)
 
-    threads.run(partial(part, top) for top in range(0, rows, step))
-    return residual
+    threads.run(partial(part, top) for top in range(begin, end, step))
+    if not found:
+        return None
+    weights = np.ones((end - begin, width), np.float32)
+    for top, band in found.items():
+        weights[top - begin : top - begin + len(band)] = band
+    return weights
 
 
 def _spans(planes: Pixels, margins: Margins) -> NDArray[Any]:

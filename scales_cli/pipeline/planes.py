@@ -1,7 +1,8 @@
-"""What networks see of a picture, and what becomes of the chroma that they give."""
+"""What networks see of a picture, and what becomes of what they give."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,14 +11,12 @@ from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import Planes, Residual
-from scales_cli.engine.composition import luma, spread_chroma, ycc
+from scales_cli.engine.composition import Addition, luma, ycc
 from scales_cli.imaging.rgb import as_rgb
-from scales_cli.system.threads import ThreadPool
 
 Read = Callable[[int, int, int, int], NDArray[Any]]  # of rows [top, bottom) and columns [left, right)
 
 REACH = 2  # LR rows beyond those of the output that bicubic enlargement reads
-BAND = 8  # LR rows whose residual has three colors at a time, which caches hold then
 
 
 class PicturePlanes:
@@ -42,40 +41,37 @@ class PicturePlanes:
         return np.ascontiguousarray(rgb / np.float32(np.iinfo(pixels.dtype).max), np.float32)
 
 
-def residual_colors(
-    pieces: Iterator[Residual], height: int, scale: int, channels: int, threads: ThreadPool
-) -> Iterator[Planes]:
-    """The residual of a picture's colors, [1 or `channels`, rows, sW], from what a network gives from the top down.
+def additions(pieces: Iterator[Residual], height: int, scale: int, channels: int) -> Iterator[Addition]:
+    """What is added to a picture of `height` LR rows, from what a network gives from the top down.
 
-    `height` is in LR rows. Chroma waits for the rows below that its enlargement reads; a picture of one channel, which
-    has none, ignores it.
+    Rows wait for the chroma of those below, as far as its enlargement reads; a picture of one channel, which has no
+    chroma, ignores it.
     """
-    waiting: Residual | None = None
-    begin = 0  # residual of LR rows from `begin` on, its chroma from REACH rows above on
+    waiting: deque[Planes] = deque()  # of output rows from `row` on
+    above: Planes | None = None  # chroma of LR rows from `first` on that is still to be read
+    row = first = 0
     for planes, chroma in pieces:
         if chroma is None or channels == 1:
             # One plane for grey pictures, whatever the network sees.
-            yield planes.mean(axis=0, keepdims=True) if planes.shape[0] > channels else planes
+            added = Addition(planes.mean(axis=0, keepdims=True) if planes.shape[0] > channels else planes, row)
+            row = added.rows[1]
             del planes, chroma  # or they would be in memory beside the next ones
+            yield added
+            del added
             continue
-        if waiting is not None and waiting.chroma is not None:
-            planes = np.concatenate([waiting.planes, planes], axis=1)
-            chroma = np.concatenate([waiting.chroma, chroma], axis=1)
-        first = max(begin - REACH, 0)
-        given = first + chroma.shape[1]
-        end = height if given == height else max(given - REACH, begin)
-        for top in range(begin, end, BAND):
-            bottom = min(top + BAND, end)
-            yield spread_chroma(
-                planes[0, scale * (top - begin) : scale * (bottom - begin)],
-                chroma,
-                scale,
-                rows=(scale * top, scale * bottom),
-                first=first,
-                height=height,
-                threads=threads,
-            )
-        kept = max(end - REACH, 0) - first
-        waiting = Residual(planes[:, scale * (end - begin) :].copy(), chroma[:, kept:].copy())
-        begin = end
-        del planes, chroma
+        chroma = np.ascontiguousarray(chroma) if above is None else np.concatenate([above, chroma], axis=1)
+        known = first + chroma.shape[1]
+        end = scale * (known if known == height else known - REACH)
+        waiting.append(planes)
+        del planes
+        while row < end:
+            planes = waiting.popleft()
+            count = min(planes.shape[1], end - row)
+            if count < planes.shape[1]:
+                waiting.appendleft(planes[:, count:].copy())
+            yield Addition(planes[:, :count], row, chroma, first)
+            row += count
+            del planes
+        kept = max(row // scale - REACH, 0)
+        above, first = chroma[:, kept - first :].copy(), kept
+        del chroma

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, overload
 
@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scales_cli.engine.base import Engine, Planes, check_finite
-from scales_cli.engine.composition import compose, upscale_bicubic
+from scales_cli.engine.base import Engine
+from scales_cli.engine.composition import Addition, compose, upscale_bicubic
 from scales_cli.engine.ensemble import ensemble_of
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.estimate import Wear, estimate_wear
 from scales_cli.pipeline import alpha as transparency
-from scales_cli.pipeline.flats import settle
+from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.pillow import to_details, to_image, to_pixels
-from scales_cli.pipeline.planes import PicturePlanes, Read, residual_colors
+from scales_cli.pipeline.planes import PicturePlanes, Read, additions
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import usable_cores
 from scales_cli.system.threads import ThreadPool
@@ -153,28 +153,25 @@ class Upscaler:
         pieces = self.engine.residual_rows(source, tiling=tiling, progress=progress)
         sees_color = self.engine.spec.planes != "luma"
         channels = 1 if sees_color and is_grey(color, alpha) else color.shape[2]
-        row = 0
-        for residual in residual_colors(pieces, height, self.scale, channels, self.threads):
-            check_finite(residual)
-            residual = settle(residual, read, (height, width), row // self.scale, self.scale, self.threads)
-            rows = finish(pixels, residual, row)
-            row += residual.shape[1]
-            del residual  # so that one piece is in memory, not two
-            yield rows
-            del rows
+        for added in additions(pieces, height, self.scale, channels):
+            begin, end = added.rows
+            rows = begin // self.scale, end // self.scale
+            weights = flat_weights(read, (height, width), rows, self.threads)
+            result = finish(pixels, replace(added, weights=weights))
+            del added, weights  # so that one piece is in memory, not two
+            yield result
+            del result
 
-    def _finish_opaque(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
-        """Output rows from `row` on, as many as the residual has."""
-        return compose(pixels, residual, self.scale, rows=(row, row + residual.shape[1]), threads=self.threads)
+    def _finish_opaque(self, pixels: Pixels, added: Addition) -> Pixels:
+        """The output rows that the addition is for."""
+        return compose(pixels, added, self.scale, threads=self.threads)
 
-    def _finish_constant_alpha(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
-        result = self._finish_opaque(pixels[..., :-1], residual, row)
+    def _finish_constant_alpha(self, pixels: Pixels, added: Addition) -> Pixels:
+        result = self._finish_opaque(pixels[..., :-1], added)
         return np.concatenate([result, np.full_like(result[..., :1], pixels[0, 0, -1])], axis=2)
 
-    def _finish_transparent(self, pixels: Pixels, residual: Planes, row: int) -> Pixels:
-        return transparency.enlarge(
-            pixels[..., :-1], pixels[..., -1:], residual, self.scale, row, self._enlarge_bicubically
-        )
+    def _finish_transparent(self, pixels: Pixels, added: Addition) -> Pixels:
+        return transparency.enlarge(pixels[..., :-1], pixels[..., -1:], added, self.scale, self._enlarge_bicubically)
 
     def _enlarge_bicubically(self, planes: NDArray[np.uint16], rows: tuple[int, int]) -> NDArray[np.uint16]:
         return upscale_bicubic(planes, self.scale, rows=rows, threads=self.threads)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.engine.base import ArrayPlanes, Planes, RegionalEngine, Residual
-from scales_cli.engine.composition import compose
+from scales_cli.engine.composition import Addition, compose
 from scales_cli.engine.renewal import renew, renewal_bytes
 from scales_cli.errors import UsageError
-from scales_cli.pipeline.flats import settle
+from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.upscaler import Chosen, Upscaler, crop
 from scales_cli.system.threads import ThreadPool
@@ -145,8 +145,8 @@ class FrameEnlarger:
         rows = np.s_[scale * top : scale * bottom]
         factor = np.float32((pixels.luma_span << shift) / np.iinfo(picture.dtype).max)
         added = self._steadier.steady(residual[rows], top)[None] * factor
-        added = settle(added, partial(crop, picture), picture.shape[:2], top, scale, ThreadPool(1))
-        made = compose(picture, added, scale, rows=(rows.start, rows.stop))[..., 0]
+        weights = flat_weights(partial(crop, picture), picture.shape[:2], (top, bottom), ThreadPool(1))
+        made = compose(picture, Addition(added, rows.start, weights=weights), scale)[..., 0]
         result[rows] = made if self._is_resampled else self._codes(made)
 
     def _codes(self, luma: NDArray[Any]) -> Plane:

@@ -286,10 +286,14 @@ class Grid {
     constexpr int kHeight = 2;
     const auto samples = random_buffer<Sample>(static_cast<std::size_t>(kHeight) * width * channels);
     const Picture<Sample> picture = {samples.data(), kHeight, width, channels};
-    const auto residual = random_buffer<float>(static_cast<std::size_t>(kHeight) * scale * scale * width);
+    const std::size_t pixels = static_cast<std::size_t>(kHeight) * width;
+    const auto residual = random_buffer<float>(pixels * scale * scale),
+               chroma = random_buffer<float>(2 * pixels), weights = random_buffer<float>(pixels);
+    const Addends added{residual.data(), 1, channels == 3 ? chroma.data() : nullptr, 0, kHeight,
+                        weights.data()};
     AlignedBuffer<Sample> expected(samples.size() * scale * scale), found(expected.size());
-    compose(kReferenceKernels, picture, residual.data(), 1, scale, 0, scale * kHeight, expected.data());
-    compose(kernels_, picture, residual.data(), 1, scale, 0, scale * kHeight, found.data());
+    compose(kReferenceKernels, picture, added, scale, 0, scale * kHeight, expected.data());
+    compose(kernels_, picture, added, scale, 0, scale * kHeight, found.data());
     comparison("compose_row", width, channels)("samples", expected, found);
   }
 

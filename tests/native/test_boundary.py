@@ -116,15 +116,16 @@ def calls(arrays: Guarded, weights: PackedWeights) -> Iterator[Call]:
         rows = {"scale": scale, "begin": 0, "end": scale * height, "isa": isa}
         large = arrays.array((scale * height, scale * width, 3), dtype)
         residual = arrays.array((1, scale * height, scale * width))
-        yield Call("compose", native.compose, {"image": image, "residual": residual, "out": large, **rows})
+        small = {"chroma": arrays.array((2, height, width)), "weights": arrays.array((height, width))}
+        added = {"residual": residual, **small, "chroma_first": 0}
+        yield Call("compose", native.compose, {"image": image, "out": large, **added, **rows})
         turned = arrays.array((1, scale * width, scale * height), np.int32).transpose(0, 2, 1)[:, ::-1]
         yield Call("add_residual", native.add_residual, {"added": residual, "sums": turned})
         yield Call("luma", native.luma, {"image": image, "out": arrays.array((height, width))})
         yield Call("ycc", native.ycc, {"image": image, "out": arrays.array((3, height, width))})
-    rows = {"scale": scale, "begin": 0, "end": scale * height, "first": 0, "height": height}
-    luma, colors = (arrays.array((*planes, scale * height, scale * width)) for planes in ((), (3,)))
-    spread = {"luma": luma, "chroma": arrays.array((2, height, width)), "out": colors, **rows}
-    yield Call("spread_chroma", native.spread_chroma, spread)
+    rows = {"scale": scale, "begin": 0, "end": scale * height, "height": height}
+    out = arrays.array((scale * height, scale * width, 3))
+    yield Call("spread_addends", native.spread_addends, {**added, "out": out, **rows})
 
 
 def unaligned(values: np.ndarray) -> np.ndarray:

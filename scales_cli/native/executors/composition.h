@@ -1,9 +1,9 @@
-// The output picture: bicubic upscaling by exact integer arithmetic plus the network's residual; and the luma
-// it sees.
+// The output picture: bicubic upscaling by exact integer arithmetic plus what a network adds.
 #pragma once
 
 #include <cstdint>
 
+#include "executors/addends.h"
 #include "kernel_table.h"
 
 namespace scales {
@@ -15,17 +15,11 @@ struct Picture {
   int height, width, channels;
 };
 
-// Output rows [begin, end), interleaved, into `out`: each sample is round_half_up(B + residual * max) clamped
+// Output rows [begin, end), interleaved, into `out`: each sample is round_half_up(B + addend * max) clamped
 // to the sample's range. B is the bicubic picture (a = -1/2, half-pixel phases, mirrored edges) as an exact
-// fraction; the rest is one double multiplication, one addition and the rounding. `residual` is
-// [residual_channels][end - begin][scale * width] or null; one residual channel serves all of the picture's.
+// fraction; the rest is one double multiplication, one addition and the rounding. Whether all addends are finite.
 template <class Sample>
-void compose(const KernelTable& kernels, const Picture<Sample>& picture, const float* residual,
-             int residual_channels, int scale, int begin, int end, Sample* out);
-
-// (19595 R + 38470 G + 7471 B) / 65536 / max in [0, 1]; grey pictures (1 or 2 channels) give value / max, the
-// same as R = G = B.
-template <class Sample>
-void luma(const Picture<Sample>& picture, float* out);
+bool compose(const KernelTable& kernels, const Picture<Sample>& picture, const Addends& addends, int scale,
+             int begin, int end, Sample* out);
 
 }  // namespace scales

@@ -2,9 +2,9 @@
 // fp64, so every table gives the same bits. In an unnamed namespace, see vector_kernels.h.
 #pragma once
 
-#include <cstring>
 #include <type_traits>
 
+#include "kernels/addend_loops.h"
 #include "kernels/compose.h"
 
 namespace scales {
@@ -13,50 +13,22 @@ namespace {
 // Sums over the vertical taps, with the mirrored edge pixels on both sides.
 template <class Sample, class Sum>
 void sum_columns(const ComposeRow<Sample, Sum>& row) {
-  const int samples = row.width * row.channels;
+  const int channels = row.added.channels;
   const Sample *a = row.lines[0], *b = row.lines[1], *c = row.lines[2], *d = row.lines[3];
   const Sum wa = row.column_weight[0], wb = row.column_weight[1], wc = row.column_weight[2],
             wd = row.column_weight[3];
-  Sum* centre = row.sums + kComposeEdge * row.channels;
-  for (int i = 0; i < samples; ++i) centre[i] = wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i];
-  for (int edge = 0; edge < kComposeEdge; ++edge) {
-    for (int channel = 0; channel < row.channels; ++channel) {
-      const int left = row.left_mirror[edge] * row.channels, right = row.right_mirror[edge] * row.channels;
-      centre[-(edge + 1) * row.channels + channel] = centre[left + channel];
-      centre[samples + edge * row.channels + channel] = centre[right + channel];
-    }
+  Sum* centre = row.sums + kComposeEdge * channels;
+  for (int i = 0; i < row.added.geometry.width * channels; ++i) {
+    centre[i] = wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i];
   }
-}
-
-// Copies of three values run one value over, into the next copy's place: a store of four is one instruction.
-// The buffers have room for one more.
-template <int kCount>
-constexpr int kStoredCount = kCount == 3 ? 4 : kCount;
-
-// addends[x * channels + c] = residual of channel c at scale * x + phase.
-template <int kChannels, class Sample, class Sum>
-void spread_residual(const ComposeRow<Sample, Sum>& row, int phase) {
-  const std::size_t scale = row.scale;
-  if (row.residual[0] == row.residual[kChannels - 1]) {
-    const float* source = row.residual[0] + phase;
-    for (int x = 0; x < row.width; ++x) {
-      float values[kStoredCount<kChannels>];
-      for (float& value : values) value = source[scale * x];
-      std::memcpy(row.addends + kChannels * x, values, sizeof values);
-    }
-    return;
-  }
-  for (int c = 0; c < kChannels; ++c) {
-    const float* source = row.residual[c] + phase;
-    float* target = row.addends + c;
-    for (int x = 0; x < row.width; ++x) target[kChannels * x] = source[scale * x];
-  }
+  mirror_edges(row.added.geometry, channels, centre);
 }
 
 // out[(scale * x + phase) * channels + c] = rounded[phase][x * channels + c].
 template <int kChannels, int kScale, class Sample, class Sum>
 void interleave_phases(const ComposeRow<Sample, Sum>& row) {
-  const std::size_t samples = static_cast<std::size_t>(kChannels) * row.width;
+  const int width = row.added.geometry.width;
+  const std::size_t samples = static_cast<std::size_t>(kChannels) * width;
   Sample* target = row.out;
   const auto copy_pixel = [&](int x, auto count) {
     for (int phase = 0; phase < kScale; ++phase, target += kChannels) {
@@ -64,19 +36,19 @@ void interleave_phases(const ComposeRow<Sample, Sum>& row) {
     }
   };
   using Stored = std::integral_constant<int, kStoredCount<kChannels>>;
-  for (int x = 0; x < row.width - 1; ++x) copy_pixel(x, Stored{});
-  copy_pixel(row.width - 1, std::integral_constant<int, kChannels>{});
+  for (int x = 0; x < width - 1; ++x) copy_pixel(x, Stored{});
+  copy_pixel(width - 1, std::integral_constant<int, kChannels>{});
 }
 
 // All samples of one horizontal phase: round_half_up(numerator / denominator + addend * max), clamped.
 template <bool kInverse, class Sample, class Sum>
 void round_phase(const ComposeRow<Sample, Sum>& row, int phase) {
   constexpr double max = sizeof(Sample) == 1 ? 255 : 65535;
-  const int count = row.width * row.channels, channels = row.channels;
+  const int channels = row.added.channels, count = row.added.geometry.width * channels;
   const Sum* weight = row.row_weight[phase];
   const Sum wa = weight[0], wb = weight[1], wc = weight[2], wd = weight[3];
-  const Sum* taps = row.sums + (kComposeEdge + row.first_tap[phase]) * channels;
-  const float* addends = row.addends;
+  const Sum* taps = row.sums + (kComposeEdge + row.added.geometry.first_tap[phase]) * channels;
+  const float* addends = row.added.addends;
   Sample* rounded = row.rounded + static_cast<std::size_t>(count) * phase;
   // The reciprocal of a power of two is exact, and so is the product.
   const double denominator = kInverse ? 1 / row.denominator : row.denominator;
@@ -93,18 +65,20 @@ void round_phase(const ComposeRow<Sample, Sum>& row, int phase) {
 }
 
 template <int kChannels, int kScale, class Sample, class Sum>
-void compose_phases(const ComposeRow<Sample, Sum>& row) {
+bool compose_phases(const ComposeRow<Sample, Sum>& row) {
   sum_columns(row);
+  const bool adds = row.added.residual[0] != nullptr, finite = !adds || begin_addends(row.added);
   for (int phase = 0; phase < kScale; ++phase) {
-    if (row.residual[0] != nullptr) spread_residual<kChannels>(row, phase);
+    if (adds) spread_addends<kChannels>(row.added, phase);
     round_phase<kScale != 3>(row, phase);
   }
   interleave_phases<kChannels, kScale>(row);
+  return finite;
 }
 
 template <int kChannels, class Sample, class Sum>
-void compose_channels(const ComposeRow<Sample, Sum>& row) {
-  switch (row.scale) {
+bool compose_channels(const ComposeRow<Sample, Sum>& row) {
+  switch (row.added.geometry.scale) {
     case 2:
       return compose_phases<kChannels, 2>(row);
     case 3:
@@ -115,8 +89,8 @@ void compose_channels(const ComposeRow<Sample, Sum>& row) {
 }
 
 template <class Sample, class Sum>
-void compose_row(const ComposeRow<Sample, Sum>& row) {
-  switch (row.channels) {
+bool compose_row(const ComposeRow<Sample, Sum>& row) {
+  switch (row.added.channels) {
     case 1:
       return compose_channels<1>(row);
     case 2:
