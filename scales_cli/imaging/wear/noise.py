@@ -4,7 +4,7 @@ Blocks of 8 x 8 pixels are judged by two measures, both after Immerkaer ("Fast N
 the picture, one of the picture at half its size. White noise is as strong in both. The flattest blocks at half the size
 are looked at in full: choosing there does not bias what is measured here. What is found is noise if it is stronger than
 at half the size, as no texture is, or differs between the colours, as no texture does, and if it is neither lines nor
-letters nor dither.
+letters nor dither. Of noise that is cut off, as on white paper, `clipped` sees more.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.imaging.wear.blocks import BLOCK, CELL, Integers, block_pixels, block_sums
+from scales_cli.imaging.wear.clipped import estimate_clipped_noise
 from scales_cli.imaging.wear.windows import LEVELS, Windows
-
-Integers = NDArray[np.int64]
 
 FLATTEST = 0.03  # share of the blocks that are looked at
 FEWEST, MOST = 12, 512  # of these blocks
 LEAST = 2.0  # grey levels: less is not told from fine texture
 
-_CELL = 4  # pixels; blocks of two by two cells overlap
-_BLOCK = 2 * _CELL
-_BLIND = _BLOCK**2 // 16  # pixels of a block that may be blind
-_LOST = _BLOCK**2 * 3 // 4  # and lost, if there are few better blocks
+_BLIND = BLOCK**2 // 16  # pixels of a block that may be blind
+_LOST = BLOCK**2 * 3 // 4  # and lost, if there are few better blocks
 _TEXTURE = 0.3  # share of a picture's usual texture that is in its flattest blocks
 _LEFT = 0.6  # of a deviation whose one half is cut off
 _TO_DEVIATION = math.sqrt(math.pi / 2)  # from a mean absolute deviation, if it is Gaussian
@@ -36,18 +34,19 @@ _OF_MASK = 6.0  # what Immerkaer's mask makes of a deviation of 1
 
 def estimate_noise(windows: Windows) -> float:
     """Standard deviation of luma noise in grey levels of 255, 0 if there is none or none is seen."""
-    if min(windows.luma.shape[1:]) < 2 * _BLOCK:
+    if min(windows.luma.shape[1:]) < 2 * BLOCK:
         return 0.0
     half = windows.luma[:, : windows.luma.shape[1] // 2 * 2, : windows.luma.shape[2] // 2 * 2]
     half = half[:, ::2] + half[:, 1::2]
     half = (half[:, :, ::2] + half[:, :, 1::2]).astype(np.int32)  # whose mask 16 bits would not hold
-    fine = _block_sums(_magnitudes(windows.luma), _CELL)
+    fine = block_sums(_magnitudes(windows.luma))
     # Sums of four pixels are halved: white noise is as strong in them as in the pixels.
-    coarse = _block_sums(_magnitudes(half // 2), _CELL // 2)
-    seen = np.flatnonzero(_block_sums(windows.blind, _CELL) <= _BLIND)
-    noise = _noise_of(windows, fine, coarse, seen, LEAST)
+    coarse = block_sums(_magnitudes(half // 2), CELL // 2)
+    seen = np.flatnonzero(block_sums(windows.blind) <= _BLIND)
+    found = _noise_of(windows, fine, coarse, seen, LEAST), estimate_clipped_noise(windows)
+    noise = min(found) or max(found)  # either measures texture, too, if it sees no block without
     if noise == 0 and 2 * len(seen) < fine.size:  # dark or bright all over
-        seen = np.flatnonzero(_block_sums(windows.lost, _CELL) <= _LOST)
+        seen = np.flatnonzero(block_sums(windows.lost) <= _LOST)
         noise = _noise_of(windows, fine, coarse, seen, LEAST * _LEFT)
     return round(noise, 2)
 
@@ -61,14 +60,14 @@ def _noise_of(windows: Windows, fine: Integers, coarse: Integers, seen: Integers
     flattest = seen[flatness <= np.partition(flatness, count - 1)[count - 1]]
     flattest = flattest[:: -(-len(flattest) // MOST)]
     chosen = fine.ravel()[flattest]
-    deviation = _deviation(float(np.median(chosen)), _BLOCK**2 * _OF_MASK * LEVELS)
+    deviation = _deviation(float(np.median(chosen)), BLOCK**2 * _OF_MASK * LEVELS)
     if deviation < least:
         return 0.0
-    at_half = _deviation(float(coarse.ravel()[flattest].mean()), _BLOCK**2 / 4 * _OF_MASK * LEVELS)
+    at_half = _deviation(float(coarse.ravel()[flattest].mean()), BLOCK**2 / 4 * _OF_MASK * LEVELS)
     patches = _Patches.cut(windows, flattest, fine.shape)
     if not _is_noise(deviation, at_half, chosen, patches):
         return 0.0
-    usual = _deviation(float(np.median(fine.ravel()[seen])), _BLOCK**2 * _OF_MASK * LEVELS)
+    usual = _deviation(float(np.median(fine.ravel()[seen])), BLOCK**2 * _OF_MASK * LEVELS)
     # A share of the usual texture is in the flattest blocks, too: deviation^2 = noise^2 + share^2 (usual^2 - noise^2).
     return math.sqrt(max(deviation**2 - (_TEXTURE * usual) ** 2, 0.0) / (1 - _TEXTURE**2))
 
@@ -97,24 +96,20 @@ class _Patches:
 
     @classmethod
     def cut(cls, windows: Windows, blocks: Integers, shape: tuple[int, ...]) -> _Patches:
-        window, row, column = np.unravel_index(blocks, shape)
-        reach = np.arange(-1, _BLOCK + 1)
-        rows = (row[:, None] + 1) * _CELL + reach
-        columns = (column[:, None] + 1) * _CELL + reach
-        where = window[:, None, None], rows[:, :, None], columns[:, None, :]
+        where = block_pixels(blocks, shape, margin=1)
         colors = None if windows.colors is None else windows.colors[(slice(None), *where)].astype(np.int64)
         return cls(windows.luma[where].astype(np.int64), colors)
 
     def levels(self) -> float:
         """How many levels of luma a block has, which are few if it is dithered."""
-        values = np.sort(self.luma[:, 1:-1, 1:-1].reshape(-1, _BLOCK**2), axis=1)
+        values = np.sort(self.luma[:, 1:-1, 1:-1].reshape(-1, BLOCK**2), axis=1)
         return float(np.median((np.diff(values, axis=1) > 0).sum(axis=1) + 1))
 
     def evenness(self) -> float:
         """1 for Gaussian noise; less for lines and letters in a block, which are strong in few places."""
         mask = _mask(self.luma)
-        squares = np.sqrt((mask * mask).sum(axis=(1, 2)) / _BLOCK**2)
-        return float(np.median(np.abs(mask).sum(axis=(1, 2)) / _BLOCK**2 * _TO_DEVIATION / np.maximum(squares, 1)))
+        squares = np.sqrt((mask * mask).sum(axis=(1, 2)) / BLOCK**2)
+        return float(np.median(np.abs(mask).sum(axis=(1, 2)) / BLOCK**2 * _TO_DEVIATION / np.maximum(squares, 1)))
 
     def whiteness(self) -> float:
         """1 for white noise; less for what is stronger along rows and columns than across both."""
@@ -129,7 +124,7 @@ class _Patches:
             return 0.0
         red, green, blue = self.colors
         sums = [float(np.median(np.abs(_mask(other - green)).sum(axis=(1, 2)))) for other in (red, blue)]
-        return _deviation(min(sums), _BLOCK**2 * _OF_MASK * math.sqrt(2))
+        return _deviation(min(sums), BLOCK**2 * _OF_MASK * math.sqrt(2))
 
 
 def _deviation(total: float, divisor: float) -> float:
@@ -147,16 +142,3 @@ def _magnitudes(luma: NDArray[Any]) -> NDArray[Any]:
     found = np.zeros_like(luma)
     np.abs(_mask(luma), out=found[:, 1:-1, 1:-1])
     return found
-
-
-def _block_sums(values: NDArray[Any], cell: int) -> Integers:
-    """Sums over blocks of two by two cells, [n, rows, columns], without those that touch the border."""
-    height, width = (side // cell for side in values.shape[1:])
-    values = values[:, : height * cell, : width * cell]
-    tall = values.reshape(len(values), height, cell, -1).sum(axis=2, dtype=np.int32)
-    cells = tall[:, :, ::cell].copy()
-    for offset in range(1, cell):  # faster than a sum along so short an axis
-        cells += tall[:, :, offset::cell]
-    cells = cells[:, 1:-1, 1:-1]
-    pairs = cells[:, :-1] + cells[:, 1:]
-    return np.asarray(pairs[:, :, :-1] + pairs[:, :, 1:])

@@ -131,6 +131,43 @@ def test_noise_in_blown_lights_is_measured(rng):
     assert estimate_wear(seen, PNG).noise == pytest.approx(8 * 0.669, rel=0.15)
 
 
+@pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
+@pytest.mark.parametrize("correlated", [False, True], ids=["white", "correlated"])
+@pytest.mark.parametrize(("name", "scale"), [("document", 1), ("document", 4), ("line_art", 2)])
+def test_noise_on_white_paper_is_measured(drawn, rng, name, scale, correlated, grey):
+    """Scans, whose paper is as bright as can be: half of the noise is cut off."""
+    pixels = np.asarray(imresize(drawn[f"drawn-{name}"], 1 / scale), np.uint8)
+    share = 1.0 if grey else float(np.linalg.norm([0.299, 0.587, 0.114]))
+    for sigma in (5, 10, 15, 20):
+        noise = rng.normal(0, 1, (*pixels.shape[:2], 1 if grey else 3))
+        if correlated:
+            spread = [0.2, 0.6, 0.2]
+            for axis in (0, 1):
+                noise = sum(w * np.roll(noise, place, axis) for place, w in enumerate(spread))
+            noise /= np.linalg.norm(spread) ** 2
+        seen = np.clip(np.floor(pixels + sigma * noise + 0.5), 0, 255).astype(np.uint8)
+        for picture in (seen, 255 - seen):
+            wear = estimate_wear(picture, PNG)
+            assert wear.jpeg == 100
+            assert wear.noise == pytest.approx(share * sigma, rel=0.2)
+
+
+def test_what_is_nearly_white_is_clean(rng):
+    """Ramps, dither, patterns and soft edges beside white are no noise."""
+    y, x = np.mgrid[:160, :200]
+    ramp = np.minimum(225 + x * 0.3 + y * 0.1, 255)
+    checks = np.where((x + y) % 2, 255, 240)
+    dots = np.where(np.hypot(x % 7 - 3, y % 7 - 3) < 2.2, 235, 255)
+    weave = 255 - 20 * (np.sin(x / 2) * np.sin(y / 2) > 0) * np.abs(np.sin(x / 5))
+    shades = 246 + 3 * (x * 4 // 200)
+    ordered = np.where(shades / 255 + np.array([[0, 2], [3, 1]])[y % 2, x % 2] / 100 > 1, 255, shades)
+    lines = 255 - 60 * np.exp(-(((x + y / 3) % 9 - 4.5) ** 2))
+    for picture in (ramp, checks, dots, weave, ordered, lines):
+        pixels = np.floor(picture).astype(np.uint8)[..., None]
+        assert estimate_wear(pixels, PNG) == Wear()
+        assert estimate_wear(255 - pixels, PNG) == Wear()
+
+
 def test_only_pixels_count(scene, rng):
     """Not how they lie in memory, nor what is beside them."""
     worn = noisy(scene, 6, rng)
