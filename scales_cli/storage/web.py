@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PATIENCE = Patience()
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 2**16
+_MAX_ADDRESS = 2**12  # characters
 _BUSY = (429, 500, 502, 503, 504)
 _PAUSES = (0.3, 0.6)  # seconds, before a busy server is asked again
 
@@ -112,6 +113,8 @@ def _answer(
                 yield response
                 return
             target = urljoin(url, response.headers["Location"])
+            if len(target) > _MAX_ADDRESS:
+                raise TransferError(f"{url}: redirects to an address that is too long", "check the address")
             check_url(target, url, plain=plain)
             url = target
     raise TransferError(f"{url}: redirects without end", "check the address")
@@ -168,6 +171,12 @@ def _phrase(code: int) -> str:
 def _innermost(error: BaseException) -> str:
     """What the system said, below the layers that wrap it."""
     seen = error
-    while (inner := getattr(seen, "reason", None) or next(iter(seen.args), None)) and isinstance(inner, BaseException):
+    while (inner := _inside(seen)) is not None:
         seen = inner
-    return getattr(seen, "strerror", None) or str(seen)
+    return getattr(seen, "strerror", None) or str(seen) or type(seen).__name__
+
+
+def _inside(error: BaseException) -> BaseException | None:
+    """The error that another is about."""
+    parts = (getattr(error, "reason", None), *error.args)
+    return next((part for part in parts if isinstance(part, BaseException)), None)

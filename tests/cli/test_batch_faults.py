@@ -67,7 +67,7 @@ def leftovers():
     return list(Path().rglob("*.tmp"))
 
 
-def wait_for(condition, seconds=30.0, pause=0.02):
+def wait_for(condition, seconds=60.0, pause=0.02):
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(pause)
@@ -169,7 +169,7 @@ def test_signals_end_a_batch_at_once(start, rng, number, code, rounds):
         process.send_signal(number)
         began = time.monotonic()
         got, _, err = finish(process)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10  # 2 on a machine that has nothing else to do
         assert got in (code, -number), err  # the latter where it was about to end anyway
         assert not leftovers()
         for path in Path("out").rglob("*.png"):

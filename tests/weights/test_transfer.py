@@ -124,6 +124,7 @@ def fault(kind, content, rng):
         "scheme": send(b"", status=302, length=0, Location="https://127.0.0.1:1/x"),
         "file": send(b"", status=301, length=0, Location="file:///etc/passwd"),
         "elsewhere": send(b"", status=307, length=0, Location="http://example.org/x"),
+        "far": send(b"", status=302, length=0, Location="/" + "x" * 60_000),
         "nonsense": send(b"", status=308, length=0, Location="http://[::bad/x"),
         "silence": silence,
         "slow": trickle(ok, b"\r\n", content[:100]),
@@ -155,7 +156,20 @@ def fault(kind, content, rng):
 
 KINDS = (
     *("cut", "short", "unannounced", "longer", "endless", "spoilt", "huge", "empty", "nothing", "noise", "html"),
-    *("pickle", "compressed", "status", "busy", "loop", "scheme", "file", "elsewhere", "nonsense", "silence", "slow"),
+    *(
+        "pickle",
+        "compressed",
+        "status",
+        "busy",
+        "loop",
+        "scheme",
+        "file",
+        "elsewhere",
+        "far",
+        "nonsense",
+        "silence",
+        "slow",
+    ),
     *("slow status", "slow header", "slow redirection", "slow chunk size", "slow trailer", "endless status"),
     *("endless header", "endless headers", "endless interim", "endless extension", "endless extensions"),
     *("endless trailer", "endless redirection", "endless excuse", "huge redirection", "huge chunk", "huge chunk size"),
@@ -172,6 +186,8 @@ def endure(kind, seed, server, content, own_models):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (caught.value.exit_code, bool(caught.value.hint)) == (5, True)
+    assert len(caught.value.message) < 300
+    assert "Error(" not in caught.value.message  # as Python prints them
     assert time.monotonic() - started < 5
     assert peak < MAX_MEMORY
     assert list(own_models.iterdir()) == []
