@@ -46,7 +46,8 @@ AGAINST = (
     "The same network in full precision: torch-fp32, torch-bf16, openvino-fp32, openvino-bf16, openvino-int8, "
     "onnxruntime. The same binary network: openvino-binary. Small ones: front (plain, the best for their time), "
     "fsrcnn, espcn. Interpolation: bicubic, "
-    "lanczos. The whole program: upscale. Of --video: fsrcnn, espcn, lanczos. Default: all."
+    "lanczos. The whole program: upscale. Of --video: fsrcnn, espcn, lanczos, and "
+    "still: scales on frames of which a quarter changes. Default: all."
 )
 
 

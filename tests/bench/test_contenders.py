@@ -101,6 +101,13 @@ def test_frames_of_video_are_enlarged_whole(exported):
             assert not np.array_equal(frames[0][0], frames[1][0])
 
 
+def test_frames_that_are_mostly_still(exported):
+    runner = VIDEO_CONTENDERS["still"][0].build(exported)
+    first, second = (next(runner._clip).planes[0] for _ in range(2))
+    assert (first[:4] != second[:4]).mean() > 0.9
+    assert np.array_equal(first[4:], second[4:])
+
+
 def test_networks_of_video_see_the_frame(exported):
     """Luma in [0, 1] goes in, codes come out."""
     runner = NetworkVideo(exported, lambda task: OpenCvNetwork(task, "espcn"))

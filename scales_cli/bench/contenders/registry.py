@@ -129,6 +129,7 @@ VIDEO_CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "fsrcnn": _small_for_video("fsrcnn", export_fsrcnn, lambda spec: fsrcnn_parts()),
     "espcn": _small_for_video("espcn", export_espcn, lambda spec: espcn_parts(spec.scale)),
     "lanczos": (Contender("lanczos (ffmpeg)", FfmpegLanczos, ("av",)),),
+    "still": (Contender("scales, 3/4 still", partial(ScalesVideo, changing=0.25), parts=NetworkSpec.parts),),
 }
 
 

@@ -1,6 +1,6 @@
 """Frames of video, enlarged without decoding and encoding: luma by a network, and color.
 
-Each run takes another frame, of which nothing is as it was in the one before.
+Each run takes another frame, of which nothing is as it was in the one before, if nothing else is said.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ _PIXELS = PixelFormat(left=True)  # 4:2:0 of 8 bits, as most video is
 class VideoRunner(Runner):
     """Gives the planes of the next frame, enlarged; it is noise, for no contender's time depends on what is shown."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, changing: float = 1.0) -> None:
+        """`changing` is the share of the rows, from the top, that are others in each frame."""
         rng, shapes = np.random.default_rng(0), _PIXELS.shapes(task.width, task.height)
-        clip = [Frame(tuple(rng.integers(16, 236, shape, np.uint8) for shape in shapes)) for _ in range(3)]
-        self._clip = itertools.cycle(clip)
+        clip = [[rng.integers(16, 236, shape, np.uint8) for shape in shapes] for _ in range(3)]
+        for planes in clip[1:]:
+            for plane, first in zip(planes, clip[0], strict=True):
+                still = round(changing * len(plane))
+                plane[still:] = first[still:]
+        self._clip = itertools.cycle(Frame(tuple(planes)) for planes in clip)
         self._size = (task.spec.scale * task.width, task.spec.scale * task.height)
 
     def run(self) -> Any:
@@ -39,8 +44,8 @@ class VideoRunner(Runner):
 class ScalesVideo(VideoRunner):
     """What `scales video` does between decoding and encoding."""
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
+    def __init__(self, task: Task, changing: float = 1.0) -> None:
+        super().__init__(task, changing)
         engine = load_engine(task.model, threads=task.threads)
         upscaler = Upscaler(engine, threads=task.threads, ensemble=task.ensemble)
         self._enlarger = FrameEnlarger(upscaler, VideoFormat(task.width, task.height, _PIXELS), self._size)
