@@ -33,6 +33,9 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by a PNG's color type
 _HEAD = struct.Struct(">IIBBBBB")
 _MAX_PIXEL_BYTES = 16  # of PNG's, with the filters of narrow pictures
 _BUFFER_BYTES = 2**16
+_PIECE_BYTES = 2**12  # of rows, of which the last is lost where data are damaged
+_ZLIB_HEADER_BYTES = 2
+_WRONG = "some of its data are damaged: parts of it may look wrong"
 
 
 def check_end(survey: Survey, image: Image.Image, *, salvage: bool) -> str:
@@ -49,17 +52,18 @@ def check_end(survey: Survey, image: Image.Image, *, salvage: bool) -> str:
 
 @contextmanager
 def salvaged(stream: BinaryIO, max_pixels: int) -> Iterator[tuple[BinaryIO, str | None]]:
-    """A PNG that decoders read to its end, and a note on what is missing of it; other files as they are."""
+    """A PNG that decoders read to its end, and a note on what is missing or wrong of it; other files as they are."""
     stream.seek(0)
     is_png = stream.read(len(SIGNATURE)) == SIGNATURE
     expected = _expected_bytes(stream) if is_png else 0
-    found = 0
+    found, checksum = 0, 1
     if expected <= _MAX_PIXEL_BYTES * max_pixels:  # more will be refused
         for piece in _decompressed(stream):
-            found += len(piece)
-            if found >= expected:
+            found, checksum = found + len(piece), zlib.adler32(piece, checksum)
+            if found > expected:
                 break
-    if not 0 < found < expected:
+    is_whole = found == expected and checksum == _stated_checksum(stream)
+    if not 0 < found <= expected or is_whole:
         yield stream, None
         return
     with using_temporary_folder():
@@ -67,7 +71,7 @@ def salvaged(stream: BinaryIO, max_pixels: int) -> Iterator[tuple[BinaryIO, str 
     with whole:
         with using_temporary_folder():
             _write_png(stream, expected - found, whole)
-        yield whole, _missing(1 - found / expected)
+        yield whole, _missing(1 - found / expected) if found < expected else _WRONG
 
 
 def how_to_salvage(stream: BinaryIO | None, *, salvage: bool) -> str:
@@ -117,9 +121,19 @@ def _expected_bytes(stream: BinaryIO) -> int:
     return int(total)
 
 
+def _stated_checksum(stream: BinaryIO) -> int:
+    """That of all rows, which follows them."""
+    end = b""
+    for chunk in read_chunks(stream):
+        if chunk.name == b"IDAT":
+            stream.seek(max(chunk.start, chunk.end - 4))
+            end = (end + stream.read(min(4, chunk.end - chunk.start)))[-4:]
+    return int.from_bytes(end, "big")
+
+
 def _decompressed(stream: BinaryIO) -> Iterator[bytes]:
-    """The rows as far as they are there, in pieces."""
-    inflater = zlib.decompressobj()
+    """The rows as far as they are there, in pieces, whatever their checksum."""
+    inflater, header = zlib.decompressobj(-zlib.MAX_WBITS), _ZLIB_HEADER_BYTES
     with suppress(zlib.error):
         for chunk in read_chunks(stream):
             if chunk.name != b"IDAT":
@@ -127,8 +141,9 @@ def _decompressed(stream: BinaryIO) -> Iterator[bytes]:
             for start in range(chunk.start, chunk.end, _BUFFER_BYTES):
                 stream.seek(start)
                 packed = stream.read(min(_BUFFER_BYTES, chunk.end - start))
-                while packed:
-                    yield inflater.decompress(packed, _BUFFER_BYTES)
+                packed, header = packed[header:], max(0, header - len(packed))
+                while packed and not inflater.eof:
+                    yield inflater.decompress(packed, _PIECE_BYTES)
                     packed = inflater.unconsumed_tail
 
 

@@ -103,8 +103,10 @@ class _Chunks:
             check_bytes(size, _LOOKS[name], name.decode())
             join(self.shown, _whole(chunk))
         elif name in _STATED:
-            if size == _STATED[name]:
+            if size == _STATED[name] and is_intact(self._stream, chunk):
                 join(self.shown, _whole(chunk))
+            else:
+                self.notes.append(f"its {name.decode()} is damaged and was left out")
         elif name == b"acTL":
             if not self.pixels:
                 join(self.shown, _whole(chunk))
@@ -130,6 +132,7 @@ class _Chunks:
         try:
             self.profile = inflater.decompress(data[data.find(b"\0") + 2 :], MAX_PROFILE_BYTES + 1)
         except zlib.error:
+            self.notes.append("its colour profile is damaged and was left out")
             return
         check_bytes(len(self.profile), MAX_PROFILE_BYTES, "colour profile")
         self.held_bytes += len(self.profile)

@@ -97,6 +97,32 @@ def test_a_png_with_a_damaged_text_is_read(saved, photo, png_chunk):
         assert picture.notes == ("a text in it is damaged and was left out",)
 
 
+@pytest.mark.parametrize("place", [-17, 0.2, 0.6, 0.95])
+def test_damaged_pixels_of_png_are_salvaged_if_asked_for(saved, detailed, place):
+    """The checksum that ends them, or data anywhere: the rows above are as they were."""
+    data = saved(detailed)
+    at = data.index(b"IDAT") + 4
+    at = len(data) + place if place < 0 else at + int(place * (len(data) - at - 16))
+    damaged = data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]
+    with pytest.raises(InputError) as caught:
+        read_image(damaged)
+    assert "--salvage" in caught.value.hint
+    picture, whole = read_image(damaged, salvage=True), read_image(data)
+    (note,) = picture.notes
+    assert "cut off" in note or "may look wrong" in note
+    intact = 96 if place < 0 else int(96 * place * 0.6)
+    assert np.array_equal(picture.pixels[:intact], whole.pixels[:intact])
+
+
+@pytest.mark.parametrize("chunk", [b"pHYs", b"gAMA", b"sRGB", b"cHRM"])
+def test_a_png_with_a_damaged_statement_is_read(saved, photo, png_chunk, chunk):
+    data = saved(photo)
+    stated = png_chunk(chunk, bytes({b"pHYs": 9, b"gAMA": 4, b"sRGB": 1, b"cHRM": 32}[chunk]))
+    picture = read_image(data[:33] + stated[:-1] + bytes((stated[-1] ^ 1,)) + data[33:])
+    assert np.array_equal(picture.pixels, photo)
+    assert picture.notes == (f"its {chunk.decode()} is damaged and was left out",)
+
+
 @pytest.mark.parametrize("name", ["PNG", "JPEG"])
 def test_damage_is_salvaged_or_refused(saved, detailed, rng, name):
     data = saved(detailed, name)
