@@ -127,7 +127,7 @@ def test_batch_names_failures_and_goes_on(batch, pictures):
     (pictures / "sub/empty.jpg").touch()
     code, out, err = batch()
     assert (code, len(out.splitlines())) == (1, 4)
-    assert "in/a.png: damaged" in err
+    assert "in/a.png: the picture is truncated" in err
     assert "in/sub/empty.jpg: the file is empty" in err
     assert err.count("\n") == 4
     assert "a_x2.png" not in tree()
@@ -425,4 +425,4 @@ def test_batch_of_ten_thousand_names_the_bad_ones(batch, folder):
     code, out, err = batch(inputs=["many"])
     assert (code, len(out.splitlines())) == (1, 9900)
     bad = [f"many/{index:05}.png" for index in range(7, 10_000, 100)]
-    assert [line.split(": ")[2] for line in err.splitlines() if "damaged" in line] == bad
+    assert [line.split(": ")[2] for line in err.splitlines() if "truncated" in line] == bad

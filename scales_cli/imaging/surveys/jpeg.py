@@ -54,6 +54,8 @@ _MAX_TABLE_BYTES = 2**18  # of all quantization and Huffman tables
 _COPIES = 3
 _UNKNOWN = 16  # bits are lacking of a number that no scan had
 END = bytes((0xFF, EOI))
+_MANY_ZEROS, _ZEROS_OF_DATA = 16, 2  # the latter may be pixels: the last byte of them, and what is stuffed behind it
+_BLOCK_BYTES = 2**16
 
 
 def survey_jpeg(stream: BinaryIO) -> Survey:
@@ -66,9 +68,10 @@ def survey_jpeg(stream: BinaryIO) -> Survey:
     size = stream.seek(0, os.SEEK_END)
     parts = [*segments.parts]
     if segments.scans:
-        parts.append((segments.data, size))
         if segments.is_cut:
-            parts.append(END)
+            parts += [(segments.data, _end_of_data(stream, segments.data, size)), END]
+        else:
+            parts.append((segments.data, size))
     return Survey(
         stream=excerpt_unless_all(stream, parts),
         held_bytes=_COPIES * sum(segments.kept.values()),
@@ -77,6 +80,20 @@ def survey_jpeg(stream: BinaryIO) -> Survey:
         lacks_scans=segments.is_cut and segments.lacks_scans,
         left_out=tuple(dict.fromkeys(segments.left_out)),
     )
+
+
+def _end_of_data(stream: BinaryIO, start: int, end: int) -> int:
+    """Where the zeros begin that stand for the rest of a file which was not written to its end, else the `end`."""
+    position = end
+    while position > start:
+        first = max(start, position - _BLOCK_BYTES)
+        stream.seek(first)
+        data = stream.read(position - first).rstrip(b"\0")
+        if data:
+            position = first + len(data)
+            break
+        position = first
+    return position + _ZEROS_OF_DATA if end - position >= _MANY_ZEROS else end
 
 
 class _Segments:

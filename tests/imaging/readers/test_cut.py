@@ -45,6 +45,19 @@ def test_a_jpeg_that_is_cut_off_is_salvaged_if_asked_for(saved, detailed, option
         assert abs(missing - 100 * (1 - share)) < 25  # six rows of blocks
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_zeros_in_the_place_of_data_are_missing_data(saved, detailed, progressive):
+    """As of a download for which all room was taken before."""
+    data = saved(detailed, "JPEG", progressive=progressive)
+    holed = data[: len(data) // 2].ljust(len(data), b"\0")
+    with pytest.raises(InputError, match="truncated"):
+        read_image(holed)
+    assert "cut off" in read_image(holed, salvage=True).notes[0]
+    padded = read_image(data[:-2] + bytes(100_000))
+    assert np.array_equal(padded.pixels, read_image(data).pixels)
+    assert padded.notes == ("the mark of its end is missing, but none of its pixels",)
+
+
 def test_a_jpeg_that_lacks_bytes_is_not_taken_for_one_that_lacks_none(saved, rng):
     """As few as one: whatever is behind them."""
     data = saved(Image.fromarray(rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)), "JPEG", quality=95)
