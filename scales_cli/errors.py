@@ -5,6 +5,7 @@ ScalesError                exit 1   something went wrong that has no better clas
 ├── TransferError                   ... a file of the web that cannot be had, until it is known what it was for
 ├── UsageError             exit 2   arguments that cannot be meant
 ├── InputError             exit 3   an input that is unreadable, unsupported or refused
+│   └── UnreadableError             ... because the system or a storage does not give it, which it may the next time
 ├── OutputError            exit 4   an output that cannot be written
 │   └── OutputExistsError           ... because there is a file already
 ├── WeightsError           exit 5   a model that is unknown, damaged or incompatible
@@ -60,6 +61,10 @@ class UsageError(ScalesError):
 
 class InputError(ScalesError):
     exit_code = 3
+
+
+class UnreadableError(InputError):
+    pass
 
 
 class OutputError(ScalesError):

@@ -97,6 +97,8 @@ def sandbox(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("SCALES_CACHE", str(home / "models"))
     monkeypatch.setenv("SCALES_CONFIG", str(home / "scales.toml"))
+    for name, value in {"TASK_ID": "0", "TASK_MIN": "0", "TASK_COUNT": "8"}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_{name}", value)
     monkeypatch.chdir(work)
     return work
 
@@ -141,6 +143,21 @@ def test_python_runs(path, sandbox):
 def test_recipes_load(path):
     for block in blocks(path, "toml"):
         TrainConfig.from_dict(tomllib.loads(block))
+
+
+def test_recipes_for_servers_run(sandbox, monkeypatch):
+    """The line of the Kubernetes Job, in the place of the bucket a folder; the line of systemd is read."""
+    path = ROOT / "scales_cli/batch/README.md"
+    yaml = pytest.importorskip("yaml")
+    (job,) = map(yaml.safe_load, blocks(path, "yaml"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (line,) = container["args"]
+    assert f"/{job['spec']['completions']}" in line
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    subprocess.run([*container["command"], line.replace("s3://bucket/", "")], check=True, timeout=120)
+    assert (sandbox / "large/2019/c_x4.jpg").exists()
+    (command,) = re.findall(r"^ExecStart=/\S+/(scales .*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    read_options(command)
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -14,7 +14,7 @@ from scales_cli.batch.outcome import Outcome, Skipped
 from scales_cli.batch.record import BEGUN, DONE, FAILED, LEFT, Record
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, ScalesError, UnreadableError
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
@@ -101,7 +101,7 @@ class History:
                     if entry is not None and not output:
                         entry.withdraw()
                 self._append(
-                    item, FAILED, output=output, error=outcome.error.message, exit_code=outcome.error.exit_code
+                    item, FAILED, output=output, error=outcome.error.message, exit_code=_lasting_code(outcome.error)
                 )
             case Skipped():
                 if target is not None and not ours:  # a file of somebody else's, which came to be there meanwhile
@@ -140,6 +140,11 @@ class History:
             with suppress(PermissionError):  # to list
                 return self._listing.status_of(target)
         return _found(target)
+
+
+def _lasting_code(error: ScalesError) -> int:
+    """The exit code by which a record says whether the same would happen again."""
+    return ScalesError.exit_code if isinstance(error, UnreadableError) else error.exit_code
 
 
 def _found(target: Location) -> os.stat_result | Status | None:

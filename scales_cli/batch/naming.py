@@ -29,6 +29,7 @@ class Naming:
         self._claims = Claims(item.source for item in items)
         self._real: dict[Location, str] = {}
         self._holding: dict[Location, bool] = {}
+        self._sources = {item.source.parent for item in items if isinstance(item.source, Address)}
 
     def doubtful(self, items: Iterable[Item]) -> list[Item]:
         """Those whose output may be another's, or be an input: all that is not known of it is the extension."""
@@ -93,8 +94,8 @@ class Naming:
 
     def _holds_inputs(self, folder: Location) -> bool:
         """Whether a folder of outputs has inputs in it, which links may bring about."""
-        if isinstance(folder, Address):  # where one of the inputs may lie, too
-            return any(isinstance(item.source, Address) for item in self._items)
+        if isinstance(folder, Address):
+            return folder in self._sources
         if folder not in self._holding:
             try:
                 with os.scandir(folder) as entries:

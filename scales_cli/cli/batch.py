@@ -18,7 +18,7 @@ def parse_shard(text: str) -> Shard:
     """ "3/8" is the third of eight parts."""
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise typer.BadParameter(f"{text!r} is not a part such as 3/8")
+        raise typer.BadParameter(f"{text!r} is not a part such as 3/8, of which the first is 1/8")
     return int(match[1]), int(match[2])
 
 

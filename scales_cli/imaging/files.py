@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, UnreadableError
 from scales_cli.imaging import animation
 from scales_cli.imaging.animation import Frame
 from scales_cli.imaging.decoding import Header, decode_image, read_header
@@ -73,7 +73,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         stream = path.open("rb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot be read: {reason}", "check the path") from error
+        raise UnreadableError(f"cannot be read: {reason}", "check the path") from error
     with stream:
         yield stream
 
@@ -99,7 +99,7 @@ def _read_chunk(stream: BinaryIO) -> bytes:
     try:
         return stream.read(_CHUNK_BYTES)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", "check the file") from error
+        raise UnreadableError(f"cannot be read: {error.strerror or error}", "check the file") from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import InputError
+from scales_cli.errors import UnreadableError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.storage.address import Address
@@ -42,6 +42,6 @@ def _reading(address: Address) -> Iterator[BinaryIO]:
         with reading(address) as stream:
             yield stream
     except OSError as error:
-        raise InputError(
+        raise UnreadableError(
             f"cannot be read: {error.strerror or error}", "check the address, and what you may read there"
         ) from error

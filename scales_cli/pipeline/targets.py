@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from scales_cli.errors import OutputError, OutputExistsError, UsageError
@@ -193,9 +192,13 @@ def _check_address(target: Address, overwrite: bool) -> None:
 def check_bucket(target: Address) -> None:
     """Raises `OutputError` if there is no such bucket. Those that may not look are believed."""
     _check_no_web(target)
-    with suppress(PermissionError):
+    try:
         if target.scheme != "memory" and not locations.is_there(target.bucket):
             raise OutputError(f"{target}: there is no bucket {target.bucket}", "make it, or choose another output")
+    except PermissionError:
+        return
+    except OSError as error:
+        raise _refused(target, error) from error
 
 
 def _check_no_web(target: Address) -> None:

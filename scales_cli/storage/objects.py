@@ -215,7 +215,17 @@ def _own_errors() -> Iterator[None]:
     except TimeoutError as error:
         raise OSError(errno.ETIMEDOUT, "the storage does not answer") from error
     except Exception as error:  # of as many classes as there are libraries
-        raise OSError(errno.EIO, _shown(str(error) or type(error).__name__)) from error
+        raise OSError(errno.EIO, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What a library says, in words that help where its own do not."""
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if "Invalid bucket name" in message:
+        return "no bucket can have that name"
+    if message == "Bad Request":  # all that is said if there is no room for more
+        return "the storage refuses the request: check the region, as of AWS_DEFAULT_REGION"
+    return _shown(message)
 
 
 def _shown(message: str) -> str:

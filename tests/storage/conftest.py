@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,11 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scales_cli.cli.app import main
+
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+
+KEYS = ["a b.png", "50%20.png", "h#1.png", "q?x=1&y.png", "p+l us.png", "grün-日本.png", "deep/e [1]/'x'.png"]
 
 
 class S3:
-    """`fault` sees every request's method and path, and answers it with an error's name and status, or not at all."""
+    """`fault` sees every request's method and path, and answers it with an error's name and status, or not at all.
+
+    With a third item, the request is met nevertheless. What is signed for another `region` is answered as by S3.
+    """
 
     def __init__(self) -> None:
         from moto.server import DomainDispatcherApplication, create_backend_app
@@ -26,8 +32,9 @@ class S3:
             def log(self, *_: object) -> None:
                 pass
 
-        self.fault: Callable[[str, str], tuple[str, int] | None] = lambda method, path: None
+        self.fault: Callable[[str, str], tuple[Any, ...] | None] = lambda method, path: None
         self.requests: list[tuple[str, str]] = []
+        self.region = ""
         self._inner = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=Quiet)
         self.url = f"http://127.0.0.1:{self._server.port}"
@@ -41,12 +48,19 @@ class S3:
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.requests.append((method, path))
-        if (fault := self.fault(method, path)) is None:
+        fault, headers = self.fault(method, path), []
+        if f"/{self.region}" not in environ.get("HTTP_AUTHORIZATION", ""):
+            fault, headers = ("AuthorizationHeaderMalformed", 400), [("x-amz-bucket-region", self.region)]
+        if fault is None:
             return self._inner(environ, start)
-        name, status = fault
+        name, status, *met = fault
+        if met:
+            list(self._inner(environ, lambda *_: None))
+        else:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         body = f"<Error><Code>{name}</Code><Message>{name} it is.</Message></Error>".encode()
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start(f"{status} {name}", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        headers += [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+        start(f"{status} {name}", headers)
         return [body if method != "HEAD" else b""]
 
 
@@ -75,7 +89,7 @@ def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }.items():
         monkeypatch.setenv(name, value)
     s3_backends.reset()
-    s3_server.fault, s3_server.requests = lambda method, path: None, []
+    s3_server.fault, s3_server.requests, s3_server.region = lambda method, path: None, [], ""
     s3fs.S3FileSystem.clear_instance_cache()
     system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     system.mkdir("bucket")
@@ -96,5 +110,29 @@ def picture(rng: np.random.Generator) -> Callable[..., bytes]:
     return make
 
 
-def slowly(method: str, path: str) -> None:
-    time.sleep(0.05)
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Runs a command; its exit code and what it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert SECRET not in said.out + said.err
+        assert "AKIA" not in said.out + said.err
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def enlarged(tmp_path, run):
+    """What the program makes of a file's bytes."""
+
+    def enlarge(data):
+        (tmp_path / "local.png").write_bytes(data)
+        assert run("upscale", "local.png", "-s", "2", "-m", "tiny", "-o", "expected.png", "--overwrite")[0] == 0
+        return (tmp_path / "expected.png").read_bytes()
+
+    return enlarge

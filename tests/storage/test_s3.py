@@ -5,42 +5,11 @@ import time
 
 import pytest
 
-from scales_cli.cli.app import main
 from scales_cli.storage import objects
 
-from .conftest import SECRET
+from .conftest import KEYS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of clients that are not closed
-
-KEYS = ["a b.png", "50%20.png", "h#1.png", "q?x=1&y.png", "p+l us.png", "grün-日本.png", "deep/e [1]/'x'.png"]
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Runs a command; its exit code and what it said."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        code = main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        assert SECRET not in said.out + said.err
-        assert "AKIA" not in said.out + said.err
-        assert "Traceback" not in said.err
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def enlarged(tmp_path, run):
-    """What the program makes of a file's bytes."""
-
-    def enlarge(data):
-        (tmp_path / "local.png").write_bytes(data)
-        assert run("upscale", "local.png", "-s", "2", "-m", "tiny", "-o", "expected.png", "--overwrite")[0] == 0
-        return (tmp_path / "expected.png").read_bytes()
-
-    return enlarge
 
 
 def objects_in(s3):
@@ -148,56 +117,3 @@ def test_sizes_are_looked_at_first(s3, run, picture, monkeypatch):
     code, _, err = run("upscale", "s3://bucket/a.png", "-s", "2", "-m", "tiny")
     assert (code, "it has more than" in err) == (3, True)
     assert ("GET", "/bucket/a.png") not in s3.server.requests
-
-
-@pytest.mark.parametrize("records", [(), ("--manifest", "done.jsonl")], ids=["in the bucket", "in a file"])
-def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path, records):
-    names = ["a b.png", "x/c#.png", "x/y/ü.png", ".hidden.png", "x/../../../evil.png", "note.txt"]
-    data = {name: picture() for name in names}
-    for name, content in data.items():
-        s3.pipe_file(f"bucket/in/{name}", content)
-    work = ("batch", "s3://bucket/in", "-s", "2", "-m", "tiny", "-j", "1", *records)
-    code, _, err = run(*work, "-o", "s3://nowhere/large")
-    assert (code, "there is no bucket s3://nowhere" in err) == (4, True)
-    work = (*work, "-o", "s3://bucket/in/large", "--json")
-    code, out, _ = run(*work)
-    assert code == 0
-    written = [json.loads(line)["output"] for line in out.splitlines()]
-    assert sorted(written) == [f"s3://bucket/in/large/{name}_x2.png" for name in ("a b", "x/c#", "x/y/ü")]
-    for name in names[:3]:
-        assert s3.cat_file(f"bucket/in/large/{name.replace('.png', '_x2.png')}") == enlarged(data[name])
-    data["x/c#.png"] = picture(9, 9)
-    s3.pipe_file("bucket/in/x/c#.png", data["x/c#.png"])
-    s3.server.requests.clear()
-    code, out, _ = run(*work)
-    assert (code, ["skipped" in line for line in out.splitlines()].count(True)) == (0, 2)
-    assert s3.cat_file("bucket/in/large/x/c#_x2.png") == enlarged(data["x/c#.png"])
-    put = [path for method, path in s3.server.requests if method == "PUT" and ".scales-batch" not in path]
-    assert len(put) == 1
-    kept = [s3.cat_file(path) for path in s3.find("bucket/in/large/.scales-batch")]
-    kept += [path.read_bytes() for path in tmp_path.glob("*.jsonl")]
-    assert len(kept) == (1 if records else 4)
-    assert not any(secret in data for data in kept for secret in (SECRET.encode(), b"AKIA"))
-
-
-def test_batch_from_a_bucket_into_a_folder(s3, run, picture, enlarged, tmp_path):
-    data = picture()
-    s3.pipe_file("bucket/2024/a.png", data)
-    s3.pipe_file("bucket/2024/b.jpg", b"no picture")
-    code, _, err = run("batch", "s3://bucket/20*/?.*", "-s", "2", "-m", "tiny", "-j", "1", "-o", "out")
-    assert (code, "s3://bucket/2024/b.jpg: " in err) == (1, True)
-    assert (tmp_path / "out" / "2024" / "a_x2.png").read_bytes() == enlarged(data)
-
-
-def test_batch_on_a_cluster_from_and_to_a_bucket(s3, run, picture, enlarged):
-    pytest.importorskip("distributed")
-    data = {key: picture() for key in KEYS[4:]}
-    for key, content in data.items():
-        s3.pipe_file(f"bucket/in/{key}", content)
-    work = ("batch", "s3://bucket/in", "-o", "s3://bucket/out", "-s", "2", "-m", "tiny", "--scheduler", "local:2")
-    code, out, err = run(*work)
-    assert (code, len(out.splitlines())) == (0, len(data)), err
-    for key, content in data.items():
-        assert s3.cat_file(f"bucket/out/{key.replace('.png', '_x2.png')}") == enlarged(content)
-    code, out, err = run(*work)
-    assert (code, out, f"{len(data)} done before" in err) == (0, "", True)
