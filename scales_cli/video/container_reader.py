@@ -92,6 +92,8 @@ class ContainerReader:
         if not streams:
             raise InputError("it holds no video")
         self.container, self.stream = container, streams[0]
+        if self.stream.codec_context is None:
+            raise InputError("its video is of a codec that is not known")
         self.start, self.end = start, end
         self.others = [stream for stream in container.streams if stream is not self.stream and _is_copied(stream)]
         self.passed: deque[Any] = deque()  # packets of the others, in their order

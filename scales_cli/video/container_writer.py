@@ -151,9 +151,11 @@ class ContainerWriter:
         for stream in source.streams:
             if stream is self._reader.stream:
                 continue
+            context = stream.codec_context  # None of a codec that is not known
             if (
                 stream in self._reader.others
-                and stream.codec_context.codec.canonical_name in self._output.supported_codecs
+                and context is not None
+                and context.codec.canonical_name in self._output.supported_codecs
             ):
                 copy: Any = self._output.add_stream_from_template(stream)
             elif stream.type == "attachment" and target.suffix.lower() == ".mkv":
@@ -163,7 +165,7 @@ class ContainerWriter:
             elif stream.type == "data" and chapters:  # which are a stream of their own in .mp4
                 continue
             else:
-                codec = getattr(stream.codec_context, "name", None)
+                codec = getattr(context, "name", None)
                 kind = f"{stream.type}, {codec}" if codec else stream.type
                 self._notes.append(
                     f"its stream {stream.index} ({kind}) was left out: {target.suffix} has no place for it"

@@ -225,6 +225,17 @@ def test_options_that_are_refused(enlarge, make_clip, tmp_path, options, code, m
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mkv"]
 
 
+@pytest.mark.parametrize(("kind", "code", "message"), [(b"V_MPEG4/ISO/AVC", 3, "codec"), (b"A_AAC", 0, "left out")])
+def test_codecs_that_are_not_known(enlarge, make_clip, kind, code, message):
+    """Video is refused, sound is left out and named."""
+    data = make_clip(sound=True).read_bytes()
+    assert data.count(kind) == 1
+    Path("strange.mkv").write_bytes(data.replace(kind, kind[:2] + b"X" * (len(kind) - 2)))
+    found, _, err = enlarge("strange.mkv", "-o", "out.mkv")
+    assert (found, err.count("\n")) == (code, 1)
+    assert message in err
+
+
 def test_interlaced_video_is_refused(enlarge, make_clip):
     source = make_clip(size=(64, 64), options={"x264-params": "tff=1"})
     code, _, err = enlarge(source, "-o", "out.mkv")
