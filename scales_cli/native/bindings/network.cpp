@@ -61,7 +61,7 @@ std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<f
 }  // namespace
 
 void bind_network(nb::module_& module) {
-  nb::class_<FixedGates>(module, "FixedGates",
+  nb::class_<FixedGates>(module, "FixedGates",  // NOLINT(bugprone-unused-raii): it registers the class
                          "Channel gates of one picture, folded into every layer's scales.");
 
   nb::class_<Network>(module, "Network", "A packed network, ready to run on one kernel table.")
