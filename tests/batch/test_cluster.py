@@ -181,6 +181,14 @@ def test_what_is_no_scheduler_is_told_in_a_line(batch, save, monkeypatch, folder
     assert not Path("out").exists()
 
 
+def test_without_dask_it_is_said_how_to_get_it(batch, save, monkeypatch):
+    save("a.png")
+    monkeypatch.setattr("scales_cli.system.extras.is_installed", lambda library: False)
+    code, _, err = batch("--scheduler", "local")
+    said = 'scales: error: a cluster needs Dask (install it with: pip install "scales-cli[cluster]")\n'
+    assert (code, err) == (1, said)
+
+
 def test_a_picture_whose_processes_end_is_named_after_three(start, save):
     save("deadly/p.png", (500, 500))
     for index in range(6):
