@@ -17,7 +17,6 @@ Library code raises these; only `cli/app.py` prints them and exits.
 
 from __future__ import annotations
 
-import copy
 import errno
 from typing import Self
 
@@ -41,7 +40,8 @@ class ScalesError(Exception):
         """A copy that names what it is about in front of its message; itself, if its message begins with that."""
         if self.message.startswith(f"{name}:"):
             return self
-        error = copy.copy(self)
+        error = type(self).__new__(type(self), *self.args)  # by copy.copy it would share all, once Dask is imported
+        error.__dict__.update(self.__dict__)
         error.message = f"{name}: {self.message}"
         error.__cause__ = self
         return error

@@ -149,7 +149,6 @@ def bench(
     All run in turn, each in a process of its own.
 
     $ scales bench --quick
-    $ scales bench -m base --size 480x270,960x540 --against upscale,openvino-fp32
     $ scales bench --video -s 2 -t 1,2
     """
     from scales_cli.bench.bench import BenchRequest, run_bench

@@ -125,7 +125,7 @@ def test_hdr_mastering_data_is_kept(enlarge, make_clip, codec, within):
     """Of 10 bits: the colors of the screen, its darkest and brightest, and how bright the video gets."""
     screen = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
     options = {"x265-params": f"log-level=none:{screen}:max-cll=1000,400"}
-    source = make_clip(codec="libx265", pixels="yuv420p10le", size=(64, 64), count=2, options=options, color_trc=16)
+    source = make_clip(codec="libx265", pixels="yuv420p10le", size=(64, 64), count=8, options=options, color_trc=16)
     code, _, err = enlarge(source, "-o", "out.mkv", "--codec", codec)
     assert (code, err) == (0, "")
     before, after = decoded(source)[1][0], decoded("out.mkv")[1][0]
