@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
@@ -182,22 +183,16 @@ def _remove(folder: Address, *names: RecordName) -> None:
 
 
 @contextmanager
-def _writing(address: Address) -> Iterator[None]:
+def _asking(address: Address, verb: str, done: str) -> Iterator[None]:
+    """What the storage refuses, as `OutputError`: `address` cannot be `done`, see what you may `verb`."""
     try:
         yield
     except OSError as error:
         raise OutputError(
-            f"{address}: cannot be written: {error.strerror or error}",
-            "check what you may write there, or keep records in a --manifest FILE",
+            f"{address}: cannot be {done}: {error.strerror or error}",
+            f"check what you may {verb} there, or keep records in a --manifest FILE",
         ) from error
 
 
-@contextmanager
-def _reading(address: Address) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{address}: cannot be listed: {error.strerror or error}",
-            "check what you may list there, or keep records in a --manifest FILE",
-        ) from error
+_writing = partial(_asking, verb="write", done="written")
+_reading = partial(_asking, verb="list", done="listed")

@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -66,24 +64,14 @@ def batch(capfd, weights_file):
 
 
 @pytest.fixture
-def start(batch, cluster):
+def start(batch, cluster, start_scales):
     """The same on the cluster, in a process of its own."""
-    processes = []
 
     def run(*arguments, where=None):
-        command = [sys.executable, "-m", "scales_cli", "batch", "in", "-o", "out", "-s", "2", "-m", batch.model]
-        process = subprocess.Popen(
-            [*command, "--scheduler", str(where or cluster.file), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        processes.append(process)
-        return process
+        command = ["batch", "in", "-o", "out", "-s", "2", "-m", batch.model]
+        return start_scales(*command, "--scheduler", where or cluster.file, *arguments)
 
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return run
 
 
 def finish(process):

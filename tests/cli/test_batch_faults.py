@@ -3,8 +3,6 @@
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -36,22 +34,13 @@ def save_noise(path, rng):
 
 
 @pytest.fixture
-def start(pictures, model):
+def start(pictures, model, start_scales):
     """`scales batch in -o out -s 2` in a process of its own."""
-    processes = []
 
     def run(*arguments, output="out", **options):
-        command = ["batch", "in", "-o", output, "-s", "2", "-m", model, "-j", "2", *arguments]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scales_cli", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
-        )
-        processes.append(process)
-        return process
+        return start_scales("batch", "in", "-o", output, "-s", "2", "-m", model, "-j", "2", *arguments, **options)
 
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return run
 
 
 def finish(process):
