@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import scales_cli
+from forks import Fork, forking
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60.0, pause: float = 0.05) -> Any:
@@ -29,15 +26,24 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = folder / "scheduler.json"
-        self.workers: list[subprocess.Popen[bytes]] = []
-        self.start_scheduler()
+        self.workers: list[Fork] = []
+        self.scheduler: Fork | None = None
+        self.renew()
 
-    def start_scheduler(self) -> None:
+    def renew(self) -> None:
+        """With two workers, each under a nanny of Dask's, which starts it again."""
+        self.close()
+        self.scheduler = self.start_scheduler()
+        for _ in range(2):
+            self.start_worker()
+
+    def start_scheduler(self) -> Fork:
         self.file.unlink(missing_ok=True)
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
+        scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
         wait_for(self.file.exists)
+        return scheduler
 
-    def start_worker(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, *arguments: str, **environment: str) -> Fork:
         """In a working folder that has none of the pictures."""
         name = f"worker-{len(self.workers)}"
         more = ("--nthreads", "1", "--no-dashboard", "--local-directory", str(self.folder / name), *arguments)
@@ -46,38 +52,31 @@ class Cluster:
         return worker
 
     def close(self) -> None:
-        processes = [*self.workers, self.scheduler]
+        """The workers of nannies end with them."""
+        processes = [*self.workers, *([self.scheduler] if self.scheduler else [])]
         for process in processes:
-            process.terminate()
+            process.kill()
         for process in processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait()
+        self.workers.clear()
 
-    def _start(self, kind: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", str(self.file)]
+    def _start(self, kind: str, *arguments: str, **environment: str) -> Fork:
         settings = {
-            "PYTHONPATH": str(Path(scales_cli.__file__).parents[1]),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2",
             "SCALES_CACHE": str(self.folder / "cache"),
         }
-        with (self.folder / f"{kind}.log").open("ab") as log:
-            return subprocess.Popen(
-                [*command, *arguments], cwd="/", stdout=log, stderr=log, env=os.environ | settings | environment
-            )
+        arguments = ("--scheduler-file", str(self.file), *arguments)
+        module = f"distributed.cli.dask_{kind}"
+        return Fork(module, arguments, Path("/"), self.folder / kind, **settings | environment)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """With two workers, each under a nanny of Dask's, which starts it again."""
     pytest.importorskip("distributed")
     pytest.importorskip("scales_cli.engine._native")
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    for _ in range(2):
-        cluster.start_worker()
-    yield cluster
+    with forking():
+        yield cluster
     cluster.close()
 
 
@@ -89,13 +88,6 @@ def writers(folder: Path) -> list[int]:
         if Path(f"/proc/{pid}").exists():
             found.append(pid)
     return found
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def kill(pid: int) -> None:

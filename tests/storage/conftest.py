@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forks import forking
 from PIL import Image
 
 from scales_cli.cli.app import main
@@ -66,18 +67,18 @@ class S3:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3]:
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     pytest.importorskip("moto.server")
     server = S3()
     yield server
     server.close()
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
 def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """s3fs on an empty server, which the program finds as it finds any: by its environment."""
     import s3fs
-    from moto.core import DEFAULT_ACCOUNT_ID  # noqa: F401 (moto is there)
     from moto.s3.models import s3_backends
 
     for name, value in {
@@ -90,12 +91,11 @@ def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     s3_backends.reset()
     s3_server.fault, s3_server.requests, s3_server.region = lambda method, path: None, [], ""
-    s3fs.S3FileSystem.clear_instance_cache()
-    system = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+    system = s3fs.S3FileSystem(use_listings_cache=False)  # the program's own, as it takes a while to make one
     system.mkdir("bucket")
     system.server = s3_server
-    yield system
-    s3fs.S3FileSystem.clear_instance_cache()
+    with forking():
+        yield system
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from forks import Fork
 
 from .conftest import KEYS, SECRET
 
@@ -179,23 +178,23 @@ def test_the_region_of_a_bucket_is_found(s3, run, picture, enlarged):
     s3.server.region = "eu-west-1"
     code, _, err = run(*WORK)
     s3.server.region = ""
+    s3.clear_instance_cache()  # it knows now
     assert (code, outputs(s3)) == (0, {"a_x2.png": enlarged(data)}), err
 
 
 @pytest.fixture
-def start():
+def start(s3, tmp_path):
     """A batch in a process of its own."""
     running = []
 
     def start(*more):
-        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        running.append(subprocess.Popen([sys.executable, "-m", "scales_cli", *WORK, *more], **options))
+        running.append(Fork("scales_cli.__main__", [*WORK, *more], tmp_path, tmp_path / f"batch-{len(running)}"))
         return running[-1]
 
     yield start
     for process in running:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
@@ -241,7 +240,7 @@ def test_two_runs_at_once_do_no_harm(s3, run, start, picture, enlarged):
         s3.pipe_file(f"bucket/in/{name}", content)
     expected = {name.replace(".png", "_x2.png"): enlarged(content) for name, content in data.items()}
     twins = [start(), start()]
-    assert [twin.communicate(timeout=90)[1].count("error") for twin in twins] == [0, 0]
+    assert [twin.communicate(timeout=90)[1].count(b"error") for twin in twins] == [0, 0]
     assert [twin.returncode for twin in twins] == [0, 0]
     assert outputs(s3) == expected
     assert "3 skipped (3 done before)" in run(*WORK)[2]
