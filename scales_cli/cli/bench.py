@@ -117,7 +117,7 @@ def bench(
     rounds: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1000, metavar="N", rich_help_panel=CONTEST, help="Runs of each. Default: 5; 15 frames."
+            min=1, max=1000, metavar="N", rich_help_panel=CONTEST, help="Runs of each. Default: 5; of --video 15."
         ),
     ] = None,
     data: Annotated[
@@ -129,7 +129,7 @@ def bench(
     ] = False,
     video: Annotated[
         bool,
-        opt.flag("--video", panel=CONTEST, help="Frames of video, network and color, by tiny. A round is a frame."),
+        opt.flag("--video", panel=CONTEST, help="Frames of video, network and color, by tiny."),
     ] = False,
     quick: Annotated[
         bool, opt.flag("--quick", panel=CONTEST, help="Done in 20 seconds: a small picture, few contenders.")

@@ -65,7 +65,7 @@ def times_table(contest: Contest) -> Table:
 def frames_table(contest: Contest, scale: int) -> Table:
     """Frames a second by the clock; and by processor time, which others' work on this machine hardly changes."""
     size = f"{contest.width}x{contest.height} to {scale * contest.width}x{scale * contest.height}"
-    title = f"{_name(contest)}, {size}, {threads_of(contest.threads)}, {contest.rounds} frames"
+    title = f"{_name(contest)}, {size}, {threads_of(contest.threads)}, {contest.rounds} rounds"
     table = new_table(title, "", "frames/s", "a core's frames/s", "time / scales", "peak MB")
     for row in contest.rows:
         rates = Spread(*(1e9 / (ns * contest.pixels) for ns in astuple(row.ns_per_pixel)))

@@ -3,44 +3,69 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.engine.base import PlaneSource, Region, RegionalEngine, Residual, check_finite
+from scales_cli.engine.base import PlaneSource, Region, RegionalEngine, Residual
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS
 from scales_cli.engine.tiling import PIECE_ROWS, gate_pass_bytes, stream_bytes
 
 
-def renew(
-    engine: RegionalEngine, source: PlaneSource, gates: Any, regions: Iterable[Region], residual: Residual
-) -> None:
-    """Puts what the network gives for these regions of a picture into its residual, each on a thread of its own.
+class Renewal:
+    """What a network with these gates gives for regions of a picture: the bytes that it gives for the whole picture.
 
-    The bytes are those of the whole picture with these gates. Raises `WeightsError` if they are no numbers.
+    Each is begun at once, on a thread of the engine's pool; on a single thread when it is asked for.
     """
-    scale, stopped = engine.spec.scale, threading.Event()
 
-    def make(region: Region) -> None:
-        row = region.top
-        for planes, chroma in engine.region(source, gates, region):
-            if stopped.is_set():
-                return
-            check_finite(planes)
-            rows = planes.shape[1] // scale
-            residual.planes[:, scale * row : scale * (row + rows), scale * region.left : scale * region.right] = planes
-            if residual.chroma is not None and chroma is not None:
-                residual.chroma[:, row : row + rows, region.left : region.right] = chroma
+    def __init__(self, engine: RegionalEngine, source: PlaneSource, gates: Any, regions: Sequence[Region]) -> None:
+        self._engine, self._source, self._gates, self._regions = engine, source, gates, regions
+        self._stopped = threading.Event()
+        self._parts = engine.pool.map(self._compute, regions)
+
+    def put(self, residual: Residual) -> None:
+        """Puts them into the picture's residual, once; waits until they are computed."""
+        for region, part in zip(self._regions, self._parts, strict=True):
+            _place(residual, region, part, self._engine.spec.scale)
+
+    def stop(self) -> None:
+        """What is still to be computed is not needed."""
+        self._stopped.set()
+
+    def _compute(self, region: Region) -> Residual:
+        top, bottom, left, right = region
+        part, row = new_residual(self._engine.spec, bottom - top, right - left), 0
+        for piece in self._engine.region(self._source, self._gates, region):
+            if self._stopped.is_set():
+                break
+            rows = piece.planes.shape[1] // self._engine.spec.scale
+            _place(part, Region(row, row + rows, 0, right - left), piece, self._engine.spec.scale)
             row += rows
-            del planes, chroma
+            del piece
+        return part
 
-    engine.pool.run((partial(make, region) for region in regions), stop=stopped.set)
+
+def new_residual(spec: NetworkSpec, rows: int, columns: int) -> Residual:
+    """One for an area of so many LR pixels, to be filled."""
+    planes = np.empty((spec.colors, spec.scale * rows, spec.scale * columns), np.float32)
+    return Residual(planes, np.empty((2, rows, columns), np.float32) if spec.has_chroma else None)
 
 
 def renewal_bytes(spec: NetworkSpec, height: int, width: int, threads: int) -> int:
-    """The most that fixing gates and then renewing regions take, upright or sideways; each thread has one at a time."""
+    """The most that fixing gates and then renewing regions take, upright or sideways; each thread has one at a time.
+
+    The parts that are computed, as large as the regions, are not counted.
+    """
     side = max(height, width)
     windows = gate_pass_bytes(spec, WINDOWS_PER_AXIS**2 * min(WINDOW_SIDE, side), min(WINDOW_SIDE, side))
     piece = PIECE_ROWS * side * (4 * spec.colors * spec.scale**2 + (8 if spec.has_chroma else 0))
     return max(windows, threads * (stream_bytes(spec, side) + piece))
+
+
+def _place(whole: Residual, region: Region, part: Residual, scale: int) -> None:
+    for target, values, times in zip(whole, part, (scale, 1), strict=True):
+        if target is not None and values is not None:
+            top, bottom, left, right = (times * side for side in region)
+            target[:, top:bottom, left:right] = values

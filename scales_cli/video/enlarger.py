@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.base import ArrayPlanes, Planes, RegionalEngine, Residual
 from scales_cli.engine.composition import Addition, compose
-from scales_cli.engine.renewal import renew, renewal_bytes
-from scales_cli.errors import UsageError
+from scales_cli.engine.renewal import Renewal, new_residual, renewal_bytes
+from scales_cli.errors import InputError, UsageError
 from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.resampling import resample_rows
 from scales_cli.pipeline.upscaler import Chosen, Upscaler, crop
@@ -26,6 +29,18 @@ _BINS = 64  # of a luma histogram
 _OTHER_SCENE = 0.25  # of the pixels are in other bins than when the gates were fixed
 _CENTER = np.float32(128 / 255)  # of chroma, to the network
 _BAND_PIXELS = 2**14  # of the input, that a thread finishes at a time: what is made of them stays in its cache
+_MOST_FRAMES = 3  # that the network sees at once, each on threads of its own
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A frame that the network is seeing."""
+
+    frame: Frame
+    luma: Plane  # no code larger than white
+    spec: NetworkSpec
+    renewal: Renewal
+    is_first: bool  # of a scene
 
 
 class FrameEnlarger:
@@ -52,8 +67,50 @@ class FrameEnlarger:
 
     def enlarge(self, frame: Frame) -> Frame:
         """The frame at its new size, of the same time."""
+        return self._finish(self._begin(frame))
+
+    def enlarge_all(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """`enlarge` of each. While one is finished, the network sees the next ones, as many as there are threads.
+
+        What is wrong with a frame's source is raised when the frames before it have been given.
+        """
+        source, begun, ended = iter(frames), deque[_Begun](), None
+        try:
+            while True:
+                try:
+                    frame = next(source, None)
+                except InputError as error:
+                    frame, ended = None, error
+                if frame is not None:
+                    begun.append(self._begin(frame))
+                elif not begun:
+                    break
+                if frame is None or len(begun) > self._ahead:
+                    yield self._finish(begun.popleft())
+        finally:
+            for one in begun:
+                one.renewal.stop()
+        if ended:
+            raise ended
+
+    @property
+    def _ahead(self) -> int:
+        """Frames that the network sees while another one is finished."""
+        threads = self._upscaler.threads.size
+        return 0 if threads == 1 else min(threads, _MOST_FRAMES)
+
+    def _begin(self, frame: Frame) -> _Begun:
         luma = np.minimum(frame.planes[0], self._pixels.white)
-        residual = self._added(frame, luma)
+        is_first = self._fix_scene(frame, luma)
+        seen, engine = self._planes(frame, luma), self._engine
+        parts = -(-self._upscaler.threads.size // max(self._ahead, 1))
+        regions = changed_regions(self._seen, seen, engine.spec, parts)
+        self._seen = seen
+        return _Begun(frame, luma, engine.spec, Renewal(engine, ArrayPlanes(seen), self._gates, regions), is_first)
+
+    def _finish(self, begun: _Begun) -> Frame:
+        frame, luma = begun.frame, begun.luma
+        residual = self._added(begun)
         self._steadier.begin(luma)
         picture = luma if self._pixels.depth == 8 else _as_16_bits(luma, self._pixels)
         height, width = luma.shape
@@ -79,36 +136,32 @@ class FrameEnlarger:
         height, width = self._video.height, self._video.width
         specs = [engine.spec for engine in self._engines]
         network = max(renewal_bytes(spec, height, width, self._upscaler.threads.size) for spec in specs)
-        # Planes of two frames, what differs between them, the residual, its mean, and the sums of an ensemble.
-        inputs = max(spec.inputs for spec in specs)
-        return network + 4 * height * width * (2 * inputs + 8 + 4 * self.scale**2)
+        # Planes of two frames, what differs between them, the residual, its mean, and the sums of an ensemble; and the
+        # planes and parts of each frame that is begun.
+        inputs, made = max(spec.inputs for spec in specs), self.scale**2
+        return network + 4 * height * width * (2 * inputs + 8 + 4 * made + (self._ahead + 1) * (inputs + 4 + made))
 
-    def _added(self, frame: Frame, luma: Plane) -> Residual:
+    def _added(self, begun: _Begun) -> Residual:
         """What the network adds to a frame."""
-        self._fix_scene(frame, luma)
-        seen, engine, spec = self._planes(frame, luma), self._engine, self._engine.spec
-        if self._residual is None:
-            height, width = luma.shape
-            planes = np.empty((spec.colors, self.scale * height, self.scale * width), np.float32)
-            self._residual = Residual(planes, np.empty((2, height, width), np.float32) if spec.has_chroma else None)
-        regions = changed_regions(self._seen, seen, spec, self._upscaler.threads.size)
-        renew(engine, ArrayPlanes(seen), self._gates, regions, self._residual)
-        self._seen = seen
-        if spec.has_chroma and all((plane == self._pixels.neutral).all() for plane in frame.planes[1:]):
+        if self._residual is None or begun.is_first:
+            self._residual = new_residual(begun.spec, *begun.luma.shape)
+        begun.renewal.put(self._residual)
+        if begun.spec.has_chroma and all((plane == self._pixels.neutral).all() for plane in begun.frame.planes[1:]):
             return Residual(self._residual.planes)  # grey stays grey
         return self._residual
 
-    def _fix_scene(self, frame: Frame, luma: Plane) -> None:
-        """Fixes gates and strength if a scene begins."""
+    def _fix_scene(self, frame: Frame, luma: Plane) -> bool:
+        """Fixes gates and strength if a scene begins; whether one does."""
         import cv2
 
         histogram = cv2.calcHist([luma], [0], None, [_BINS], [0, self._pixels.white + 1])
         if self._scene is not None and np.abs(histogram - self._scene).sum() < 2 * _OTHER_SCENE * luma.size:
-            return
-        self._scene, self._seen, self._residual = np.asarray(histogram, np.float32), None, None
+            return False
+        self._scene, self._seen = np.asarray(histogram, np.float32), None
         picture = luma[..., None] if self._pixels.depth == 8 else _as_16_bits(luma, self._pixels)[..., None]
         self._chosen = self._upscaler.choose(picture, strength=self._wanted)
         self._gates = self._engine.fix_gates(ArrayPlanes(self._planes(frame, luma)))
+        return True
 
     @property
     def _engine(self) -> RegionalEngine:

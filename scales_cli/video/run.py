@@ -154,7 +154,7 @@ def _stages(reader: Reader, enlarger: FrameEnlarger, write: Callable[[Frame], No
     closed = threading.Event()
     with (
         Ahead(reader.frames(), _AHEAD, closed) as decoded,
-        Ahead(map(enlarger.enlarge, decoded), _AHEAD, closed) as enlarged,
+        Ahead(enlarger.enlarge_all(decoded), _AHEAD, closed) as enlarged,
     ):
         if waits:
             with Ahead(map(write, enlarged), _AHEAD, closed, leave_seconds=None) as written:

@@ -51,10 +51,12 @@ class Steadier:
         first = max(top - _MEAN - _AROUND, 0)
         seen = np.s_[first : bottom + _MEAN + _AROUND]
         share = share_of_new(self._before[seen], self._luma[seen], self._level)[top - first : bottom - first]
-        change = residual - mean
-        by_rows = change.reshape(-1, self._scale, width)
-        by_rows *= share.repeat(self._scale, axis=1)[:, None]
-        mean += change
+        kept = (np.float32(1) - share).repeat(self._scale, axis=1)[:, None]
+        with np.errstate(invalid="ignore"):  # what is no number is refused where it is added to the picture
+            mean -= residual
+            by_rows = mean.reshape(-1, self._scale, width)
+            by_rows *= kept
+            mean += residual
         return mean
 
 

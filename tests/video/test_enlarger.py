@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("scales_cli.engine._native")
 
 from scales_cli.engine.load import load_engine
-from scales_cli.errors import UsageError
+from scales_cli.errors import InputError, UsageError, WeightsError
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.pipeline.upscalers import load
 from scales_cli.video.enlarger import FrameEnlarger
@@ -57,6 +57,49 @@ def test_threads_change_nothing(rng, tiny, threads):
     one = enlarger_for(tiny, GREY, 40, 300).enlarge(frame_of(luma))
     other = enlarger_for(load("tiny", 2, threads=threads), GREY, 40, 300).enlarge(frame_of(luma))
     assert np.array_equal(one.planes[0], other.planes[0])
+
+
+def moving_frames(rng, height, width):
+    """A scene of which first all moves, then a part and nothing, and then another scene."""
+    pixels, scene = PixelFormat(), smooth(rng, height, width)
+    shifted = [np.roll(scene, shift, axis=1) for shift in (0, 1, 2)]
+    patched = shifted[2].copy()
+    patched[4:9, 10:20] = 30
+    return [frame_of(luma, pixels, 90 + index) for index, luma in enumerate([*shifted, patched, patched, 255 - scene])]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_frames_in_work_at_once_are_as_one_after_the_other(rng, threads):
+    frames = moving_frames(rng, 40, 100)
+    alone, together = (enlarger_for(load("tiny", 2, threads=count), PixelFormat(), 40, 100) for count in (1, threads))
+    expected = [alone.enlarge(frame) for frame in frames]
+    found = list(together.enlarge_all(frames))
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert all(np.array_equal(*planes) for planes in zip(one.planes, other.planes, strict=True))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_frames_before_damage_are_given(rng, threads):
+    frames, found = moving_frames(rng, 24, 32), []
+
+    def damaged():
+        yield from frames[:4]
+        raise InputError("the rest is gone")
+
+    enlarger = enlarger_for(load("tiny", 2, threads=threads), PixelFormat(), 24, 32)
+    with pytest.raises(InputError, match="the rest is gone"):
+        found.extend(frame.pts for frame in enlarger.enlarge_all(damaged()))
+    assert len(found) == 4
+
+
+def test_values_that_are_no_numbers_are_refused(random_weights, rng):
+    weights = random_weights(scale=2, n_blocks=1)
+    weights.tensors["tail.bias"][:] = np.inf
+    enlarger = enlarger_for(Upscaler(load_engine(weights, threads=2), threads=2), GREY, 24, 32)
+    for luma in (smooth(rng, 24, 32), np.full((24, 32), 90)):
+        with pytest.raises(WeightsError):
+            enlarger.enlarge(frame_of(luma))
 
 
 @pytest.mark.parametrize("depth", [8, 10, 16])

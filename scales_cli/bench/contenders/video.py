@@ -1,6 +1,6 @@
 """Frames of video, enlarged without decoding and encoding: luma by a network, and color.
 
-Each run takes another frame, of which nothing is as it was in the one before, if nothing else is said.
+Each run takes further frames, of which nothing is as it was in the one before, if nothing else is said.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scales_cli.bench.contenders.base import NetworkRunner, Runner, Task
+from scales_cli.bench.contenders.base import NetworkRunner, Runner, Sample, Task
 from scales_cli.engine.load import load_engine
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.video.enlarger import FrameEnlarger
@@ -22,6 +22,8 @@ _PIXELS = PixelFormat(left=True)  # 4:2:0 of 8 bits, as most video is
 
 class VideoRunner(Runner):
     """Gives the planes of the next frame, enlarged; it is noise, for no contender's time depends on what is shown."""
+
+    frames = 1  # of a run
 
     def __init__(self, task: Task, changing: float = 1.0) -> None:
         """`changing` is the share of the rows, from the top, that are others in each frame."""
@@ -37,12 +39,19 @@ class VideoRunner(Runner):
     def run(self) -> Any:
         return self.enlarge(next(self._clip))
 
+    def sample(self) -> Sample:
+        """Of a frame: a run's share."""
+        run = super().sample()
+        return Sample(run.seconds / self.frames, run.cpu_seconds / self.frames)
+
     def enlarge(self, frame: Frame) -> Any:
         raise NotImplementedError
 
 
 class ScalesVideo(VideoRunner):
-    """What `scales video` does between decoding and encoding."""
+    """What `scales video` does between decoding and encoding. It works on several frames at once."""
+
+    frames = 8
 
     def __init__(self, task: Task, changing: float = 1.0) -> None:
         super().__init__(task, changing)
@@ -51,8 +60,10 @@ class ScalesVideo(VideoRunner):
         self._enlarger = FrameEnlarger(upscaler, VideoFormat(task.width, task.height, _PIXELS), self._size)
         self.model_bytes = task.model.stat().st_size
 
-    def enlarge(self, frame: Frame) -> Any:
-        return self._enlarger.enlarge(frame).planes
+    def run(self) -> Any:
+        for frame in self._enlarger.enlarge_all(itertools.islice(self._clip, self.frames)):
+            last = frame
+        return last.planes
 
 
 class NetworkVideo(VideoRunner):
