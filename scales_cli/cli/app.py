@@ -28,6 +28,7 @@ from scales_cli.cli.train import train
 from scales_cli.cli.upscale import upscale
 from scales_cli.cli.video import video
 from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, ScarcityError, UsageError
+from scales_cli.system.resources import keep_time_to_end
 
 app = typer.Typer(
     name="scales",
@@ -176,6 +177,7 @@ def _ending_on_signals() -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
+    keep_time_to_end()
     previous: dict[Any, Any] = {}
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"):
         number = getattr(signal, name, None)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from scales_cli.errors import ScarcityError
-from scales_cli.system.processes import PENDING, Worker, WorkerError
+from scales_cli.system.processes import PENDING, Worker, WorkerEndedError, WorkerError
 
 Task = TypeVar("Task")
 Call = tuple[Any, ...]  # a method of the workers' objects, and its arguments
@@ -174,6 +174,9 @@ class _Member:
     def last_answer(self) -> Any:
         """That of a worker which has ended."""
         while self.worker.connection.poll():
-            if (answer := self.answer()) is not PENDING:
+            answer = self.answer()
+            if isinstance(answer, WorkerEndedError):
+                break
+            if answer is not PENDING:
                 return answer
         return WorkerError("its process was ended")

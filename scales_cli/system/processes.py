@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from scales_cli.errors import ScalesError, ScarcityError
+from scales_cli.system.endings import ending, memory_kills
+from scales_cli.system.resources import keep_time_to_end
 
 # Threads that wait for work sleep, or workers that pause would take time from those that run.
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
@@ -37,6 +39,14 @@ class WorkerEndedError(WorkerError):
     """That its process ended, whoever is to blame."""
 
 
+class _Ended(BaseException):
+    """By a signal; passes every `except Exception`, so that temporary files are removed."""
+
+    def __init__(self, reason: WorkerEndedError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 PENDING: Any = object()  # in the place of an answer
 
 
@@ -48,7 +58,7 @@ class Worker:
 
     def __init__(self, build: Callable[..., Any], *arguments: Any, reports: bool = False, **environment: str) -> None:
         context = multiprocessing.get_context("spawn")
-        self.progress = 0.0
+        self.progress, self._memory_kills = 0.0, memory_kills()
         work = pickle.dumps((build, arguments))  # which is imported where errors are answers
         with _naming_what_is_scarce():
             self.connection, theirs = context.Pipe()  # readable once there is an answer or a report
@@ -79,15 +89,13 @@ class Worker:
             message = self.connection.recv()
         except (EOFError, OSError):  # which it also is if the process was killed amid a message
             self._process.join(1)
-            raise WorkerEndedError(f"its process ended with {_ending(self._process.exitcode)}") from None
+            raise WorkerEndedError(*ending(self._process.exitcode, self._memory_kills)) from None
         if isinstance(message, float):
             self.progress = message
             return PENDING
         failure, value = message
-        if isinstance(failure, ScarcityError):
-            raise failure
         if failure is not None:
-            raise WorkerError(failure)
+            raise failure
         return value
 
     def ask(self, method: str, *arguments: Any) -> None:
@@ -170,6 +178,7 @@ def _serve(
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()  # so that what this process starts can be ended with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_time_to_end()
     for number in _ENDING:
         signal.signal(number, _unwind)
     os.environ.update(environment)
@@ -186,12 +195,12 @@ def _serve(
             connection.send((None, getattr(target, method)(*arguments)))
     except (EOFError, ConnectionError):
         return
-    except SystemExit as end:  # by `_unwind`, which has cleaned up
-        if end.code != 128 + signal.SIGTERM:
-            connection.send(("its processor time was used up (`ulimit -t`)", None))
+    except _Ended as end:  # which has cleaned up
+        with contextlib.suppress(OSError):
+            connection.send((end.reason, None))
         _kill_group()
     except Exception as error:
-        connection.send((_one_line(error), None))
+        connection.send((WorkerError(_one_line(error)), None))
 
 
 class _Report:
@@ -211,7 +220,7 @@ class _Report:
 def _unwind(number: int, frame: object) -> None:
     for other in _ENDING:
         signal.signal(other, signal.SIG_IGN)  # what cleans up is not interrupted again
-    raise SystemExit(128 + number)
+    raise _Ended(WorkerEndedError(*ending(-number, None)))
 
 
 def _end_with_parent() -> None:
@@ -232,14 +241,8 @@ def _kill_group() -> None:
     os._exit(1)
 
 
-def _ending(exit_code: int | None) -> str:
-    """A code, or the name of the signal that ended a process."""
-    if exit_code is None or exit_code >= 0:
-        return f"code {exit_code} (too little memory?)"
-    hint = " (too little memory?)" if -exit_code == _KILL else ""
-    return f"signal {signal.Signals(-exit_code).name}{hint}"
-
-
 def _one_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory"
     text = error.message if isinstance(error, ScalesError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())[:200]

@@ -12,6 +12,11 @@ from pathlib import Path
 
 from scales_cli.errors import UsageError
 
+try:
+    import resource
+except ImportError:  # of Windows
+    resource = None  # type: ignore[assignment]
+
 _UNKNOWN_AVAILABLE = 4 * 2**30
 _UNKNOWN_ANONYMOUS = 96 * 2**20
 
@@ -51,7 +56,7 @@ def available_bytes() -> int:
 
 def anonymous_bytes() -> int:
     """This process's own memory; a guess if the system does not tell."""
-    return _read_field(Path("/proc/self/status"), "RssAnon:") or _UNKNOWN_ANONYMOUS
+    return read_field(Path("/proc/self/status"), "RssAnon:") or _UNKNOWN_ANONYMOUS
 
 
 def release_freed_memory() -> None:
@@ -60,10 +65,19 @@ def release_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def keep_time_to_end() -> None:
+    """Makes SIGXCPU come a second of processor time before SIGKILL where `ulimit -t` sets one limit for both."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if soft == hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_CPU, (max(1, hard - 1), hard))
+
+
 def _system_available() -> int:
     if sys.platform == "win32":
         return _windows_available()
-    if (available := _read_field(Path("/proc/meminfo"), "MemAvailable:")) is not None:
+    if (available := read_field(Path("/proc/meminfo"), "MemAvailable:")) is not None:
         return available
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
@@ -71,8 +85,8 @@ def _system_available() -> int:
         return _UNKNOWN_AVAILABLE
 
 
-def _read_field(path: Path, name: str, unit: int = 1024) -> int | None:
-    """Bytes of a line such as `MemAvailable:  123 kB`."""
+def read_field(path: Path, name: str, unit: int = 1024) -> int | None:
+    """Bytes of a line such as `MemAvailable:  123 kB`; None if there is none."""
     try:
         for line in path.read_text().splitlines():
             if line.split()[:1] == [name]:
@@ -103,7 +117,7 @@ def _cgroup_available(root: Path, membership: Path) -> Iterator[int]:
                 for limit, usage, droppable in names:
                     try:
                         room = int((level / limit).read_text()) - int((level / usage).read_text())
-                        yield max(room + (_read_field(level / "memory.stat", droppable, 1) or 0), 0)
+                        yield max(room + (read_field(level / "memory.stat", droppable, 1) or 0), 0)
                     except (OSError, ValueError):
                         continue
 

@@ -195,7 +195,7 @@ def test_a_picture_whose_processes_end_is_named_after_three(start, save):
     killed = kill_writers(process, lambda pid: pid)
     code, out, err = finish(process)
     assert (code, len(out.splitlines()), len(killed)) == (1, 6, 3), err
-    assert "in/deadly/p.png: its process ended with signal SIGKILL (too little memory?) 3 times" in err
+    assert "in/deadly/p.png: its process was killed from outside (SIGKILL) 3 times" in err
     assert not list(Path("out").rglob("*.tmp"))
 
 

@@ -151,14 +151,17 @@ def is_worker(pid):
 @rounds(2, 50)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_batch_at_once(start, rng, number, code, rounds):
+    """Sooner than it began, which took a second or two on a machine that has nothing else to do."""
     for _ in range(rounds):
+        began = time.monotonic()
         process = start("--overwrite")
         assert wait_for(lambda: bool(outputs()))
+        beginning = time.monotonic() - began
         time.sleep(rng.uniform(0, 0.2))
         process.send_signal(number)
-        began = time.monotonic()
+        signalled = time.monotonic()
         got, _, err = finish(process)
-        assert time.monotonic() - began < 10  # 2 on a machine that has nothing else to do
+        assert time.monotonic() - signalled < beginning
         assert got in (code, -number), err  # the latter where it was about to end anyway
         assert not leftovers()
         for path in Path("out").rglob("*.png"):
@@ -186,7 +189,7 @@ def test_a_killed_worker_costs_one_picture(start):
     assert wait_for(lambda: kill_while_it_writes(process.pid), pause=0.001)
     code, _, err = finish(process)
     assert code == 1
-    assert err.count("ended with signal SIGKILL") == 1
+    assert err.count("its process was killed from outside (SIGKILL)") == 1
     assert len(outputs()) == COUNT - 1
     assert not leftovers()
     assert finish(start())[0] == 0

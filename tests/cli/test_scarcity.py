@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 resource = pytest.importorskip("resource")
 
@@ -86,3 +87,31 @@ def test_a_batch_takes_as_many_workers_as_there_are_processes_for(unprivileged, 
     result = limited(unprivileged, "RLIMIT_NPROC", 4, *arguments)
     assert (result.returncode, len(result.stdout.splitlines())) == ((0, 2) if unprivileged else (6, 0))
     assert b"ended with" not in result.stderr
+
+
+@pytest.mark.parametrize(("limits", "then"), [((9, 9), (8, 9)), ((3, 9), (3, 9)), ((1, 1), (1, 1))])
+def test_a_limit_of_processor_time_is_heard_of_before_it_kills(limits, then):
+    code = f"""if True:
+        import resource
+        from scales_cli.system.resources import keep_time_to_end
+        resource.setrlimit(resource.RLIMIT_CPU, {limits})
+        keep_time_to_end()
+        print(resource.getrlimit(resource.RLIMIT_CPU))"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == f"{then}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["upscale", "b.png", "-o", "out/b.png"], 128 + 24, "error: the processor time is used up (raise `ulimit -t`)"),
+        (["batch", "b.png", "-o", "out"], 1, "b.png: its processor time was used up (raise `ulimit -t`)"),
+    ],
+)
+def test_processor_time_that_is_used_up_is_named(folder, arguments, code, words):
+    Image.effect_noise((2000, 2000), 60).save("b.png")
+    result = limited([], "RLIMIT_CPU", 4, *arguments, "-s", "2", "-m", "base")
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr.decode()
+    assert not [path for path in Path("out").rglob("*") if path.suffix in (".png", ".tmp")]

@@ -1,4 +1,5 @@
 import sys
+import time
 
 import pytest
 
@@ -6,7 +7,7 @@ from scales_cli.system.process_pool import WorkerPool
 from scales_cli.system.processes import WorkerError
 
 OBJECTS = """
-import os, signal, time
+import itertools, os, signal, time
 
 class Calculator:
     def __init__(self, report, base):
@@ -23,6 +24,10 @@ class Calculator:
 
     def rest(self, number):
         time.sleep(60)
+
+    def hold(self, number):
+        self.report(0.5)
+        max(itertools.repeat(number))  # as a decoder holds: nothing is heard before it returns
 
     def pid(self, number):
         return os.getpid()
@@ -105,3 +110,19 @@ def test_a_worker_that_takes_too_long_is_ended(objects):
         assert answers[0].hint == "raise --timeout"
         again = [answer for _, answer, _ in pool.run(range(5), call(objects.Calculator.pid))]
         assert any(isinstance(answer, int) for answer in again)  # not each, on a machine that is busy
+
+
+def test_a_pool_ends_in_time_whatever_its_workers_do(objects):
+    """After a second and a half, and less than it took to begin."""
+
+    def interrupt(running):
+        if [fraction for _, fraction in running] == [0.5, 0.5]:
+            raise KeyboardInterrupt
+
+    started = time.monotonic()
+    pool = WorkerPool(2, objects.Calculator, 0)
+    with pytest.raises(KeyboardInterrupt):
+        list(pool.run([1, 2], call(objects.Calculator.hold), interrupt))
+    ended = time.monotonic()
+    assert [str(answer) for _, answer, _ in pool.close()] == ["its process was ended"] * 2
+    assert time.monotonic() - ended < 1.5 + ended - started

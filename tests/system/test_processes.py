@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scales_cli.system.processes import Worker, WorkerError
+from scales_cli.system.endings import ending
+from scales_cli.system.processes import Worker, WorkerEndedError, WorkerError
 
 
 def alive(pid):
@@ -79,9 +80,39 @@ def test_worker_is_quiet(start, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_worker_names_the_signal_that_ended_it(start):
-    with pytest.raises(WorkerError, match="signal SIGSEGV"):
-        start(signal.raise_signal, signal.SIGSEGV).wait()
+@pytest.mark.parametrize(
+    ("name", "words", "hint"),
+    [
+        ("SIGSEGV", "its process crashed (SIGSEGV)", ""),
+        ("SIGBUS", "its process crashed (SIGBUS)", ""),
+        ("SIGABRT", "its process crashed (SIGABRT)", ""),
+        ("SIGILL", "its process crashed (SIGILL)", ""),
+        ("SIGHUP", "its process was ended from outside (SIGHUP)", ""),
+        ("SIGTERM", "its process was ended from outside (SIGTERM)", ""),
+        ("SIGXCPU", "its processor time was used up", "raise `ulimit -t`"),
+        ("SIGKILL", "its process was killed from outside (SIGKILL)", ""),
+    ],
+)
+def test_worker_says_what_is_known_of_its_end(start, name, words, hint):
+    with pytest.raises(WorkerEndedError) as caught:
+        start(signal.raise_signal, getattr(signal, name)).wait()
+    assert str(caught.value).removesuffix(", maybe for want of memory") == words
+    assert caught.value.hint == hint or name == "SIGKILL"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (3, 3, "from outside (SIGKILL)"),
+        (3, 4, "by the system, which had too little memory"),
+        (None, None, "from outside (SIGKILL), maybe for want of memory"),
+    ],
+)
+def test_ending_knows_whom_the_system_killed(monkeypatch, before, now, words):
+    monkeypatch.setattr("scales_cli.system.endings.memory_kills", lambda: now)
+    message, hint = ending(-9, before)
+    assert message == f"its process was killed {words}"
+    assert bool(hint) == (now != 3)
 
 
 HOLD = """if True:
