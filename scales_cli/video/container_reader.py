@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ _PROBED_BYTES, _PROBED_SECONDS = 16 * 2**20, 10  # looked at to find the streams
 _MOST_STREAMS = 128
 _MOST_PIXELS = 2**26  # of a frame, before it is decoded
 _SILENCE = -8  # FFmpeg's level of logging that prints nothing
+_GUESSED_TIMES = 0x1  # FFmpeg's flag for times that it makes up, which PyAV sets: wrong ones where frames are reordered
+_USUAL_RATE = 25
+_LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
 
 # Samples as they are; others are rearranged or converted.
@@ -81,6 +85,7 @@ def open_container(name: str, start: Fraction = Fraction(0), end: Fraction | Non
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"it is no video that can be read ({_reason(error)})") from error
     with container:
+        container.flags &= ~_GUESSED_TIMES
         yield ContainerReader(container, start, end)
 
 
@@ -99,6 +104,8 @@ class ContainerReader:
         self.passed: deque[Any] = deque()  # packets of the others, in their order
         self.notes: list[str] = []
         self.stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+        self._last: int | None = None  # the time of the last frame
+        self._step: int | None = None  # and since the one before
         self._frames = self._decoded()
         self._first = next(self._frames, None)
         if self._first is None:
@@ -156,11 +163,30 @@ class ContainerReader:
                 if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
                     return
                 if packet.stream is self.stream:
-                    yield from (frame for frame in packet.decode() if self._is_within(_time(frame)))
+                    yield from (frame for frame in map(self._timed, packet.decode()) if self._is_within(_time(frame)))
                 elif packet.size and self._is_within(time):  # not the empty ones that end streams
                     self.passed.append(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
+
+    def _timed(self, frame: Any) -> Any:
+        """The frame with the time that it is shown at, later than that of the one before.
+
+        Where its container does not say so, as .avi, it is that of its decoding; where there is none, as in a bare
+        stream, or no new one, as of the last frames, it is as much later as that one was, or by the rate.
+        """
+        last, tick = self._last, self.stream.time_base
+        time, decoded = frame.pts, frame.dts
+        if time is None and decoded is not None and (last is None or decoded > last):
+            time = decoded
+        if time is None:
+            rate = self.stream.average_rate or self.stream.base_rate or _USUAL_RATE
+            time = 0 if last is None else last + (self._step or max(round(1 / rate / tick), 1))
+        if last is not None and time <= last:
+            time = last + math.ceil(_LEAST_STEP / tick)
+        self._step = None if last is None else time - last
+        self._last = frame.pts = time
+        return frame
 
     def _is_within(self, time: Fraction | None) -> bool:
         if time is None:

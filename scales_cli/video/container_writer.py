@@ -15,11 +15,12 @@ from scales_cli.errors import OutputError, UsageError
 from scales_cli.system.extras import require
 from scales_cli.video.container_reader import Colors, ContainerReader, pixel_name
 from scales_cli.video.frame import Frame, Reader, VideoFormat
-from scales_cli.video.mastering import for_svt_av1, for_x265
+from scales_cli.video.mastering import mastering_parameters, told_mastering
 
 # Encoders by the names of `--codec`, and the quality that they are asked for without `--crf`.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
 _USUAL_CRF = {"h264": 17, "hevc": 19, "av1": 24, "vp9": 24}
+_X265_DELAY = 2  # frames that x265 waits for before it knows by how much decoding is ahead of showing
 _FORMATS = {
     ".mkv": "matroska",
     ".mp4": "mp4",
@@ -28,6 +29,8 @@ _FORMATS = {
     ".webm": "webm",
     ".avi": "avi",
 }
+_WRITTEN_ELSEWHERE = {".mov": ("av1", "vp9")}  # what FFmpeg lists, and then writes into the related .mp4 only
+_MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
 
 
 def usual_codec(target: Path, video: VideoFormat) -> str:
@@ -71,6 +74,7 @@ class ContainerWriter:
         self._name = pixel_name(video.pixels)
         codec = codec or usual_codec(target, video)
         self._output: Any = av.open(stream, "w", format=container_of(target))
+        self._written = 0
         self._check_codec(codec, target)
         self._colors = self._reader.colors if self._reader else Colors(2, 2, 2, 2 if video.pixels.full_range else 1)
         self._time_base: Fraction = self._reader.stream.time_base if self._reader else 1 / (video.rate or Fraction(25))
@@ -82,10 +86,16 @@ class ContainerWriter:
         with writing():
             self._pass_on()
             self._output.mux(self._stream.encode(self._encodable(frame)))
+            self._written += 1
 
     def close(self) -> None:
         with writing():
-            self._output.mux(self._stream.encode(None))
+            packets = self._stream.encode(None)
+            if self._stream.codec.name == CODECS["hevc"] and self._written <= _X265_DELAY:
+                # x265 made their time of decoding of memory that it had not written. So few are in order.
+                for packet in packets:
+                    packet.dts = packet.pts
+            self._output.mux(packets)
             self._pass_on()
             self._output.close()
 
@@ -96,7 +106,8 @@ class ContainerWriter:
     def _check_codec(self, codec: str, target: Path) -> None:
         import av
 
-        if codec not in self._output.supported_codecs:
+        suffix = target.suffix.lower()
+        if codec not in self._output.supported_codecs or codec in _WRITTEN_ELSEWHERE.get(suffix, ()):
             raise UsageError(f"{target.suffix} holds no {codec}", "choose another --codec, or .mkv")
         known = {item.name for item in av.Codec(CODECS[codec], "w").video_formats or ()}
         if self._name not in known:
@@ -104,7 +115,8 @@ class ContainerWriter:
 
     def _video_stream(self, codec: str, crf: int | None) -> Any:
         video, colors = self._video, self._colors
-        stream: Any = self._output.add_stream(CODECS[codec], rate=video.rate, options=self._options(codec, crf))
+        rate = video.rate and min(video.rate, _MOST_RATE.get(codec, video.rate))
+        stream: Any = self._output.add_stream(CODECS[codec], rate=rate, options=self._options(codec, crf))
         context = stream.codec_context
         context.width, context.height = self._size
         context.pix_fmt = self._name
@@ -114,6 +126,8 @@ class ContainerWriter:
         context.colorspace, context.color_primaries = colors.space, colors.primaries
         context.color_trc, context.color_range = colors.transfer, colors.range
         context.thread_type = "AUTO"
+        if self._output.format.name == "avi":
+            context.max_b_frames = 0  # it notes when frames are decoded, and nothing of when they are shown
         if self._reader:
             stream.metadata.update(self._reader.stream.metadata)
             stream.disposition = self._reader.stream.disposition
@@ -130,11 +144,13 @@ class ContainerWriter:
         if codec == "vp9":
             options |= {"b": "0", "row-mt": "1"}
         mastering = self._reader.mastering if self._reader else {}
-        if codec == "hevc":
-            options["x265-params"] = ":".join(["log-level=none", *for_x265(mastering)])
-        elif codec == "av1":
-            os.environ.setdefault("SVT_LOG", "1")  # the only way to have it print nothing but errors
-            options["svtav1-params"] = ":".join(for_svt_av1(mastering))
+        if told_mastering(codec):
+            told = mastering_parameters(codec, mastering)
+            if codec == "hevc":
+                options["x265-params"] = ":".join(["log-level=none", *told])
+            else:
+                os.environ.setdefault("SVT_LOG", "0")  # only so does it print nothing; its errors are raised
+                options["svtav1-params"] = ":".join(told)
         elif mastering:
             self._notes.append("its HDR mastering data was not kept, --codec hevc and av1 do")
         return options

@@ -4,28 +4,48 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-# FFmpeg's side data of a frame, by names of PyAV's
+# FFmpeg's side data of a frame, by names of PyAV
 SCREEN, LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
 
 
-def for_x265(data: Mapping[str, bytes]) -> Iterator[str]:
-    """In units of 1/50000 of chromaticity and 1/10000 of a candela for each square metre."""
-    if SCREEN in data:
-        points, (least, most) = _screen(data[SCREEN])
-        red, green, blue, white = (f"({round(x * 50000)},{round(y * 50000)})" for x, y in points)
-        yield f"master-display=G{green}B{blue}R{red}WP{white}L({round(most * 10000)},{round(least * 10000)})"
-    if LIGHT in data:
-        yield "max-cll={},{}".format(*_light(data[LIGHT]))
+@dataclass(frozen=True)
+class _Words:
+    """What an encoder calls them, and the parts of one in which it wants chromaticities and luminances (cd/m^2)."""
+
+    screen: str
+    light: str
+    chromaticity_parts: int
+    luminance_parts: int
+    digits: tuple[int, int]  # after the point, of both
 
 
-def for_svt_av1(data: Mapping[str, bytes]) -> Iterator[str]:
+_WORDS = {
+    "hevc": _Words("master-display", "max-cll", 50000, 10000, (0, 0)),  # x265
+    "av1": _Words("mastering-display", "content-light", 1, 1, (5, 4)),  # SVT-AV1
+}
+
+
+def told_mastering(codec: str) -> bool:
+    """Whether there are words for it."""
+    return codec in _WORDS
+
+
+def mastering_parameters(codec: str, data: Mapping[str, bytes]) -> Iterator[str]:
+    """NAME=VALUE of what there is of the side data, for the encoder of a codec that is told."""
+    words = _WORDS[codec]
     if SCREEN in data:
-        points, (least, most) = _screen(data[SCREEN])
-        red, green, blue, white = (f"({x:.5f},{y:.5f})" for x, y in points)
-        yield f"mastering-display=G{green}B{blue}R{red}WP{white}L({most:.4f},{least:.4f})"
+        points, luminances = _screen(data[SCREEN])
+        red, green, blue, white = (_pair(point, words.chromaticity_parts, words.digits[0]) for point in points)
+        luminance = _pair(luminances[::-1], words.luminance_parts, words.digits[1])
+        yield f"{words.screen}=G{green}B{blue}R{red}WP{white}L{luminance}"
     if LIGHT in data:
-        yield "content-light={},{}".format(*_light(data[LIGHT]))
+        yield "{}={},{}".format(words.light, *_light(data[LIGHT]))
+
+
+def _pair(values: tuple[float, float], parts: int, digits: int) -> str:
+    return "({:.{digits}f},{:.{digits}f})".format(*(parts * value for value in values), digits=digits)
 
 
 def _screen(data: bytes) -> tuple[list[tuple[float, float]], tuple[float, float]]:

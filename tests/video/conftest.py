@@ -1,9 +1,44 @@
-"""Small clips, made here."""
+"""Small clips, made here, and what becomes of them."""
 
 from fractions import Fraction
 
 import numpy as np
 import pytest
+
+from scales_cli.cli.app import main
+
+
+@pytest.fixture
+def enlarge(tmp_path, capfd, monkeypatch):
+    """`scales video` in this process, with the tiny model: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        capfd.readouterr()
+        code = main(["video", *map(str, arguments), "-t", "1"])
+        return (code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def decoded():
+    """Times and frames of a file's video."""
+    av = pytest.importorskip("av")
+
+    def decode(path):
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            frames = list(container.decode(stream))
+            return [frame.pts * frame.time_base for frame in frames], frames
+
+    return decode
+
+
+@pytest.fixture
+def left_over(tmp_path):
+    """Names of temporary files."""
+    return lambda: [path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
 
 
 @pytest.fixture
