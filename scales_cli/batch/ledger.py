@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
 from scales_cli.batch.record_name import RecordName, place_digest, version_digest, work_digest
 from scales_cli.errors import InputError, OutputError
 from scales_cli.pipeline.outcome import Done, Failed
@@ -168,7 +168,7 @@ class Ledger:
         """A record with all that is in it."""
         address = _address(self._folder, name)
         with _reading(address), suppress(FileNotFoundError), reading(address) as stream:
-            return Record.parse(stream.read())
+            return Record.parse(stream.read(MOST_BYTES))
         return None
 
 

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
 from scales_cli.errors import OutputError
 from scales_cli.storage.objects import Status
-from scales_cli.system.files import is_at_work, this_process
+from scales_cli.system.files import is_at_work, open_regular, this_process
 
 _NAME = ".scales-batch"
 
@@ -113,14 +113,14 @@ class Manifest:
                 return
             if not stat.S_ISREG(mode):
                 raise OutputError(f"{file}: is not a regular file", "choose another --manifest")
-            lines = file.read_bytes().splitlines()
+            with open_regular(file) as stream:
+                while line := stream.readline(MOST_BYTES):
+                    if (record := Record.parse(line)) is not None:
+                        self._add(record)
         except FileNotFoundError:
             return
         except OSError as error:
             raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
-        for line in lines:
-            if (record := Record.parse(line)) is not None:
-                self._add(record)
 
 
 def _is_foreign(path: Path) -> bool:

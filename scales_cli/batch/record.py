@@ -19,6 +19,7 @@ from typing import Any
 from scales_cli.storage.objects import Status
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
+MOST_BYTES = 2**16  # of a record: two paths of 4 KiB, each byte of which may take six in JSON, and an error
 
 
 @dataclass(frozen=True, slots=True)

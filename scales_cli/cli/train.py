@@ -22,6 +22,7 @@ from scales_cli.cli.console import LeaveNow, print_json, say, saying_warnings
 from scales_cli.cli.train_view import Display, describe
 from scales_cli.errors import UsageError
 from scales_cli.system.extras import require
+from scales_cli.system.files import read_small_text
 from scales_cli.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -173,8 +174,10 @@ def read_config(
     if size is not None and size not in SIZES:
         raise UsageError(f"unknown size {size!r}", f"known are {', '.join(SIZES)}")
     try:
-        settings = TrainConfig.from_dict(tomllib.loads((path or shipped_recipe(size)).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        settings = TrainConfig.from_dict(
+            tomllib.loads(read_small_text(path) if path else shipped_recipe(size).read_text("utf-8"))
+        )
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a readable TOML file ({error})", "see scales_cli/training/README.md") from error
     spec = settings.network
     if scale is not None:

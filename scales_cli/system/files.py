@@ -172,6 +172,15 @@ def open_regular(path: str | Path) -> io.BufferedReader:
     raise OSError(errno.EINVAL, "is not a file", os.fspath(path))
 
 
+def read_small_text(path: str | Path, most: int = 2**20) -> str:
+    """What is in a file of up to `most` bytes, such as settings. Raises `OSError`, `UnicodeError`."""
+    with open_regular(path) as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, "is too large", os.fspath(path))
+    return data.decode("utf-8")
+
+
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 

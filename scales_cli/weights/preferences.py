@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from scales_cli.errors import UsageError
-from scales_cli.system.files import replacing
+from scales_cli.system.files import read_small_text, replacing
 
 VARIABLE = "SCALES_CONFIG"
 DEFAULT_MODEL = "auto"
@@ -20,10 +20,10 @@ def default_model() -> str:
         if not path.exists():
             return DEFAULT_MODEL
         _check_regular(path)
-        settings = tomllib.loads(path.read_text("utf-8"))
+        settings = tomllib.loads(read_small_text(path))
     except RuntimeError:  # there is no home
         return DEFAULT_MODEL
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: cannot be read: {error}", f"mend or remove it, or set {VARIABLE}") from error
     model = settings.get("model", DEFAULT_MODEL)
     if set(settings) - {"model"} or not isinstance(model, str):

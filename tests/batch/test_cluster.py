@@ -1,6 +1,7 @@
 """Batches on a Dask cluster: as on one machine, whatever happens to its workers, its scheduler and the batch itself."""
 
 import json
+import os
 import re
 import signal
 import time
@@ -165,10 +166,20 @@ def _log_of(cluster, name):
 def test_what_is_no_scheduler_is_told_in_a_line(batch, save, monkeypatch, folder):
     save("a.png")
     monkeypatch.setattr("scales_cli.batch.cluster.scheduler._PATIENCE", 0.5)
-    Path("other.json").write_text("[]")
+    os.mkfifo("pipe.json")
+    with Path("huge.json").open("wb") as file:
+        file.truncate(2**32)
+    for name, content in (
+        ("other", "[]"),
+        ("deep", "[" * 100_000),
+        ("odd", '{"address": {"a": 1}}'),
+        ("within", '{"address": "inproc://127.0.0.1/1/1"}'),
+    ):
+        Path(f"{name}.json").write_text(content)
     for where, code, words in (
         ("nowhere.json", 2, "there is no file nowhere.json of a scheduler"),
-        ("other.json", 2, "is not what a scheduler wrote"),
+        *((f"{name}.json", 2, "is not what a scheduler wrote") for name in ("other", "deep", "pipe", "huge")),
+        *((f"{name}.json", 2, "has an address that is none of a scheduler") for name in ("odd", "within")),
         ("http://host:1", 2, "is no address of a scheduler"),
         ("tcp://host", 2, "is no address of a scheduler"),
         ("local:0", 2, "there is no file local:0"),

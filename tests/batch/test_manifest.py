@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +56,21 @@ def test_manifest_leaves_out_foreign_lines(tmp_path, line):
     manifest.path.write_bytes(line + b"\n")
     manifest.append(RECORD)
     assert found(Manifest.of(tmp_path)) == RECORD
+
+
+def test_manifest_reads_no_line_that_is_too_long(tmp_path):
+    """As one without an end, in a sparse file, which would take all memory."""
+    manifest = Manifest.of(tmp_path)
+    manifest.append(RECORD)
+    with manifest.path.open("ab") as file:
+        file.truncate(2**27)
+    tracemalloc.start()
+    again = Manifest.of(tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    assert found(again) == RECORD
+    again.append(replace(RECORD, input="next"))
+    assert found(Manifest.of(tmp_path), "next")
 
 
 def test_manifest_leaves_out_values_of_another_kind(tmp_path):

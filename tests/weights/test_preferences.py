@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from scales_cli.errors import UsageError
@@ -28,3 +30,11 @@ def test_settings_are_a_file(monkeypatch):
         for use in (default_model, lambda: set_default_model("base")):
             with pytest.raises(UsageError, match=path):
                 use()
+
+
+def test_settings_are_short(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCALES_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").touch()
+    os.truncate(tmp_path / "config.toml", 2**32)
+    with pytest.raises(UsageError, match="is too large"):
+        default_model()

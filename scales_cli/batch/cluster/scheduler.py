@@ -7,11 +7,11 @@ import logging
 import re
 import warnings
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.system.extras import require
+from scales_cli.system.files import read_small_text
 from scales_cli.system.resources import usable_cores
 
 _PATIENCE = 10  # seconds that a scheduler has to answer
@@ -24,6 +24,8 @@ _SETTINGS = {
     "distributed.admin.system-monitor.interval": "10s",
 }
 _SILENT = logging.CRITICAL + 1
+_HOW_TO_WRITE = "`dask scheduler --scheduler-file` writes such files"
+_ADDRESS = re.compile(r"(tcp|tls)://[^/?#@\s]+:\d{1,5}")
 _LOCAL = re.compile(r"local(?::(?P<count>[1-9]\d{0,2}))?")
 
 
@@ -97,15 +99,17 @@ def _silence(*names: str) -> None:
 
 def _address_of(where: str) -> str:
     if "://" in where:
-        if re.fullmatch(r"(tcp|tls)://[^/?#@\s]+:\d{1,5}", where) is None:
+        if _ADDRESS.fullmatch(where) is None:
             raise UsageError(f"{where} is no address of a scheduler", "such as tcp://host:8786")
         return where
     try:
-        address = json.loads(Path(where).read_text(encoding="utf-8"))["address"]
+        address = str(json.loads(read_small_text(where))["address"])
     except FileNotFoundError as error:
         raise UsageError(
             f"there is no file {where} of a scheduler", "give tcp://host:8786, local, or `dask scheduler`'s file"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{where} is not what a scheduler wrote", "`dask scheduler --scheduler-file` does") from error
-    return str(address)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(f"{where} is not what a scheduler wrote", _HOW_TO_WRITE) from error
+    if _ADDRESS.fullmatch(address) is None:
+        raise UsageError(f"{where} has an address that is none of a scheduler: {address[:100]}", _HOW_TO_WRITE)
+    return address
