@@ -26,6 +26,8 @@ _SYSTEM_FOLDERS = frozenset(
     }
 )
 
+_MOST_PATH_BYTES = 1100  # of buckets and keys, the longest of which have 1024
+
 
 @dataclass(frozen=True)
 class Item:
@@ -205,7 +207,11 @@ def _walk_elsewhere(
         if not below.name or _is_left_out(below.name):
             continue
         if status.is_folder:
-            if recursive and below != output:
+            if len(os.fsencode(below.path)) > _MOST_PATH_BYTES:
+                shown = f"{str(folder)[:100]}..."
+                reason = InputError(f"{shown}: lies in more folders than there can be", "ask whose storage it is")
+                selection.failures.append((folder, reason))
+            elif recursive and below != output:
                 yield from _walk_elsewhere(below, place / below.name, selection, output, recursive=recursive)
         elif _is_named_as_picture(PurePosixPath(below.name)):
             yield Item(below, place / below.name, status)

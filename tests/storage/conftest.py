@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ class S3:
     """`fault` sees every request's method and path, and answers it with an error's name and status, or not at all.
 
     With a third item, the request is met nevertheless. What is signed for another `region` is answered as by S3.
+    `lie` sees the query of a listing, and gives what is listed, or nothing.
     """
 
     def __init__(self) -> None:
@@ -34,6 +36,7 @@ class S3:
                 pass
 
         self.fault: Callable[[str, str], tuple[Any, ...] | None] = lambda method, path: None
+        self.lie: Callable[[dict[str, str]], str] = lambda query: ""
         self.requests: list[tuple[str, str]] = []
         self.region = ""
         self._inner = DomainDispatcherApplication(create_backend_app)
@@ -52,6 +55,10 @@ class S3:
         fault, headers = self.fault(method, path), []
         if f"/{self.region}" not in environ.get("HTTP_AUTHORIZATION", ""):
             fault, headers = ("AuthorizationHeaderMalformed", 400), [("x-amz-bucket-region", self.region)]
+        query = dict(parse_qsl(environ["QUERY_STRING"]))
+        if "list-type" in query and (listed := self.lie(query)):
+            start("200 OK", [("Content-Type", "application/xml")])
+            return [f"<ListBucketResult><Name>bucket</Name>{listed}</ListBucketResult>".encode()]
         if fault is None:
             return self._inner(environ, start)
         name, status, *met = fault
@@ -91,6 +98,7 @@ def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     s3_backends.reset()
     s3_server.fault, s3_server.requests, s3_server.region = lambda method, path: None, [], ""
+    s3_server.lie = lambda query: ""
     system = s3fs.S3FileSystem(use_listings_cache=False)  # the program's own, as it takes a while to make one
     system.mkdir("bucket")
     system.server = s3_server
