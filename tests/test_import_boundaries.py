@@ -141,8 +141,8 @@ def test_imports_have_no_cycle():
 
 
 def loaded_by(code):
-    """Top-level names of the modules a fresh process holds after running `code`."""
-    script = f"import sys\n{code}\nprint('MODULES', *sorted({{name.split('.')[0] for name in sys.modules}}))"
+    """Modules a fresh process holds after running `code`, and the packages that they are in."""
+    script = f"import sys\n{code}\nprint('MODULES', *{{name.split('.')[0] for name in sys.modules}}, *sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *sys.path])}
     command = [sys.executable, "-P", "-c", script]  # -P: not the source tree we may stand in
     result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
@@ -174,4 +174,5 @@ def test_upscale_imports_no_torch(weights_file, tmp_path):
     arguments = ["upscale", str(tmp_path / "a.png"), "-s", "2", "-m", str(weights_file(2))]
     loaded = loaded_by(f"from scales_cli.cli.app import main\nassert main({arguments}) == 0")
     assert not loaded & {"torch", "cv2", "requests", "fsspec", "distributed"}
+    assert not loaded & {"scales_cli.cli.batch", "scales_cli.cli.bench", "scales_cli.cli.train"}
     assert (tmp_path / "a_x2.png").exists()

@@ -16,7 +16,7 @@ import pytest
 import typer
 from PIL import Image
 
-from scales_cli.cli.app import app, main
+from scales_cli.cli.app import command_line, main
 from scales_cli.training.config import TrainConfig
 from scales_cli.weights.catalogue import catalogue
 from scales_cli.weights.store import Store
@@ -107,7 +107,7 @@ def read_options(command: str) -> None:
     """Raises for a command or an option that there is not."""
     words = shlex.split(re.sub(r"\$\([^)]*\)", "substituted", command), comments=True)
     words = words[words.index("scales_cli" if "scales_cli" in words else "scales") + 1 :]
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(command_line(words))
     group.commands[words[0]].make_context(words[0], words[1:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -14,40 +15,25 @@ from typing import Annotated, Any
 
 import typer
 
-from scales_cli.cli.ablate import ablate
-from scales_cli.cli.batch import batch
-from scales_cli.cli.bench import bench
 from scales_cli.cli.command import Command, Group
-from scales_cli.cli.compare import compare
 from scales_cli.cli.console import LeaveNow, abandon, say, say_error, without_warnings_of_pillow
-from scales_cli.cli.doctor import doctor
-from scales_cli.cli.evaluate import evaluate
-from scales_cli.cli.export import export
-from scales_cli.cli.models import app as models
-from scales_cli.cli.train import train
-from scales_cli.cli.upscale import upscale
-from scales_cli.cli.video import video
 from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, ScarcityError, UsageError
 from scales_cli.system.resources import keep_time_to_end
 
-app = typer.Typer(
-    name="scales",
-    cls=Group,
-    help="Upscale pictures with 1-bit neural networks, on any CPU.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("upscale", cls=Command)(upscale)
-app.command("batch", cls=Command)(batch)
-app.command("compare", cls=Command)(compare)
-app.command("video", cls=Command)(video)
-app.command("eval", cls=Command)(evaluate)
-app.command("train", cls=Command)(train)
-app.command("ablate", cls=Command)(ablate)
-app.command("export", cls=Command)(export)
-app.command("bench", cls=Command)(bench)
-app.command("doctor", cls=Command)(doctor)
-app.add_typer(models, name="models")
-
+# Commands in the order of the help, and what they are in the module of their name, or in another.
+COMMANDS = {
+    "upscale": "upscale.upscale",
+    "batch": "batch.batch",
+    "compare": "compare.compare",
+    "video": "video.video",
+    "eval": "evaluate.evaluate",
+    "train": "train.train",
+    "ablate": "ablate.ablate",
+    "export": "export.export",
+    "bench": "bench.bench",
+    "doctor": "doctor.doctor",
+    "models": "models.app",
+}
 
 _OF_WRITING = (*FULL_DISK, errno.EIO, errno.EBADF, errno.EAGAIN, errno.EINVAL, errno.ENXIO)
 
@@ -68,13 +54,34 @@ def print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("-V", "--version", is_eager=True, callback=print_version, help="Print the version.")
     ] = False,
 ) -> None:
     pass
+
+
+def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The program for these arguments: with the one command that they begin with, else with all of them.
+
+    To import all commands and to read their options takes a tenth of the time of a small picture.
+    """
+    app = typer.Typer(
+        name="scales",
+        cls=Group,
+        help="Upscale pictures with 1-bit neural networks, on any CPU.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    for name in [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name].split(".")
+        command = getattr(importlib.import_module(f"scales_cli.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, cls=Command)(command)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,7 +150,7 @@ def _say_unexpected(error: Exception) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     """Typer's part, with its errors as ours."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(command_line(arguments))
     try:
         code = command.main(args=list(arguments), prog_name="scales", standalone_mode=False)
     except typer.Abort as error:

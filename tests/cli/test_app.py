@@ -201,8 +201,9 @@ def test_main_ends_on_signals(folder, model, number, code):
 
 
 def test_app_registers_the_commands():
-    names = {command.name or command.callback.__name__ for command in app.app.registered_commands}
-    names |= {group.name for group in app.app.registered_groups}
+    line = app.command_line()
+    names = {command.name or command.callback.__name__ for command in line.registered_commands}
+    names |= {group.name for group in line.registered_groups}
     assert names == {
         "upscale",
         "batch",

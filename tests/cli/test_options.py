@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from scales_cli.cli import values
-from scales_cli.cli.app import app, main
+from scales_cli.cli.app import command_line, main
 
 
 def commands():
@@ -20,7 +20,7 @@ def commands():
         if not hasattr(command, "commands"):
             found.append((words, command))
 
-    visit(typer.main.get_command(app), ())
+    visit(typer.main.get_command(command_line()), ())
     return found
 
 
