@@ -47,6 +47,11 @@ class ScalesError(Exception):
         return error
 
 
+def hint_of(error: OSError, usual: str) -> str:
+    """What helps against an error, if whoever raised it has noted that, else what `usual`ly does."""
+    return next(iter(getattr(error, "__notes__", ())), usual)
+
+
 class DivergedError(ScalesError):
     pass
 

@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
 from scales_cli.batch.record_name import RecordName, place_digest, version_digest, work_digest
-from scales_cli.errors import InputError, OutputError
+from scales_cli.errors import InputError, OutputError, hint_of
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
@@ -190,7 +190,7 @@ def _asking(address: Address, verb: str, done: str) -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             f"{address}: cannot be {done}: {error.strerror or error}",
-            f"check what you may {verb} there, or keep records in a --manifest FILE",
+            hint_of(error, f"check what you may {verb} there, or keep records in a --manifest FILE"),
         ) from error
 
 

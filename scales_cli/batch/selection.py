@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
-from scales_cli.errors import InputError, ScalesError, UsageError
+from scales_cli.errors import InputError, ScalesError, UsageError, hint_of
 from scales_cli.imaging.formats import is_picture_name, is_unread_picture_name
 from scales_cli.storage import objects
 from scales_cli.storage.address import Address
@@ -111,7 +111,8 @@ def _found(name: str, selection: Selection, output: Location, *, recursive: bool
             return list(_find_elsewhere(address, selection, output, recursive=recursive))
         return list(_find(name, selection, output, recursive=recursive))
     except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror}", "check its path and permissions") from error
+        hint = hint_of(error, "check its path and permissions")
+        raise InputError(f"{name}: cannot be read: {error.strerror}", hint) from error
 
 
 def _find(name: str, selection: Selection, output: Location, *, recursive: bool) -> Iterator[Item]:
@@ -200,7 +201,9 @@ def _walk_elsewhere(
     try:
         inside = list(objects.entries_of(folder))
     except OSError as error:
-        reason = InputError(f"{folder}: cannot be read: {error.strerror}", "check what you may read there")
+        reason = InputError(
+            f"{folder}: cannot be read: {error.strerror}", hint_of(error, "check what you may read there")
+        )
         selection.failures.append((folder, reason))
         return
     for below, status in inside:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from scales_cli.errors import InputError, MemoryLimitError, ScalesError, UnreadableError
+from scales_cli.errors import InputError, MemoryLimitError, ScalesError, UnreadableError, hint_of
 from scales_cli.imaging.colors import Colors, read_colors, read_profile
 from scales_cli.imaging.containers import riff
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, READABLE, ImageFormat, format_named
@@ -194,7 +194,7 @@ def decoding_errors(stream: BinaryIO | None = None, *, salvage: bool = False) ->
         raise InputError("the picture is too large", "cut or shrink it first") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # decoders give none
-            raise UnreadableError(f"cannot be read: {error.strerror}", "check the file") from error
+            raise UnreadableError(f"cannot be read: {error.strerror}", hint_of(error, "check the file")) from error
         reason = str(error).strip()
         advice = how_to_salvage(stream, salvage=salvage)
         if _TRUNCATED.search(reason):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import OutputError, OutputExistsError
+from scales_cli.errors import OutputError, OutputExistsError, hint_of
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location
 from scales_cli.storage.objects import put
@@ -62,7 +62,8 @@ def _put_after(target: Address, *, overwrite: bool) -> Iterator[BinaryIO]:
             raise OutputExistsError(target) from error
         except OSError as error:
             raise OutputError(
-                f"{target}: cannot be written: {error.strerror or error}", "check what you may write there"
+                f"{target}: cannot be written: {error.strerror or error}",
+                hint_of(error, "check what you may write there"),
             ) from error
 
 

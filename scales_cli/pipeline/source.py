@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from scales_cli.errors import UnreadableError
+from scales_cli.errors import UnreadableError, hint_of
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.storage.address import Address
@@ -43,5 +43,6 @@ def _reading(address: Address) -> Iterator[BinaryIO]:
             yield stream
     except OSError as error:
         raise UnreadableError(
-            f"cannot be read: {error.strerror or error}", "check the address, and what you may read there"
+            f"cannot be read: {error.strerror or error}",
+            hint_of(error, "check the address, and what you may read there"),
         ) from error

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scales_cli.errors import OutputError, OutputExistsError, UsageError
+from scales_cli.errors import OutputError, OutputExistsError, UsageError, hint_of
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.imaging.formats import ImageFormat, format_for
@@ -207,7 +207,9 @@ def _check_no_web(target: Address) -> None:
 
 
 def _refused(target: object, error: OSError) -> OutputError:
-    return OutputError(f"{target}: cannot be written: {error.strerror or error}", "choose another output")
+    return OutputError(
+        f"{target}: cannot be written: {error.strerror or error}", hint_of(error, "choose another output")
+    )
 
 
 def _check_file(target: Path, overwrite: bool) -> None:

@@ -1,6 +1,6 @@
 """What is asked of a storage, through fsspec or, on the web, by our own bounded transfers.
 
-Storages find credentials by themselves. Whatever a library raises becomes an `OSError` of one line, without an address.
+Storages find credentials by themselves. Whatever a library raises becomes an `OSError` of our own words (`refusals`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import datetime
 import errno
 import importlib.util
 import io
-import re
 import stat
 import tempfile
 import time
@@ -23,10 +22,12 @@ from typing import Any, BinaryIO
 from scales_cli.errors import TransferError, UsageError
 from scales_cli.storage.address import STORAGES, WEB, Address
 from scales_cli.storage.offline import OFFLINE, is_offline
+from scales_cli.storage.refusals import own_errors, shown
 from scales_cli.storage.web import open_url
 
 MAX_FILE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20  # that are read at a time
+_RETRIES = 2  # of s3fs, which has botocore ask five times each: more, and a silent server would take many minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Status:
 def status_of(address: Address) -> Status:
     if address.scheme in WEB:
         return Status(stat.S_IFREG, st_mtime_ns=time.time_ns())  # as if it were new: that costs no request
-    with _own_errors():
+    with own_errors():
         return _status(_storage(address).info(address.path))
 
 
 def entries_of(folder: Address) -> Iterator[tuple[Address, Status]]:
-    with _own_errors():
+    with own_errors():
         found = _storage(folder).ls(folder.path, detail=True)
     for entry in sorted(found, key=lambda entry: str(entry["name"])):
         below = Address(folder.scheme, _path(entry["name"]))
@@ -62,7 +63,7 @@ def entries_of(folder: Address) -> Iterator[tuple[Address, Status]]:
 
 
 def matches_of(base: Address, pattern: str) -> list[Address]:
-    with _own_errors():
+    with own_errors():
         found = _storage(base).glob(f"{base.path}/{pattern}")
     return sorted(Address(base.scheme, _path(path)) for path in found)
 
@@ -76,7 +77,7 @@ def reading(address: Address) -> Iterator[BinaryIO]:
         return
     if address == address.bucket:
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
-    with _own_errors():
+    with own_errors():
         stream = _storage(address).open(address.path, "rb", block_size=_BLOCK_BYTES, cache_type="readahead")
     with stream:
         if (getattr(stream, "details", None) or {}).get("type") == "directory":
@@ -94,22 +95,33 @@ def put(address: Address, file: Path, *, overwrite: bool) -> None:
     if address.scheme in WEB:
         raise OSError(errno.EROFS, "the web is only read")
     try:
-        with _own_errors():
+        with own_errors():
             _storage(address).put_file(str(file), address.path, mode="overwrite" if overwrite else "create")
     except FileExistsError:
         if not _holds(address, file):
             raise
+        return
+    with suppress(PermissionError):  # of who may only write
+        if not _is_there(address, file.stat().st_size):
+            raise OSError(errno.EIO, "the storage says it has it, but has not")
 
 
 def put_bytes(address: Address, data: bytes) -> None:
-    with _own_errors():
+    with own_errors():
         _storage(address).pipe_file(address.path, data)
 
 
 def remove(address: Address) -> None:
     """Raises no error if there is nothing."""
-    with _own_errors(), suppress(FileNotFoundError):
+    with own_errors(), suppress(FileNotFoundError):
         _storage(address).rm_file(address.path)
+
+
+def _is_there(address: Address, size: int) -> bool:
+    try:
+        return status_of(address).st_size == size
+    except FileNotFoundError:
+        return False
 
 
 def _holds(address: Address, file: Path) -> bool:
@@ -139,7 +151,7 @@ class _Raw(io.RawIOBase):
         return int(self._stream.seek(offset, whence))
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        with _own_errors():
+        with own_errors():
             data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -158,7 +170,7 @@ def _downloaded(address: Address) -> Iterator[BinaryIO]:
                         raise TransferError(f"it has more than {MAX_FILE_BYTES} bytes")
                     stream.write(piece)
         except TransferError as error:
-            raise OSError(errno.EIO, _shown(error.message.removeprefix(f"{address.url}: "))) from error
+            raise OSError(errno.EIO, shown(error.message.removeprefix(f"{address.url}: "))) from error
         if size is not None and count < size:
             raise OSError(errno.EIO, f"it ended after {count} of {size} bytes")
         stream.seek(0)
@@ -173,7 +185,10 @@ def _storage(address: Address) -> Any:
         raise UsageError(f"{address.scheme}:// needs {library}", install)
     import fsspec
 
-    return fsspec.filesystem(address.scheme, use_listings_cache=False)  # others may write there, too
+    storage = fsspec.filesystem(address.scheme, use_listings_cache=False)  # others may write there, too
+    if address.scheme == "s3":
+        storage.retries = _RETRIES
+    return storage
 
 
 def _check_online(address: Address) -> None:
@@ -185,7 +200,7 @@ def _status(entry: Mapping[str, Any]) -> Status:
     if entry["type"] == "directory":
         return Status(stat.S_IFDIR)
     modified = next(
-        (entry[name] for name in ("LastModified", "last_modified", "updated", "created") if name in entry), 0
+        (entry[name] for name in ("LastModified", "last_modified", "updated", "created") if entry.get(name)), 0
     )
     if isinstance(modified, str):
         modified = datetime.datetime.fromisoformat(modified)
@@ -198,36 +213,3 @@ def _status(entry: Mapping[str, Any]) -> Status:
 
 def _path(name: str) -> str:
     return name.strip("/")
-
-
-@contextmanager
-def _own_errors() -> Iterator[None]:
-    try:
-        yield
-    except UsageError:
-        raise
-    except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, "there is no such file or bucket") from error
-    except FileExistsError as error:
-        raise FileExistsError(errno.EEXIST, "exists") from error
-    except PermissionError as error:
-        raise PermissionError(errno.EACCES, "the storage denies access") from error
-    except TimeoutError as error:
-        raise OSError(errno.ETIMEDOUT, "the storage does not answer") from error
-    except Exception as error:  # of as many classes as there are libraries
-        raise OSError(errno.EIO, _reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    """What a library says, in words that help where its own do not."""
-    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    if "Invalid bucket name" in message:
-        return "no bucket can have that name"
-    if message == "Bad Request":  # all that is said if there is no room for more
-        return "the storage refuses the request: check the region, as of AWS_DEFAULT_REGION"
-    return _shown(message)
-
-
-def _shown(message: str) -> str:
-    """One line, in which addresses have no queries."""
-    return re.sub(r"\?[^\s'\"]*", "?...", " ".join(message.split()))[:200]

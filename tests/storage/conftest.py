@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,11 +21,21 @@ SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 KEYS = ["a b.png", "50%20.png", "h#1.png", "q?x=1&y.png", "p+l us.png", "grün-日本.png", "deep/e [1]/'x'.png"]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Whatever a server may say; `size` is announced, if it is not that of `body`."""
+
+    status: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
+
+
 class S3:
     """`fault` sees every request's method and path, and answers it with an error's name and status, or not at all.
 
-    With a third item, the request is met nevertheless. What is signed for another `region` is answered as by S3.
-    `lie` sees the query of a listing, and gives what is listed, or nothing.
+    With a third item, the request is met nevertheless. An `Answer` is given as it is. What is signed for another
+    `region` is answered as by S3. `lie` sees the query of a listing, and gives what is listed, or nothing.
     """
 
     def __init__(self) -> None:
@@ -35,7 +46,7 @@ class S3:
             def log(self, *_: object) -> None:
                 pass
 
-        self.fault: Callable[[str, str], tuple[Any, ...] | None] = lambda method, path: None
+        self.fault: Callable[[str, str], tuple[Any, ...] | Answer | None] = lambda method, path: None
         self.lie: Callable[[dict[str, str]], str] = lambda query: ""
         self.requests: list[tuple[str, str]] = []
         self.region = ""
@@ -61,6 +72,11 @@ class S3:
             return [f"<ListBucketResult><Name>bucket</Name>{listed}</ListBucketResult>".encode()]
         if fault is None:
             return self._inner(environ, start)
+        if isinstance(fault, Answer):
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            size = len(fault.body) if fault.size is None else fault.size
+            start(fault.status, [("Content-Length", str(size)), *fault.headers])
+            return [fault.body if method != "HEAD" else b""]
         name, status, *met = fault
         if met:
             list(self._inner(environ, lambda *_: None))
