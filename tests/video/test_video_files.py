@@ -15,6 +15,9 @@ pytest.importorskip("scales_cli.engine._native")
 av = pytest.importorskip("av")
 from av.video.frame import PictureType  # noqa: E402
 
+from scales_cli.video.container_writer import ContainerWriter  # noqa: E402
+from scales_cli.video.run import open_reader  # noqa: E402
+
 
 def test_json_says_what_became_of_it(enlarge, make_clip):
     code, out, err = enlarge(make_clip(), "-o", "out.mkv", "--json")
@@ -59,6 +62,21 @@ def test_few_frames(enlarge, make_clip, decoded, codec, name, count):
     code, _, err = enlarge(source, "-o", name, "--codec", codec)
     assert (code, err) == (0, "")
     assert decoded(name)[0] == [Fraction(time, 1000) for time in (0, 4)[:count]]
+
+
+def test_hevc_of_two_frames_is_decoded_when_it_is_shown(make_clip, tmp_path, rng):
+    """Several times, for x265's own times of decoding are what there was in memory."""
+    for _ in range(8):
+        _ = [rng.bytes(size) for size in (10**4, 10**5, 10**6, 10**6)]
+        with open_reader(str(make_clip(count=2, codec="ffv1"))) as reader, (tmp_path / "out.mp4").open("wb") as stream:
+            writer = ContainerWriter(stream, tmp_path / "out.mp4", reader, reader.format, "hevc", None)
+            for frame in reader.frames():
+                writer.write(frame)
+            writer.close()
+            writer.abandon()
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+            assert [(packet.pts, packet.dts) for packet in packets] == [(0, 0), (640, 640)]
 
 
 def test_frames_are_not_reordered_in_avi(enlarge, make_clip, decoded):
