@@ -53,7 +53,7 @@ Model = Annotated[
         help="base, another of `scales models list`, or a .safetensors file. Default: tiny.",
     ),
 ]
-CODECS = ("h264", "hevc", "av1", "vp9", "ffv1")
+CODECS = ("h264", "hevc", "av1", "vp9", "ffv1", "same")
 Codec = Annotated[
     str | None,
     typer.Option(
@@ -61,7 +61,7 @@ Codec = Annotated[
         parser=parse_codec,
         autocompletion=opt.suggesting(*CODECS),
         rich_help_panel=opt.OUTPUT,
-        help=f"{', '.join(CODECS[:-1])} or {CODECS[-1]}. Default: h264; of 10 bits hevc, in .webm vp9.",
+        help=f"{', '.join(CODECS[:-1])}, or the same as the input's. Default: h264; of 10 bits hevc, in .webm vp9.",
     ),
 ]
 Crf = Annotated[

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from scales_cli.cli.console import describe_seconds, printable, say
 
 _LINE_SECONDS = 30.0  # between lines off a terminal
+_NAME_COLUMNS = 20  # of a name: what is left of 80 is for the bar and the figures
 
 Watch = Callable[[int], object]
 
@@ -31,7 +32,11 @@ def frame_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int | None], Watc
         from rich.table import Column
 
         columns = (
-            TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn(
+                "{task.fields[label]}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=_NAME_COLUMNS),
+            ),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True)),
         )

@@ -164,7 +164,7 @@ class ContainerReader:
                     return
                 if packet.stream is self.stream:
                     yield from (frame for frame in map(self._timed, packet.decode()) if self._is_within(_time(frame)))
-                elif packet.size and self._is_within(time):  # not the empty ones that end streams
+                elif packet.size and (self._is_within(time) or self._begins_within(packet)):  # or it ends a stream
                     self.passed.append(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
@@ -192,6 +192,13 @@ class ContainerReader:
         if time is None:
             return True
         return (not self.start or self.start <= time) and (self.end is None or time < self.end)
+
+    def _begins_within(self, packet: Any) -> bool:
+        """Whether a subtitle is on when the part begins."""
+        time = _time(packet)
+        if packet.stream.type != "subtitle" or time is None:
+            return False
+        return bool(time < self.start < time + (packet.duration or 0) * packet.time_base)
 
     def _planes(self, frame: Any) -> Frame:
         video = self.format

@@ -19,6 +19,7 @@ from scales_cli.video.mastering import mastering_parameters, told_mastering
 
 # Encoders by the names of `--codec`, and the quality that they are asked for without `--crf`.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
+SAME = "same"  # as the input's
 _USUAL_CRF = {"h264": 17, "hevc": 19, "av1": 24, "vp9": 24}
 _X265_DELAY = 2  # frames that x265 waits for before it knows by how much decoding is ahead of showing
 _FORMATS = {
@@ -33,7 +34,15 @@ _WRITTEN_ELSEWHERE = {".mov": ("av1", "vp9")}  # what FFmpeg lists, and then wri
 _MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
 
 
-def usual_codec(target: Path, video: VideoFormat) -> str:
+def _codec_of(reader: ContainerReader | None) -> str:
+    """That of the input. Raises `UsageError` if it is not written."""
+    name = reader.stream.codec_context.codec.canonical_name if reader else "Y4M"
+    if name not in CODECS:
+        raise UsageError(f"the input's codec ({name}) is not written", f"choose --codec {', '.join(CODECS)}")
+    return str(name)
+
+
+def _usual_codec(target: Path, video: VideoFormat) -> str:
     """The codec that is taken if none is asked for."""
     if target.suffix.lower() == ".webm":
         return "vp9"
@@ -72,7 +81,7 @@ class ContainerWriter:
             self._notes.append("its last row or column was cut off, for chroma covers two")
         self._video = video
         self._name = pixel_name(video.pixels)
-        codec = codec or usual_codec(target, video)
+        codec = _codec_of(self._reader) if codec == SAME else codec or _usual_codec(target, video)
         self._output: Any = av.open(stream, "w", format=container_of(target))
         self._written = 0
         self._check_codec(codec, target)
@@ -161,7 +170,7 @@ class ContainerWriter:
             return {}
         source: Any = self._reader.container
         self._output.metadata.update(source.metadata)
-        if chapters := source.chapters():
+        if chapters := _moved_chapters(source.chapters(), self._reader.start, self._reader.end):
             self._output.set_chapters(chapters)
         copies = {}
         for stream in source.streams:
@@ -200,8 +209,10 @@ class ContainerWriter:
             if copy is None:
                 continue
             if (shift := int(self._reader.start / packet.time_base)) and packet.pts is not None:
-                packet.pts -= shift
+                late = max(shift - packet.pts, 0)  # of a subtitle that is on when the part begins
+                packet.pts += late - shift
                 packet.dts = packet.pts  # which are the same but for video
+                packet.duration = max((packet.duration or 0) - late, 0)
             packet.stream = copy
             self._output.mux(packet)
 
@@ -218,6 +229,18 @@ class ContainerWriter:
         result.time_base = self._time_base
         result.colorspace, result.color_range = self._colors.space, self._colors.range
         return result
+
+
+def _moved_chapters(chapters: list[Any], start: Fraction, end: Fraction | None) -> list[Any]:
+    """Those of a part of the video, by its own time."""
+    moved = []
+    for chapter in chapters:
+        first, last = (Fraction(chapter[side]) * chapter["time_base"] for side in ("start", "end"))
+        first, last = max(first, start), last if end is None else min(last, end)
+        if first < last or not (start or end):
+            times = {"start": first - start, "end": last - start}
+            moved.append(chapter | {side: round(time / chapter["time_base"]) for side, time in times.items()})
+    return moved
 
 
 @contextmanager

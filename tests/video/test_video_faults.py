@@ -51,6 +51,7 @@ def test_what_is_refused(enlarge, make_clip, tmp_path, make, code, message, left
         (("-o", "out.mkv", "--codec", "ffv1", "--crf", "3"), 2, "leave --crf out"),
         (("-o", "out.webm", "--codec", "h264"), 2, "holds no h264"),
         (("-o", "out.mov", "--codec", "av1"), 2, "holds no av1"),
+        (("-o", "out.webm", "--codec", "same"), 2, "holds no h264"),
         (("-o", "out.mkv", "--start", "2", "--end", "1"), 2, "--end is not after"),
         (("-o", "out.mkv", "--start", "soon"), 2, "no time"),
         (("-o", "out.mkv", "--denoise", "40"), 2, "does not mend"),

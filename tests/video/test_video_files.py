@@ -108,6 +108,33 @@ def test_chapters_texts_and_languages_are_kept(enlarge, make_clip, tmp_path):
         assert [stream.data for stream in container.streams if stream.type == "attachment"] == [b"letters"]
 
 
+def test_a_part_has_its_own_times(enlarge, make_clip, tmp_path):
+    """Of 0.8 seconds with a chapter of each half and a subtitle from 0.1 to 0.6 those from 0.2 to 0.3 on."""
+    source, tagged = make_clip(count=20, max_b_frames=0), tmp_path / "tagged.mkv"
+    (tmp_path / "words.srt").write_text("1\n00:00:00,100 --> 00:00:00,600\nHello\n")
+    with av.open(str(source)) as video, av.open("words.srt") as words, av.open(str(tagged), "w") as output:
+        halves = ((0, 400), (400, 800))
+        output.set_chapters(
+            [
+                {"id": index, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {}}
+                for index, (start, end) in enumerate(halves)
+            ]
+        )
+        copies = [output.add_stream_from_template(container.streams[0]) for container in (words, video)]
+        for container, copy in zip((words, video), copies, strict=True):
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = copy
+                    output.mux(packet)
+    assert enlarge(tagged, "-o", "out.mkv", "--start", "0.2", "--end", "0.3", "--codec", "same")[0] == 0
+    with av.open("out.mkv") as container:
+        times = [[part[side] * part["time_base"] for side in ("start", "end")] for part in container.chapters()]
+        assert times == [[0, Fraction(1, 10)]]
+        (word,) = [packet for packet in container.demux(subtitles=0) if packet.size]
+        assert (bytes(word), word.pts, word.duration) == (b"Hello", 0, 400)
+        assert container.streams.video[0].codec_context.name == "h264"
+
+
 def test_what_has_no_place_is_named(enlarge, make_clip):
     code, _, err = enlarge(make_clip(sound=True), "-o", "out.webm")
     assert code == 0
