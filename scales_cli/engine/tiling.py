@@ -138,4 +138,6 @@ def _cost(tiling: Tiling, spec: NetworkSpec, height: int, width: int, threads: i
     cost = columns * waves * threads / width
     if tiling.rows < height:
         cost *= 1 + spec.n_convs / tiling.rows  # the halo above and below shrinks by a row a layer
+    if count == 1:
+        return cost  # of steps that wait for no other tile the first is best, whose piece needs no fresh memory
     return cost * (1 + 0.2 / tiling.step)  # starting a task

@@ -162,10 +162,18 @@ def test_a_tile_reads_only_its_halo(rng: np.random.Generator, random_weights: Ma
     np.testing.assert_array_equal(out, whole[:, 80:120, 56:96])
 
 
+def test_one_thread_gives_a_large_picture_in_small_pieces(random_weights: Maker) -> None:
+    """So that their memory is used again, and no page is fresh."""
+    tiling, working = NativeEngine(random_weights(), 1).plan(540, 960, budget=2**40, pixel_bytes=3)
+    assert tiling == Tiling(540, 960, 32)
+    assert working < 540 * 960 * 4 * 16
+
+
 def test_window_origins_depend_on_the_length_alone() -> None:
     assert window_origins(1) == [0, 0, 0, 0]
-    assert window_origins(64) == [0, 0, 0, 0]
-    assert window_origins(512) == [0, 149, 298, 448]
+    assert window_origins(32) == [0, 0, 0, 0]
+    assert window_origins(512) == [0, 160, 320, 480]
+    assert window_origins(512, 64) == [0, 149, 298, 448]
 
 
 def test_progress_ends_at_one(rng: np.random.Generator, random_weights: Maker) -> None:

@@ -41,9 +41,9 @@ def test_a_region_is_as_in_the_whole(random_weights, rng, ensemble, threads):
 def test_a_picture_of_gates_that_fit_is_the_picture(random_weights, rng):
     """So small a picture is one window: its gates are those of `residual`."""
     engine = ensemble_of(load_engine(random_weights(scale=2, n_blocks=1), threads=1), 8)
-    planes = rng.random((1, 40, 50), dtype=np.float32)
-    source, found = ArrayPlanes(planes), new_residual(engine.spec, 40, 50)
-    Renewal(engine, source, engine.fix_gates(source), REGIONS[:1]).put(found)
+    planes = rng.random((1, 24, 30), dtype=np.float32)
+    source, found = ArrayPlanes(planes), new_residual(engine.spec, 24, 30)
+    Renewal(engine, source, engine.fix_gates(source), [Region(0, 24, 0, 30)]).put(found)
     assert np.array_equal(found.planes, engine.residual(planes))
 
 

@@ -44,8 +44,9 @@ def tiny():
 
 @pytest.mark.parametrize("ensemble", [1, 4])
 def test_a_frame_is_enlarged_as_the_picture_of_its_luma(rng, tiny, ensemble):
-    luma, upscaler = smooth(rng, 40, 60), Upscaler(tiny.engine, name="tiny", threads=1, ensemble=ensemble)
-    result = enlarger_for(upscaler, GREY, 40, 60).enlarge(frame_of(luma))
+    """So small a frame is one window of channel gates."""
+    luma, upscaler = smooth(rng, 24, 32), Upscaler(tiny.engine, name="tiny", threads=1, ensemble=ensemble)
+    result = enlarger_for(upscaler, GREY, 24, 32).enlarge(frame_of(luma))
     expected = upscaler.upscale(np.round(luma).astype(np.uint8))
     assert (result.pts, result.duration) == (7, 1)
     assert np.array_equal(result.planes[0], expected)
@@ -172,8 +173,8 @@ def test_equal_frames_stay_equal(rng, tiny):
 
 
 def test_after_a_cut_all_is_new(rng, tiny):
-    enlarger = enlarger_for(tiny, GREY, 40, 60)
-    dark, light = frame_of(smooth(rng, 40, 60, 0, 80)), frame_of(smooth(rng, 40, 60, 150, 255))
+    enlarger = enlarger_for(tiny, GREY, 24, 32)
+    dark, light = frame_of(smooth(rng, 24, 32, 0, 80)), frame_of(smooth(rng, 24, 32, 150, 255))
     enlarger.enlarge(dark)
     assert np.array_equal(enlarger.enlarge(light).planes[0], tiny.upscale(light.planes[0]))
 

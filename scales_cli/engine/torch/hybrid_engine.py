@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from scales_cli.engine.base import Planes, PlaneSource, Region, Residual
-from scales_cli.engine.gate_windows import gate_windows
+from scales_cli.engine.gate_windows import ATTENTION_SIDE, gate_windows
 from scales_cli.engine.tiling import Tiling
 from scales_cli.engine.torch.gates import Gates, fixed_gates, gates_of, measure_gates
 from scales_cli.engine.torch.native_layers import open_network
@@ -126,4 +126,5 @@ class HybridEngine:
         self._mind_forks()
         if not gates_of(self.network):
             return {}
-        return measure_gates(self.network, torch.from_numpy(np.stack(gate_windows(source))))
+        windows = gate_windows(source, ATTENTION_SIDE)
+        return measure_gates(self.network, torch.from_numpy(np.stack(windows)))
