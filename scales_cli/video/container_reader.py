@@ -16,12 +16,12 @@ from scales_cli.errors import InputError
 from scales_cli.system.extras import require
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat, interlaced
 from scales_cli.video.mastering import LIGHT, SCREEN
+from scales_cli.video.room import Room
 
 # What is opened, by demuxers that read one file: playlists would name others.
 _READ = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf,h264,hevc,obu,mpegvideo,m4v,nut,mxf"
 _PROBED_BYTES, _PROBED_SECONDS = 16 * 2**20, 10  # looked at to find the streams
 _MOST_STREAMS = 128
-_MOST_PIXELS = 2**26  # of a frame, before it is decoded
 _SILENCE = -8  # FFmpeg's level of logging that prints nothing
 _GUESSED_TIMES = 0x1  # FFmpeg's flag for times that it makes up, which PyAV sets: wrong ones where frames are reordered
 _USUAL_RATE = 25
@@ -64,7 +64,9 @@ class Colors:
 
 
 @contextmanager
-def open_container(name: str, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[ContainerReader]:
+def open_container(
+    name: str, start: Fraction = Fraction(0), end: Fraction | None = None, *, room: Room
+) -> Iterator[ContainerReader]:
     """A reader of a video file. Raises `InputError` if it is none, or holds no video that can be enlarged."""
     require("av", "video", "videos other than Y4M need PyAV")
     import av
@@ -81,18 +83,24 @@ def open_container(name: str, start: Fraction = Fraction(0), end: Fraction | Non
         "max_streams": str(_MOST_STREAMS),
     }
     try:
-        container = av.open(f"file:{name}", container_options=options, metadata_errors="replace")
+        room.check_file()
+        container = av.open(
+            f"file:{name}",
+            options={"max_pixels": str(room.most_pixels)},
+            container_options=options,
+            metadata_errors="replace",
+        )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"it is no video that can be read ({_reason(error)})") from error
     with container:
         container.flags &= ~_GUESSED_TIMES
-        yield ContainerReader(container, start, end)
+        yield ContainerReader(container, start, end, room)
 
 
 class ContainerReader:
     """The first video stream of a file; packets of its other streams, which are met on the way, wait in `passed`."""
 
-    def __init__(self, container: Any, start: Fraction, end: Fraction | None) -> None:
+    def __init__(self, container: Any, start: Fraction, end: Fraction | None, room: Room) -> None:
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
         if not streams:
             raise InputError("it holds no video")
@@ -103,7 +111,10 @@ class ContainerReader:
         self.others = [stream for stream in container.streams if stream is not self.stream and _is_copied(stream)]
         self.passed: deque[Any] = deque()  # packets of the others, in their order
         self.notes: list[str] = []
-        self.stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+        context = self.stream.codec_context
+        room.check_frame(context.width, context.height)
+        context.options = {"max_pixels": str(room.most_pixels)}
+        self._room, self._waiting = room, 0  # bytes of `passed`
         self._last: int | None = None  # the time of the last frame
         self._step: int | None = None  # and since the one before
         self._frames = self._decoded()
@@ -165,9 +176,14 @@ class ContainerReader:
                 if packet.stream is self.stream:
                     yield from (frame for frame in map(self._timed, packet.decode()) if self._is_within(_time(frame)))
                 elif packet.size and (self._is_within(time) or self._begins_within(packet)):  # or it ends a stream
-                    self.passed.append(packet)
+                    self._wait(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
+
+    def _wait(self, packet: Any) -> None:
+        self._waiting = packet.size + (self._waiting if self.passed else 0)
+        self._room.check_waiting(self._waiting)
+        self.passed.append(packet)
 
     def _timed(self, frame: Any) -> Any:
         """The frame with the time that it is shown at, later than that of the one before.

@@ -24,6 +24,7 @@ from scales_cli.system.ahead import Ahead
 from scales_cli.system.files import open_regular
 from scales_cli.video.enlarger import FrameEnlarger
 from scales_cli.video.frame import Frame, Reader, VideoFormat, Writer
+from scales_cli.video.room import Room
 from scales_cli.video.y4m import MAGIC, Y4MReader, Y4MWriter
 
 STREAM = "-"
@@ -102,9 +103,10 @@ def enlarge_video(
     """
     started = time.perf_counter()
     count, ended = 0, None
+    room = Room(name, free_bytes(default_limit() if max_memory is None else max_memory))
     with naming("standard input" if name == STREAM else name):
         with ExitStack() as stack:
-            reader = stack.enter_context(open_reader(name, options.start, options.end))
+            reader = stack.enter_context(open_reader(name, options.start, options.end, room))
             video = reader.format
             size = _result(video, sizing, max_pixels)
             upscaler = upscalers[sizing.network_scale(video.width, video.height)]
@@ -171,8 +173,10 @@ def _seconds(text: str) -> Fraction:
 
 
 @contextmanager
-def open_reader(name: str, start: Fraction = Fraction(0), end: Fraction | None = None) -> Iterator[Reader]:
-    """By what a file begins with; standard input is Y4M."""
+def open_reader(
+    name: str, start: Fraction = Fraction(0), end: Fraction | None = None, room: Room | None = None
+) -> Iterator[Reader]:
+    """By what a file begins with; standard input is Y4M. `room` is for what is not in a plan."""
     whole = start == 0 and end is None
     if name == STREAM:
         if not whole:
@@ -194,7 +198,7 @@ def open_reader(name: str, start: Fraction = Fraction(0), end: Fraction | None =
             return
     from scales_cli.video.container_reader import open_container
 
-    with open_container(name, start, end) as reader:
+    with open_container(name, start, end, room=room or Room(name)) as reader:
         yield reader
 
 
