@@ -24,6 +24,8 @@ _PROBED_BYTES, _PROBED_SECONDS = 16 * 2**20, 10  # looked at to find the streams
 _MOST_STREAMS = 128
 _SILENCE = -8  # FFmpeg's level of logging that prints nothing
 _GUESSED_TIMES = 0x1  # FFmpeg's flag for times that it makes up, which PyAV sets: wrong ones where frames are reordered
+_KNOWS_ITS_END = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
+_MISSING_SECONDS = Fraction(1, 2)  # less may be rounding, or a sound's silence
 _USUAL_RATE = 25
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
@@ -166,11 +168,14 @@ class ContainerReader:
         import av
 
         self.stream.thread_type = "AUTO"
+        ended = Fraction(0)
         if self.start:
             self.container.seek(int(self.start * 10**6), backward=True)
         try:
             for packet in self.container.demux([self.stream, *self.others]):
                 time = _time(packet)
+                if time is not None:
+                    ended = max(ended, time + (packet.duration or 0) * packet.time_base)
                 if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
                     return
                 if packet.stream is self.stream:
@@ -179,6 +184,22 @@ class ContainerReader:
                     self._wait(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
+        self._check_end(ended)
+
+    def _check_end(self, ended: Fraction) -> None:
+        """Raises `InputError` if a file is over long before the time in its header: its end was cut off."""
+        seen = {stream.index for stream in (self.stream, *self.others)}
+        lasting = {stream.index for stream in self.container.streams if stream.type in ("video", "audio", "subtitle")}
+        if self.container.format.name not in _KNOWS_ITS_END or lasting - seen:
+            return
+        duration = Fraction(self.container.duration or 0, 10**6)
+        if self.container.format.name == "avi":  # of which FFmpeg gives that of what there is
+            duration = self.stream.frames / (self.stream.average_rate or _USUAL_RATE)
+        if ended < duration - _MISSING_SECONDS:
+            raise InputError(
+                f"it ends after {float(ended):.1f} of {float(duration):.1f} seconds",
+                "get a whole copy, or add --keep-partial",
+            )
 
     def _wait(self, packet: Any) -> None:
         self._waiting = packet.size + (self._waiting if self.passed else 0)

@@ -202,6 +202,19 @@ def test_mutated_files_are_read_or_refused(small_file, rng, tmp_path):
     assert max(float(seconds) for _, _, seconds in lines) < 5
 
 
+@pytest.mark.parametrize(("name", "share"), [("clip.mkv", 0.6), ("clip.avi", 0.2)])  # of which an index is a half
+def test_files_that_are_cut_off_are_refused(enlarge, make_clip, decoded, name, share):
+    """Though what there is could be read as if it were all."""
+    data = make_clip(name, size=(32, 32), count=40, codec="mpeg4", max_b_frames=0).read_bytes()
+    Path("half.bin").write_bytes(data[: round(share * len(data))])
+    code, _, err = enlarge("half.bin", "-o", "out.mkv")
+    assert (code, err.count("\n")) == (3, 1)
+    assert re.search(r"half.bin: it ends after [01]\.\d of 1\.6 seconds", err)
+    assert not Path("out.mkv").exists()
+    assert enlarge("half.bin", "-o", "out.mkv", "--keep-partial")[0] == 3
+    assert 5 < len(decoded("out.mkv")[1]) < 35
+
+
 @pytest.mark.parametrize("count", [3, pytest.param(500, marks=pytest.mark.slow)])
 def test_mutated_files_are_enlarged_or_refused(enlarge, left_over, small_file, rng, count):
     for _ in range(count):
