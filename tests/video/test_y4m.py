@@ -113,7 +113,7 @@ def test_frames_that_are_refused(data, message):
 def test_mutated_streams_are_read_or_refused(rng):
     video = VideoFormat(6, 4, PixelFormat(), Fraction(25))
     data = written(video, draw_frames(rng, video))
-    for _ in range(300):
+    for _ in range(500):
         changed = bytearray(data)
         for _ in range(rng.integers(1, 4)):
             changed[rng.integers(min(len(data), 90))] = rng.integers(256)
