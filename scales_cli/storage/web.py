@@ -23,6 +23,7 @@ PATIENCE = Patience()
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 2**16
 _MAX_ADDRESS = 2**12  # characters
+_LONGEST_REASON = 200
 _BUSY = (429, 500, 502, 503, 504)
 _PAUSES = (0.3, 0.6)  # seconds, before a busy server is asked again
 
@@ -170,10 +171,14 @@ def _phrase(code: int) -> str:
 
 def _innermost(error: BaseException) -> str:
     """What the system said, below the layers that wrap it."""
+    from http.client import BadStatusLine, RemoteDisconnected
+
     seen = error
     while (inner := _inside(seen)) is not None:
         seen = inner
-    return getattr(seen, "strerror", None) or str(seen) or type(seen).__name__
+    if isinstance(seen, BadStatusLine) and not isinstance(seen, RemoteDisconnected):
+        return "what answers there is no web server"  # rather than what it says, whatever that be
+    return getattr(seen, "strerror", None) or str(seen)[:_LONGEST_REASON] or type(seen).__name__
 
 
 def _inside(error: BaseException) -> BaseException | None:

@@ -69,3 +69,16 @@ def test_listings_that_make_no_sense(s3, run, picture, size, time):
     code, out, err = run("batch", "s3://bucket/in", "-o", "out", *WORK)
     assert (code, len(out.splitlines())) in ((0, 1), (3, 0)), err
     assert "unexpected" not in err
+
+
+@pytest.mark.parametrize("forged", [b"[" * 10_000, b" " * 2**17 + b"{}"], ids=len)
+def test_records_that_are_forged_are_none(s3, run, forged):
+    """What failed is tried again, whatever they hold; of what is longer than any, the beginning is read."""
+    s3.pipe_file("bucket/in/a.png", b"no picture")
+    arguments = ("batch", "s3://bucket/in", "-o", "s3://bucket/out", *WORK)
+    first = run(*arguments)
+    (record,) = (path for path in s3.find("bucket/out") if ".failed" in path)
+    s3.pipe_file(record, forged)
+    code, _, err = run(*arguments)
+    assert (code, "failed before" in err) == (first[0], False)
+    assert err.count("a.png: not a picture") == 1, err

@@ -21,9 +21,11 @@ pytest.importorskip("scales_cli.engine._native")
 EXTREMES = (0.0, -0.0, 1e-45, -1e6, 1e6, 1.0000001e6, 3e38, np.inf, -np.inf, np.nan)
 
 
-@pytest.fixture(params=["srresnet", "swinir"])
+@pytest.fixture(params=["srresnet", "photo", "swinir"])
 def good(request, tmp_path):
     path, spec = tmp_path / "good.safetensors", NetworkSpec(scale=2, n_blocks=1)
+    if request.param == "photo":
+        spec = NetworkSpec(scale=2, n_blocks=1, planes="ycc", strength=True)
     if request.param == "swinir":
         pytest.importorskip("torch")
         options = {"n_layers": 2, "n_heads": 2, "window": 4}
@@ -104,7 +106,7 @@ def test_forgeries_run_or_are_refused(good, tmp_path, rng, count):
     spec = load_packed(good).spec.to_dict()
     write_signed(path, original, spec)
     assert load_packed(path).digest() == load_packed(good).digest()
-    planes = ArrayPlanes(rng.random((1, 9, 13), np.float32))
+    planes = ArrayPlanes(rng.random((load_packed(good).spec.inputs, 9, 13), np.float32))
     outcomes = {"refused": 0, "run": 0}
     for _ in range(count):
         tensors, changed = dict(original), dict(spec)
