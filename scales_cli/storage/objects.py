@@ -9,6 +9,7 @@ import datetime
 import errno
 import importlib.util
 import io
+import logging
 import stat
 import tempfile
 import time
@@ -27,6 +28,7 @@ from scales_cli.storage.web import open_url
 
 MAX_FILE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20  # that are read at a time
+_SILENT = logging.NullHandler()
 _RETRIES = 2  # of s3fs, which has botocore ask five times each: more, and a silent server would take many minutes
 
 
@@ -185,6 +187,8 @@ def _storage(address: Address) -> Any:
         raise UsageError(f"{address.scheme}:// needs {library}", install)
     import fsspec
 
+    for name in (library, "azure", "google"):  # that print what they do not get, beside the error
+        logging.getLogger(name).addHandler(_SILENT)
     storage = fsspec.filesystem(address.scheme, use_listings_cache=False)  # others may write there, too
     if address.scheme == "s3":
         storage.retries = _RETRIES

@@ -29,9 +29,11 @@ _CLASSES = {
     "RecursionError": ("the storage redirects without end", _ENDPOINT),
     "TooManyRedirects": ("the storage redirects without end", _ENDPOINT),
     "NoCredentialsError": ("there are no credentials", _CREDENTIALS),
+    "DefaultCredentialsError": ("there are no credentials", _CREDENTIALS),
     "PartialCredentialsError": ("the credentials are not complete", _CREDENTIALS),
     "ConnectTimeoutError": ("the storage does not answer", _LATER),
     "ReadTimeoutError": ("the storage does not answer", _LATER),
+    "ClientConnectorDNSError": ("the storage cannot be reached", "check the network and the endpoint"),
     "EndpointConnectionError": ("the storage cannot be reached", "check the network and the endpoint"),
     "ClientConnectorError": ("the storage cannot be reached", "check the network and the endpoint"),
     "ConnectionClosedError": ("the storage breaks off in the middle of its answer", _LATER),
@@ -92,6 +94,10 @@ def _without_answer(error: Exception) -> OSError:
     if isinstance(error, TimeoutError):
         return _refusal(errno.ETIMEDOUT, "the storage does not answer", _LATER)
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if "account_name" in message:  # as Azure's says
+        return _refusal(
+            errno.EIO, "no account is named", "set AZURE_STORAGE_ACCOUNT_NAME or AZURE_STORAGE_CONNECTION_STRING"
+        )
     if "Invalid bucket name" in message:
         return OSError(errno.EIO, "no bucket can have that name")
     return OSError(errno.EIO, shown(message))

@@ -129,6 +129,7 @@ class HttpError(Exception):
         (HttpError(429), 5, "busy or broken (429 Too Many Requests)", "later"),
         (HttpError(502), 5, "busy or broken (502 Bad Gateway)", "later"),
         (KeyError("key?token=secret"), 5, "key?...", ""),
+        (ValueError("Must provide either a connection_string or account_name"), 5, "no account is named", "AZURE_"),
     ],
 )
 def test_what_libraries_raise_is_an_error_of_our_own(error, number, words, hint):
