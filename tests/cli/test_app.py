@@ -228,6 +228,12 @@ def test_main_needs_no_home(spawn, folder, model, home):
     assert (result.returncode, result.stdout, result.stderr) == (0, b"a_x4.png\n", b"")
 
 
+def test_a_start_does_not_look_for_garbage(folder, model):
+    code = "import gc, scales_cli.__main__ as m; m.main(); print(sum(g['collections'] for g in gc.get_stats()))"
+    command = [sys.executable, "-c", code, "upscale", "a.png", "-m", "tiny", "-q", "--overwrite"]
+    assert int(subprocess.check_output(command, timeout=60).split()[-1]) < 30
+
+
 def test_main_completes_in_shells(spawn):
     words = {"COMP_WORDS": "scales up", "COMP_CWORD": "1"}
     for instruction in ("complete_bash", "source_bash"):
