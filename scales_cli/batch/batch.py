@@ -147,7 +147,7 @@ class _Batch:
             self._report(len(self.settled) + len(found))
 
         for chunk, answer in self._crew.run(self._unseen.tasks(), self._call, watch):
-            found.update(self._unseen.found(chunk, answer))
+            found.update(self._found(chunk, answer))
         self._settle([(item, found[item]) for item in first])
         self._unseen.add([item for item in unknown if item not in found])
 
@@ -207,13 +207,24 @@ class _Batch:
                 if isinstance(task, Item):
                     yield task, self._outcome(task, answer)
                     continue
-                self._settle(list(self._unseen.found(task, answer).items()))
+                self._settle(list(self._found(task, answer).items()))
                 ready.extend(item for item in task if item in self.jobs)
                 yield from self.settled
                 self.settled.clear()
 
     def _call(self, chunk: Chunk) -> Call:
         return BatchWorker.locate, [(item.source, self.request.output / item.place.parent) for item in chunk]
+
+    def _found(self, chunk: Chunk, answer: list[Job | Failed] | WorkerError) -> dict[Item, Answer]:
+        """What is known of a chunk. Jobs come from other processes, but need no copies of what is here, too."""
+        found = self._unseen.found(chunk, answer)
+        options = self.request.enlargement.output
+        for item, known in found.items():
+            if isinstance(known, Job):
+                here = os.fspath(item.source)
+                name = here if here == known.name else known.name
+                found[item] = dataclasses.replace(known, name=name, source=item.source, options=options)
+        return found
 
     def _settle(self, answers: Sequence[tuple[Item, Answer]]) -> None:
         """Makes jobs of what was found, or tells why there is nothing to do."""

@@ -36,7 +36,7 @@ class History:
         self._listing = Listing(request.output) if isinstance(request.output, Address) else None
         self._records = _records_of(request, self._listing)
         # Inputs before they were looked at, so that one which changes while it is read is not taken for done.
-        self._stats: dict[Item, os.stat_result | Status] = {}
+        self._stats: dict[Item, Status] = {}
         # Targets, whether files there were ours before, and what workers record.
         self._begun: dict[Item, tuple[Location, bool, Entry | None]] = {}
 
@@ -135,7 +135,7 @@ class History:
         status = self._status_of(target)
         return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == size
 
-    def _status_of(self, target: Location) -> os.stat_result | Status | None:
+    def _status_of(self, target: Location) -> Status | None:
         if self._listing is not None and isinstance(target, Address):
             with suppress(PermissionError):  # to list
                 return self._listing.status_of(target)
@@ -147,7 +147,7 @@ def _lasting_code(error: ScalesError) -> int:
     return ScalesError.exit_code if isinstance(error, UnreadableError) else error.exit_code
 
 
-def _found(target: Location) -> os.stat_result | Status | None:
+def _found(target: Location) -> Status | None:
     """None if there is nothing, or a damaged manifest says what cannot be."""
     with suppress(OSError, ValueError):
         return status_of(target)

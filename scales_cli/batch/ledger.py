@@ -8,7 +8,6 @@ of several settings claim, as runs at once may bring about, is nobody's. In a re
 from __future__ import annotations
 
 import dataclasses
-import os
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
@@ -94,7 +93,7 @@ class Ledger:
         with _writing(self._folder):
             put_bytes(self._folder / "README.txt", _NOTE)
 
-    def find(self, place: str, status: os.stat_result | Status, settings: str) -> Record | None:
+    def find(self, place: str, status: Status, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings. It is done only while its output is as it was."""
         known = Record(place, status.st_size, status.st_mtime_ns, settings, DONE)
         names, work = self._names_of(place), work_digest(known.size, known.mtime_ns, settings)

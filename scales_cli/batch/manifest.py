@@ -45,7 +45,7 @@ class Manifest:
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
         return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 
-    def find(self, place: str, status: os.stat_result | Status, settings: str) -> Record | None:
+    def find(self, place: str, status: Status, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings."""
         record = self._records.get(place)
         return record if record is not None and record.is_of(status, settings) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scales_cli.pipeline.outcome import Done, Failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """An input that nothing was done for, because of its `output`: it "exists", or was "done before"."""
 
@@ -16,7 +16,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """An input, and the output that a run would write."""
 
@@ -24,7 +24,7 @@ class Planned:
     output: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """A file in a folder that is a picture by its name, of a kind that is not read: `.heic`."""
 

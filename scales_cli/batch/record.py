@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +55,7 @@ class Record:
     def line(self) -> bytes:
         return json.dumps(dataclasses.asdict(self)).encode("ascii") + b"\n"
 
-    def is_of(self, status: os.stat_result | Status, settings: str) -> bool:
+    def is_of(self, status: Status, settings: str) -> bool:
         """Whether the input and the settings are those of this record."""
         return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
 

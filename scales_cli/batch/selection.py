@@ -29,7 +29,7 @@ _SYSTEM_FOLDERS = frozenset(
 _MOST_PATH_BYTES = 1100  # of buckets and keys, the longest of which have 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Item:
     """An input file. `place` is its path below the folder or pattern it was found by: in the output's tree, too.
 
@@ -38,7 +38,7 @@ class Item:
 
     source: Location
     place: PurePath
-    status: Status | None = field(default=None, compare=False)
+    status: Status | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
         yield from (
             Item(match, place)
             for match, place in places.items()
-            if _is_picture(match)
+            if _is_named_as_picture(match)
+            and _is_file(match)
             and not any(_is_left_out(part) for part in place.parts)
             and all(file_identity(folder) != left_out for folder in match.parents)
         )
@@ -145,7 +146,7 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
 
 
 def _walk(
-    folder: Path, place: PurePath, selection: Selection, left_out: tuple[int, int] | None, *, recursive: bool
+    folder: Path, place: PurePath, selection: Selection, left_out: int | None, *, recursive: bool
 ) -> Iterator[Item]:
     try:
         with os.scandir(folder) as entries:
@@ -161,7 +162,7 @@ def _walk(
         if entry.is_dir(follow_symlinks=False):
             if recursive and file_identity(path) != left_out:
                 yield from _walk(path, place / entry.name, selection, left_out, recursive=recursive)
-        elif _is_picture(path):
+        elif _is_named_as_picture(path) and (entry.is_file(follow_symlinks=False) or _is_file(path)):
             yield Item(path, place / entry.name)
 
 
@@ -199,7 +200,7 @@ def _walk_elsewhere(
     folder: Address, place: PurePosixPath, selection: Selection, output: Location, *, recursive: bool
 ) -> Iterator[Item]:
     try:
-        inside = list(objects.entries_of(folder))
+        inside = objects.entries_of(folder)
     except OSError as error:
         reason = InputError(
             f"{folder}: cannot be read: {error.strerror}", hint_of(error, "check what you may read there")
@@ -224,12 +225,13 @@ def _is_left_out(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
-def _is_picture(path: Path) -> bool:
-    """By its name, also one of a kind that is not read. A link to nothing counts, so that it is reported."""
-    return _is_named_as_picture(path) and (path.is_file() or (path.is_symlink() and not path.exists()))
+def _is_file(path: Path) -> bool:
+    """A link to nothing counts, so that it is reported."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _is_named_as_picture(path: PurePath) -> bool:
+    """Also as one of a kind that is not read."""
     return is_picture_name(path) or is_unread_picture_name(path)
 
 

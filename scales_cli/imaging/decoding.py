@@ -52,12 +52,13 @@ _TRUNCATED = re.compile("truncated|not enough (image )?data|reached eof|end of f
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Header:
     """What is known of a picture before it is decoded.
 
-    `layout` describes the decoded, upright picture, without its metadata. `decoding_bytes` is the anonymous memory that
-    decoding takes at its peak, the pixels included, but not the bytes of a file that is in memory already.
+    `layout` describes the decoded, upright picture, without its metadata and its coded quality. `decoding_bytes` is the
+    anonymous memory that decoding takes at its peak, the pixels included, but not the bytes of a file that is in memory
+    already.
     """
 
     layout: Layout
@@ -99,15 +100,7 @@ def read_header(stream: BinaryIO, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header
         if orientation >= 5 and image.format != "TIFF":  # which Pillow turns itself
             width, height = height, width
         lossless = _is_lossless(stream, image_format)
-        layout = Layout(
-            width,
-            height,
-            samples.channels,
-            samples.dtype,
-            format=image_format,
-            lossless=lossless,
-            coded_quality=_coded_quality(stream, image),
-        )
+        layout = Layout(width, height, samples.channels, samples.dtype, format=image_format, lossless=lossless)
         needed = decoding_bytes(survey, image, layout, samples)
         return Header(layout, orientation, needed, count_frames(survey, image) if image_format.animation else 1)
 

@@ -17,7 +17,7 @@ Pixels = NDArray[Any]  # uint8 or uint16
 KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Details:
     """What a file says beside its pixels.
 
@@ -40,7 +40,7 @@ class Details:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layout(Details):
     """A picture without its pixels: rows of [W, C], uint8 or uint16; `KINDS` names the channels.
 
@@ -74,7 +74,7 @@ class Layout(Details):
         return dataclasses.replace(self, width=width, height=height)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Picture(Details):
     """Pixels [H, W, C], upright, uint8 or uint16. Alpha is not premultiplied."""
 

@@ -42,7 +42,7 @@ class Allowance:
     tile: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One picture to enlarge. `name` is the input as the user gave it; `target` None stands for standard output.
 

@@ -225,7 +225,7 @@ def _check_file(target: Path, overwrite: bool) -> None:
     if mode is not None and not overwrite:
         raise OutputExistsError(target)
     folder = target.parent
-    while not folder.exists() and folder != folder.parent:
+    while not os.access(f"{folder}/", os.W_OK | os.X_OK):  # which no file's name ends with
+        if folder.exists() or folder == folder.parent:
+            raise OutputError(f"{target}: the folder {folder} cannot be written to", "choose another output with -o")
         folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{target}: the folder {folder} cannot be written to", "choose another output with -o")

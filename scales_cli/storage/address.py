@@ -25,7 +25,7 @@ WEB = ("http", "https")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<path>.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, order=True, repr=False)
+@dataclass(frozen=True, order=True, repr=False, slots=True)
 class Address:
     """`path` has no slash at its end; `query` is empty but on the web. What is here, is as of `pathlib`."""
 

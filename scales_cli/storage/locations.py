@@ -19,9 +19,12 @@ def locate(name: str) -> Location:
     return Address.parse(name) or Path(name)
 
 
-def status_of(location: Location) -> os.stat_result | Status:
+def status_of(location: Location) -> Status:
     """Size, time and kind. Raises `OSError`; `FileNotFoundError` if there is nothing, not even a folder."""
-    return location.stat() if isinstance(location, Path) else objects.status_of(location)
+    if isinstance(location, Address):
+        return objects.status_of(location)
+    found = location.stat()
+    return Status(found.st_mode, found.st_size, found.st_mtime_ns)
 
 
 def is_there(location: Location) -> bool:

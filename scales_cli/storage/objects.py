@@ -34,7 +34,7 @@ _RETRIES = 2  # of s3fs, which has botocore ask five times each: more, and a sil
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """As `os.stat_result`; what a storage does not tell is 0.
+    """As `os.stat_result`, of which a batch keeps one for each picture; what a storage does not tell is 0.
 
     Storages tell whole seconds, but also a tag of the content, which stands in the digits below.
     """
@@ -56,9 +56,16 @@ def status_of(address: Address) -> Status:
 
 
 def entries_of(folder: Address) -> Iterator[tuple[Address, Status]]:
+    """In the order of their names. A storage says more of each than is kept, which is let go one by one."""
     with own_errors():
         found = _storage(folder).ls(folder.path, detail=True)
-    for entry in sorted(found, key=lambda entry: str(entry["name"])):
+    return _entries(folder, sorted(found, key=lambda entry: str(entry["name"]), reverse=True))
+
+
+def _entries(folder: Address, found: list[Mapping[str, Any]]) -> Iterator[tuple[Address, Status]]:
+    """Takes the last one first."""
+    while found:
+        entry = found.pop()
         below = Address(folder.scheme, _path(entry["name"]))
         if below.path != folder.path:  # as of the empty object that stands for a folder
             yield below, _status(entry)

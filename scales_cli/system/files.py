@@ -205,13 +205,13 @@ def new_folders() -> Iterator[Callable[[Path], None]]:
                 folder.rmdir()
 
 
-def file_identity(path: str | Path) -> tuple[int, int] | None:
+def file_identity(path: str | Path) -> int | None:
     """What all names of one file share, through links and whatever case the file system ignores; None without one."""
     try:
         status = os.stat(path)  # noqa: PTH116 (which is asked of every picture of a batch)
     except (OSError, ValueError):
         return None
-    return status.st_dev, status.st_ino
+    return status.st_dev << 64 | status.st_ino  # of which many are kept
 
 
 @contextmanager
