@@ -49,6 +49,7 @@ add_repeats(
     junk=b"\0",
     tables=segment(0xDB, (b"\0" + b"\1" * 64) * 1008),
 )
+add_repeats(bomb, lambda rest: [*jpeg_with()[:1], rest], fill_bytes_to_the_end=b"\xff", junk_to_the_end=b"\0")
 bomb(many_scans, "scans")
 
 

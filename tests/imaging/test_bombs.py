@@ -12,8 +12,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 # One of each kind; the others are no less likely to break, but take longer than all this is worth on each change.
 SAMPLE = [
     "png-exif", "png-numbers_of_exif", "png-unknown_late_chunk", "png-texts", "png-compressed_texts",
-    "png-profiles", "png-empty_pixel_chunks", "jpeg-application", "jpeg-exif", "jpeg-fill_bytes", "jpeg-scans",
-    "tiff-pages", "tiff-unknown_tag", "tiff-strips", "ppm-comment", "ppm-comments", "ppm-plain_comments",
+    "png-profiles", "png-empty_pixel_chunks", "jpeg-application", "jpeg-exif", "jpeg-fill_bytes",
+    "jpeg-junk_to_the_end", "jpeg-scans", "tiff-pages",
+    "tiff-unknown_tag", "tiff-strips", "ppm-comment", "ppm-comments", "ppm-plain_comments",
     "gif-comments", "gif-controls", "gif-junk", "gif-frames", "webp-unknown_chunk", "webp-frames", "avif-items",
     "avif-boxes_in_boxes", "avif-extents", "j2k-tiles", "j2k-packets", "jxl-compressed_record", "jp2-header",
     "bmp-header", "ico-compressed_texts",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from scales_cli.imaging.containers.excerpt import Part, join
+from scales_cli.imaging.containers.excerpt import Part, excerpt, join
 from scales_cli.imaging.containers.jpeg import (
     APP0,
     COM,
@@ -73,7 +73,7 @@ def survey_jpeg(stream: BinaryIO) -> Survey:
         else:
             parts.append((segments.data, size))
     return Survey(
-        stream=excerpt_unless_all(stream, parts),
+        stream=excerpt_unless_all(stream, parts) if segments.scans else excerpt(stream, parts),  # which end there
         held_bytes=_COPIES * sum(segments.kept.values()),
         several_scans=segments.several_scans,
         is_cut=segments.is_cut,
