@@ -148,7 +148,6 @@ def test_a_tight_limit_holds_for_each_of_equal_pictures(folder, model, spawn, rn
     assert max(needs) - min(needs) <= 1
     done = spawn("batch", "in", "-o", "out", "--max-memory", f"{max(needs) + more}M", *options)
     assert {json.loads(line).get("exit_code", 0) for line in done.stdout.splitlines()} == {6 if more < 0 else 0}
-    if more:
-        alone = spawn("upscale", "in/a.png", "-o", "a.webp", "--max-memory", "1M", *options[:-1])
-        need = int(re.search(rb"need (\d+) MiB", alone.stderr)[1])
-        assert need < max(needs) < need + 50
+    alone = spawn("upscale", "in/a.png", "-o", "a.webp", "--max-memory", "1M", *options[:-1])
+    need = int(re.search(rb"need (\d+) MiB", alone.stderr)[1])
+    assert need < max(needs) <= need + 35  # as the README says, and what varies
