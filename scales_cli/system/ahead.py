@@ -31,14 +31,16 @@ class Ahead(Iterator[Item], Generic[Item]):
     ) -> None:
         self._queue: Queue[tuple[Item | None, BaseException | None]] = Queue(count)
         self._closed, self._leave_seconds = closed, leave_seconds
+        self._ended = False
         self._thread = threading.Thread(target=self._make, args=(items,), name="scales-ahead", daemon=True)
         self._thread.start()
 
     def __next__(self) -> Item:
-        while not self._closed.is_set():
+        while not self._ended and not self._closed.is_set():
             with suppress(Empty):
                 item, error = self._queue.get(timeout=_LOOK_SECONDS)
                 if error is not None:
+                    self._ended = True
                     raise error
                 return item  # type: ignore[return-value]
         raise StopIteration

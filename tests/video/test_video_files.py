@@ -209,7 +209,7 @@ def test_y4m_in_and_out_equals_files(enlarge, make_clip, tmp_path, decoded):
 def test_a_pipe_of_y4m(start_scales):
     """From standard input to standard output, in a process of its own; nothing else is printed there."""
     frames = b"FRAME\n" + bytes(range(256)) * 6
-    process = start_scales("video", "-", "-o", "-", "-t", 1, stdin=subprocess.PIPE)
+    process = start_scales("video", "-", "-o", "-", "-t", 2, stdin=subprocess.PIPE)
     out, err = process.communicate(b"YUV4MPEG2 W32 H32 C420\n" + 3 * frames, timeout=60)
     assert (process.returncode, err) == (0, b"")
     assert len(out.partition(b"\n")[2]) == 3 * (6 + 64 * 96)
