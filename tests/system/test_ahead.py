@@ -38,6 +38,11 @@ def test_an_error_comes_in_its_place():
             next(items)
 
 
+def test_what_has_ended_stays_ended():
+    with Ahead(iter([1]), 2, threading.Event()) as items:
+        assert [next(items, None) for _ in range(3)] == [1, None, None]
+
+
 def test_stages_end_together():
     """The second waits for the first, which waits for nobody: both end when either is left."""
     closed, hold = threading.Event(), threading.Event()
