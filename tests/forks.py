@@ -45,6 +45,8 @@ class _Process(context.ForkServerProcess):
             Path("/proc/self/comm").write_text(f"of {self._parent_pid}")
         forkserver._forkserver.ensure_running = lambda: None
         _use()
+        if "dask.config" in sys.modules:  # which has read its settings from another environment
+            sys.modules["dask.config"].refresh()
         super().run()
 
 
