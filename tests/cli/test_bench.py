@@ -63,7 +63,7 @@ def test_bench_of_video(folder, model, capsys, monkeypatch):
     assert main([*arguments, "--against", ""]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    assert "16x12 to 32x24, 1 thread, 2 frames" in out
+    assert "16x12 to 32x24, 1 thread, 2 rounds" in out
     assert main([*arguments, "--against", "upscale"]) == 2
 
 

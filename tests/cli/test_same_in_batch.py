@@ -105,7 +105,7 @@ def files(folder):
 def test_batch_plans_the_memory_of_upscale(folder, model, spawn, image_format, code):
     Path("in").mkdir()
     Image.new("RGB", (800, 600)).save("in/a.png")
-    options = ["-s", "2", "-m", model, "-t", "1", "--json", "--format", image_format, "--max-memory", "150M"]
+    options = ["-s", "2", "-m", model, "-t", "1", "--json", "--format", image_format, "--max-memory", "130M"]
     assert spawn("upscale", "in/a.png", "-o", "single/", *options).returncode == code
     line = json.loads(spawn("batch", "in", "-o", "out", "-j", "1", *options).stdout)
     assert line.get("exit_code", 0) == code

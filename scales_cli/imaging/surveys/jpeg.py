@@ -123,7 +123,7 @@ class _Segments:
             self._add_scan(segment)
         elif marker == EOI:
             self.is_cut = False
-        elif marker >= APP0:
+        elif APP0 <= marker < APP0 + 16 or marker == COM:
             if not self.scans and self._is_kept(segment, size):
                 join(self.parts, (segment.place, segment.end))
             return
