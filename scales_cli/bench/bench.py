@@ -51,8 +51,8 @@ class BenchRequest:
     """`models` are names or files, `sizes` (width, height) of LR pictures; `data` is a folder of HR pictures.
 
     After `seconds` no further round is begun. `ensemble` is how many flips and turns scales sees, `amx` whether others
-    may use Intel's matrix units. With `video` a round is a frame (of scales eight frames), and
-    others than those of pictures take part.
+    may use Intel's matrix units. With `video` a round is a frame, of scales eight, and others than those of pictures
+    take part.
     """
 
     models: tuple[str, ...]
