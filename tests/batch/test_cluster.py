@@ -284,8 +284,8 @@ def end(ending, process, cluster):
         process.send_signal(signal.SIGINT)
     elif process.poll() is None:
         cluster.scheduler.kill()
-        code, _, err = finish(process)
-        assert (code, "scales: error: the scheduler at" in err) == (1, True), err
+        code, _, err = finish(process)  # which may have had its last answer already
+        assert (code, "scales: error: the scheduler at" in err) in ((1, True), (0, False)), err
         cluster.renew()
     return False
 
