@@ -1,4 +1,6 @@
-"""The whole of `scales bench`: models, sizes and numbers of threads, each a contest of its own."""
+"""The whole of `scales bench`: models, sizes and numbers of threads, each a contest of its own.
+
+In the contest of a model, the other models are rivals, so that they take turns with it."""
 
 from __future__ import annotations
 
@@ -28,6 +30,7 @@ from scales_cli.bench.contenders.registry import (
     Contender,
     choose,
     not_installed,
+    of_model,
 )
 from scales_cli.bench.latency import Measurement, Spread, measure
 from scales_cli.bench.machine import describe_machine, without_amx
@@ -77,6 +80,19 @@ class BenchModel:
     trained: bool
 
 
+@dataclass(frozen=True)
+class Entrant:
+    """A model with the folder of its files, and what contenders with its weights score."""
+
+    model: BenchModel
+    exports: Path
+    psnr: dict[str, float]
+
+    @property
+    def file(self) -> Path:
+        return self.exports / f"{self.model.name}.safetensors"
+
+
 def run_bench(
     request: BenchRequest,
     *,
@@ -106,25 +122,27 @@ def run_bench(
         report.skipped |= {name: not_installed(modules) for name, modules in missing.items()}
         skipping(list(missing), not_installed(itertools.chain(*missing.values())))
     total = len(models) * len(request.sizes) * len(request.threads)
-    for model in models:
-        with tempfile.TemporaryDirectory(prefix="scales-bench-") as folder:
-            exports = Path(folder)
-            packed = exports / f"{model.name}.safetensors"
-            model.weights.save(packed)
-            failures = run_steps(contenders, Preparation(model.weights.spec, exports, request.data))
-            able = [ours]
+    with tempfile.TemporaryDirectory(prefix="scales-bench-") as folder:
+        entrants = [enter(model, Path(folder, str(index)), request) for index, model in enumerate(models)]
+        for entrant in entrants:
+            spec, exports = entrant.model.weights.spec, entrant.exports
+            failures = run_steps(contenders, Preparation(spec, exports, request.data))
+            others = [other for other in entrants if other is not entrant]
+            able = [ours, *(of_model(ours, item.model.name, item.model.weights.spec, item.file) for item in others)]
             for contender in contenders:
                 if reason := next((failures[step] for step in contender.steps if step in failures), ""):
                     skip(contender.name, reason)
                 else:
                     able.append(contender)
-            psnr = score(model, request.data, request.ensemble) if request.data is not None else {}
+            psnr = entrant.psnr | {
+                other.model.name: other.psnr[OURS.name] for other in others if OURS.name in other.psnr
+            }
             for size, threads in itertools.product(request.sizes, request.threads):
                 done = len(report.contests)
-                has_layer = threads == 1 and not request.video and model.weights.spec.runs_natively
+                has_layer = threads == 1 and not request.video and spec.runs_natively
                 measurements, failed = measure(
                     [*able, LAYER] if has_layer else able,
-                    Task(model.weights.spec, packed, exports, *size, threads, request.ensemble),
+                    Task(spec, entrant.file, exports, *size, threads, request.ensemble),
                     request.rounds,
                     environment=limits,
                     deadline=began + request.seconds,
@@ -132,13 +150,22 @@ def run_bench(
                 )
                 for name, reason in failed.items():
                     skip(name, reason)
-                contest = summarize(model, size, threads, measurements, psnr, request.ensemble)
+                contest = summarize(entrant.model, size, threads, measurements, psnr, request.ensemble)
                 report.contests.append(replace(contest, video=request.video))
     return report
 
 
 def _report_part(progress: Callable[[float], None], done: int, total: int, fraction: float) -> None:
     progress((done + fraction) / total)
+
+
+def enter(model: BenchModel, exports: Path, request: BenchRequest) -> Entrant:
+    """Makes the folder, with the packed model in it."""
+    psnr = {} if request.data is None else score(model, request.data, request.ensemble)
+    entrant = Entrant(model, exports, psnr)
+    exports.mkdir()
+    model.weights.save(entrant.file)
+    return entrant
 
 
 def open_model(name: str, scale: int) -> BenchModel:
@@ -193,7 +220,7 @@ def summarize(
             continue
         seconds, parts = item.seconds, item.contender.parts
         cost = count(parts(spec)) if parts else None
-        if cost is not None and item.contender.name == OURS.name:
+        if cost is not None and item.contender.ensemble:
             cost = replace(cost, operations=ensemble * cost.operations)
         rows.append(
             ContestRow(

@@ -10,7 +10,8 @@ the extremes; null stands for what could not be measured.
                 kept off, absent), limits (environment variables that narrow instruction sets), versions (of runtimes)
     published   network, precision, psnr (by set): of weights for networks of `front` that others have trained
     skipped     contender -> why it did not take part
-    contests    one for each model, size and number of threads, all of whose rows were timed in turn:
+    contests    one for each model, size and number of threads, all of whose rows were timed in turn, those of the other
+                models under their names:
       video     whether frames of video were enlarged, with their color
       model, trained (false: seeded random weights), width, height (of the LR picture), threads, rounds
       rows
@@ -87,7 +88,7 @@ def bench(
             metavar="NAME|FILE",
             autocompletion=opt.suggest_models,
             rich_help_panel=opt.SIZE,
-            help="A model; may be repeated. Default: as upscale.",
+            help="A model; repeated ones take turns. Default: as upscale.",
         ),
     ] = None,
     scale: opt.Scale = 4,

@@ -77,9 +77,10 @@ def frames_table(contest: Contest, scale: int) -> Table:
 
 
 def networks_table(report: Report, model: str) -> Table:
-    """What does not depend on size and threads."""
+    """What does not depend on size and threads; other models have tables of their own."""
     contests = [contest for contest in report.contests if contest.model == model]
-    rows = {row.contender: row for contest in contests for row in contest.rows}
+    models = {contest.model for contest in report.contests}
+    rows = {row.contender: row for contest in contests for row in contest.rows if row.contender not in models}
     table = new_table(_name(contests[0]), "", "file KB", "parameters K", "operations G", "PSNR dB")
     for row in rows.values():
         cost = row.cost or Cost(0, 0)

@@ -1,6 +1,7 @@
 """What is timed is the same network: every runtime gives what torch, or the native engine, gives."""
 
 import dataclasses
+import pickle
 import subprocess
 import sys
 
@@ -180,6 +181,14 @@ def test_native_contenders_enlarge(task):
     assert Bicubic(task).run().shape == (54, 63, 1)
     assert Lanczos(task).run().shape == (54, 63)
     assert NativeNetwork(task).run().shape == (1, 54, 63)
+
+
+def test_another_model_runs_on_the_picture_of_the_task(task, random_weights, tmp_path):
+    weights = random_weights(scale=2, n_blocks=1)
+    weights.save(tmp_path / "other.safetensors")
+    other = registry.of_model(registry.OURS, "other", weights.spec, tmp_path / "other.safetensors")
+    runner = pickle.loads(pickle.dumps(other.build))(task)
+    assert (runner.run().shape, runner.model_bytes) == ((1, 36, 42), (tmp_path / "other.safetensors").stat().st_size)
 
 
 def test_upscale_writes_the_whole_picture(task):

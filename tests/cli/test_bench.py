@@ -46,7 +46,22 @@ def test_bench_prints_tables(folder, capsys, monkeypatch):
     assert "\x1b" not in out
     for text in ("scales-tiny-x4, 16x12, 1 thread, 2 rounds", "bicubic", "one binary layer", "19.1", "0.829"):
         assert text in out
-    assert "scales-base-x4" in out
+    assert out.count("│ scales-base-x4 ") == out.count("│ scales-tiny-x4 ") == 1
+
+
+def test_models_take_turns(folder, model, capsys):
+    """Each is a rival in the contests of the others, with its own file, cost and score."""
+    arguments = [*SMALL, "-s", "2", "-m", "tiny", "-m", model, "--ensemble", "2", "--against", "", "--json"]
+    assert main(arguments) == 0
+    contests = json.loads(capsys.readouterr().out)["contests"]
+    first, second = ({row["contender"]: row for row in contest["rows"]} for contest in contests)
+    names = [contest["model"] for contest in contests]
+    assert (list(first), list(second)) == (["scales", names[1]], ["scales", names[0]])
+    for contest, other in ((first, second), (second, first)):
+        (rival,) = (row for name, row in contest.items() if name != "scales")
+        assert rival["times_scales"]["median"] > 0
+        for fact in ("model_bytes", "cost"):
+            assert rival[fact] == other["scales"][fact] != contest["scales"][fact]
 
 
 def test_bench_of_video(folder, model, capsys, monkeypatch):

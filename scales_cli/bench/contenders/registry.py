@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 from scales_cli.backbones.cost import Part
 from scales_cli.backbones.spec import NetworkSpec
@@ -39,7 +40,8 @@ EXPORT = ("torch", "onnx")
 class Contender:
     """`build` and `steps` run in other processes; without the modules it `requires` they cannot.
 
-    A `fallback` takes part only if all others of its name are missing.
+    A `fallback` takes part only if all others of its name are missing. `ensemble` is whether it runs the one that a
+    task asks for.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Contender:
     steps: tuple[Step, ...] = ()
     parts: Callable[[NetworkSpec], list[Part]] | None = None
     fallback: bool = False
+    ensemble: bool = False
 
     def missing(self) -> list[str]:
         return [module for module in self.requires if find_spec(module) is None]
@@ -105,7 +108,7 @@ _openvino, _torch = partial(OpenVinoNetwork, name="twin"), partial(TorchNetwork,
 _int8 = partial(_openvino, precision=None, quantized=True)
 
 PROGRAM = "scales upscale"
-OURS = Contender("scales", NativeNetwork, parts=NetworkSpec.parts)
+OURS = Contender("scales", NativeNetwork, parts=NetworkSpec.parts, ensemble=True)
 LAYER = Contender("binary layer", BinaryLayerRunner)
 CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "torch-fp32": _twin("torch-fp32", _torch, ("torch",)),
@@ -124,13 +127,25 @@ CONTENDERS: dict[str, tuple[Contender, ...]] = {
 }
 
 # For frames of video
-VIDEO_OURS = Contender(OURS.name, ScalesVideo, parts=NetworkSpec.parts)
+VIDEO_OURS = Contender(OURS.name, ScalesVideo, parts=NetworkSpec.parts, ensemble=True)
 VIDEO_CONTENDERS: dict[str, tuple[Contender, ...]] = {
     "fsrcnn": _small_for_video("fsrcnn", export_fsrcnn, lambda spec: fsrcnn_parts()),
     "espcn": _small_for_video("espcn", export_espcn, lambda spec: espcn_parts(spec.scale)),
     "lanczos": (Contender("lanczos (ffmpeg)", FfmpegLanczos, ("av",)),),
-    "still": (Contender("scales, 3/4 still", partial(ScalesVideo, changing=0.25), parts=NetworkSpec.parts),),
+    "still": (
+        Contender("scales, 3/4 still", partial(ScalesVideo, changing=0.25), parts=NetworkSpec.parts, ensemble=True),
+    ),
 }
+
+
+def of_model(ours: Contender, name: str, spec: NetworkSpec, file: Path) -> Contender:
+    """`ours` with another model than the task's, as a rival."""
+    build = partial(_build_with, ours.build, spec, file)
+    return replace(ours, name=name, build=build, parts=lambda task_spec: spec.parts())
+
+
+def _build_with(build: Callable[[Task], Runner], spec: NetworkSpec, file: Path, task: Task) -> Runner:
+    return build(replace(task, spec=spec, model=file))
 
 
 def quick_names() -> tuple[str, ...]:
