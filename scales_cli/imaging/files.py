@@ -23,6 +23,7 @@ from scales_cli.system.files import using_temporary_folder
 
 MAX_FILE_BYTES = 2 * 2**30
 _CHUNK_BYTES = 2**20
+_BUFFER_BYTES = 2**16  # in which most files have their header
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -70,7 +71,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise InputError("is a folder", "give picture files, or it to `scales batch`")
         if not stat.S_ISREG(mode):
             raise InputError("is not a regular file", "pipe it into `scales upscale -`")
-        stream = path.open("rb")
+        stream = path.open("rb", _BUFFER_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableError(f"cannot be read: {reason}", "check the path") from error
@@ -106,7 +107,8 @@ def _read_chunk(stream: BinaryIO) -> bytes:
 def _reading(source: Source) -> Iterator[BinaryIO]:
     """A stream of an acceptable size, at its beginning; errors name the source if it has a name."""
     if isinstance(source, (str, os.PathLike)):
-        with naming(source), opened(source) as stream, _reading(stream):
+        with naming(source), opened(source) as stream:
+            _check_size(stream)
             yield stream
     else:
         stream = io.BytesIO(source) if isinstance(source, bytes) else source

@@ -32,20 +32,27 @@ def read_segments(stream: BinaryIO, start: int = 0) -> Iterator[Segment]:
     Whoever wants no more than the header stops at the first SOS. Of the last segment, less may be there than said.
     """
     position, pattern = start, _MARKER
-    while (found := _find(stream, position, pattern)) is not None:
-        marker, content = found
+    while True:
+        stream.seek(position)
+        head = stream.read(4)  # mostly a marker and a length
+        if pattern.match(head) is None:
+            found = _find(stream, position, pattern)
+            if found is None:
+                return
+            position = found
+            stream.seek(position)
+            head = stream.read(4)
+        marker, content = head[1], position + 2
         if marker in _ALONE:
-            yield Segment(marker, content - 2, content, content)
+            yield Segment(marker, position, content, content)
             if marker == EOI:
                 return
             position = content
             continue
-        stream.seek(content)
-        length = stream.read(2)
-        if len(length) < 2:
+        if len(head) < 4:
             return
-        end = content + max(2, int.from_bytes(length, "big"))
-        yield Segment(marker, content - 2, content + 2, end)
+        end = content + max(2, int.from_bytes(head[2:], "big"))
+        yield Segment(marker, position, content + 2, end)
         position, pattern = end, _MARKER_IN_SCAN if marker == SOS else _MARKER
 
 
@@ -55,15 +62,13 @@ def read_segment(stream: BinaryIO, segment: Segment, size: int = 2**16) -> bytes
     return stream.read(min(size, segment.end - segment.start))
 
 
-def _find(stream: BinaryIO, position: int, pattern: re.Pattern[bytes]) -> tuple[int, int] | None:
-    """The next marker, and where it ends."""
-    size = 2  # mostly it is here
+def _find(stream: BinaryIO, position: int, pattern: re.Pattern[bytes]) -> int | None:
+    """Where the next marker is."""
     while True:
         stream.seek(position)
-        data = stream.read(size)
+        data = stream.read(_BLOCK)
         if (match := pattern.search(data)) is not None:
-            return data[match.end() - 1], position + match.end()
+            return position + match.start()
         if len(data) < 2:
             return None
         position += len(data) - (data[-1] == 0xFF)
-        size = _BLOCK

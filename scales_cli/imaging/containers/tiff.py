@@ -44,6 +44,9 @@ class Directory:
 
 def read_directories(stream: BinaryIO) -> Iterator[Directory]:
     """The directories of the chain, each followed by those below it; none of a file that is no TIFF."""
+    stream.seek(0)
+    if stream.read(2) not in (b"II", b"MM"):
+        return
     try:
         reader = DirectoryReader(stream, _MAX_BYTES)
     except ValueError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from scales_cli.imaging.containers.excerpt import Part, excerpt, join
+from scales_cli.imaging.containers.excerpt import Part, join
 from scales_cli.imaging.containers.jpeg import (
     APP0,
     COM,
@@ -35,20 +35,24 @@ from scales_cli.imaging.surveys.survey import (
 from scales_cli.imaging.surveys.tiff import check_exif
 
 # What segments that are kept begin with, by their marker, and how much there may be.
-_KEPT = (
-    (APP0, b"JFIF\0", 2**16, "JFIF"),
-    (APP0 + 1, b"Exif\0\0", MAX_EXIF_BYTES, "EXIF"),
-    (APP0 + 1, b"http://ns.adobe.com/xap/1.0/\0", 2**16, "XMP"),
-    (APP0 + 2, b"ICC_PROFILE\0", MAX_PROFILE_BYTES, "colour profile"),
-    (APP0 + 2, b"MPF\0", 2**16, "list of pictures"),
-    (APP0 + 13, b"Photoshop 3.0\0", MAX_RECORD_BYTES, "resources of Photoshop"),
-    (APP0 + 14, b"Adobe", 2**16, "Adobe"),
-    (COM, b"", MAX_RECORD_BYTES, "comments"),
-)
-_LEFT_OUT = (  # what has no place in an enlarged picture
-    (APP0 + 1, b"http://ns.adobe.com/xmp/extension/\0", "the extension of its XMP metadata was left out"),
-    (APP0 + 11, b"JP", "its content credentials (C2PA) were left out, which hold of the original pixels only"),
-)
+_KEPT = {
+    APP0: ((b"JFIF\0", 2**16, "JFIF"),),
+    APP0 + 1: (
+        (b"Exif\0\0", MAX_EXIF_BYTES, "EXIF"),
+        (b"http://ns.adobe.com/xap/1.0/\0", 2**16, "XMP"),
+    ),
+    APP0 + 2: (
+        (b"ICC_PROFILE\0", MAX_PROFILE_BYTES, "colour profile"),
+        (b"MPF\0", 2**16, "list of pictures"),
+    ),
+    APP0 + 13: ((b"Photoshop 3.0\0", MAX_RECORD_BYTES, "resources of Photoshop"),),
+    APP0 + 14: ((b"Adobe", 2**16, "Adobe"),),
+    COM: ((b"", MAX_RECORD_BYTES, "comments"),),
+}
+_LEFT_OUT = {  # what has no place in an enlarged picture
+    APP0 + 1: (b"http://ns.adobe.com/xmp/extension/\0", "the extension of its XMP metadata was left out"),
+    APP0 + 11: (b"JP", "its content credentials (C2PA) were left out, which hold of the original pixels only"),
+}
 _NEEDED = ("EXIF", "colour profile")  # without which it would come out turned or in other colours
 _MAX_TABLE_BYTES = 2**18  # of all quantization and Huffman tables
 _COPIES = 3
@@ -65,15 +69,13 @@ def survey_jpeg(stream: BinaryIO) -> Survey:
         if segment.marker == EOI or (segment.marker == SOS and not segments.must_read_on):
             break
     check_exif(b"".join(segments.exif))  # which the decoder reads at once
-    size = stream.seek(0, os.SEEK_END)
-    parts = [*segments.parts]
-    if segments.scans:
-        if segments.is_cut:
-            parts += [(segments.data, _end_of_data(stream, segments.data, size)), END]
-        else:
-            parts.append((segments.data, size))
+    parts, size = segments.parts, stream.seek(0, os.SEEK_END)
+    if segments.is_cut:
+        parts += [(segments.data, _end_of_data(stream, segments.data, size)), END]
+    elif segments.scans:
+        join(parts, (segments.data, size))
     return Survey(
-        stream=excerpt_unless_all(stream, parts) if segments.scans else excerpt(stream, parts),  # which end there
+        stream=excerpt_unless_all(stream, parts, size),
         held_bytes=_COPIES * sum(segments.kept.values()),
         several_scans=segments.several_scans,
         is_cut=segments.is_cut,
@@ -111,9 +113,7 @@ class _Segments:
         self._stream = stream
         self._count = self._tables = self._components = 0
         self._progressive = False
-        self._precision: dict[int, list[int]] = {}  # of each component, the bits that its 64 numbers lack yet
-        stream.seek(-2, os.SEEK_END)
-        self._ends_marked = stream.read(2) == END
+        self._refined: list[tuple[int, int, int, int]] = []  # component, its numbers [first, last], bits they lack yet
 
     def add(self, segment: Segment) -> None:
         marker, size = segment.marker, segment.end - segment.start
@@ -139,28 +139,36 @@ class _Segments:
     @property
     def lacks_scans(self) -> bool:
         """Whether a component, or bits of it, have not come yet."""
-        return len(self._precision) < self._components or any(map(any, self._precision.values()))
+        lacking: dict[int, list[int]] = {}  # of each component, bits of its 64 numbers
+        for component, first, last, bits in self._refined:
+            numbers = lacking.setdefault(component, [_UNKNOWN] * 64)
+            numbers[first : last + 1] = [bits] * len(numbers[first : last + 1])
+        return len(lacking) < self._components or any(map(any, lacking.values()))
 
     def _add_scan(self, segment: Segment) -> None:
         self.scans += 1
         data = read_segment(self._stream, segment, 12)
         count = data[0] if data else 0
-        for component in data[1 : 1 + 2 * count : 2]:
-            first, last, bits = (*data[1 + 2 * count :], 0, 0, 0)[:3]
-            numbers = self._precision.setdefault(component, [_UNKNOWN] * 64)
-            numbers[first : last + 1] = [bits & 15] * len(numbers[first : last + 1])
+        first, last, bits = (*data[1 + 2 * count :], 0, 0, 0)[:3]
+        self._refined += [(component, first, last, bits & 15) for component in data[1 : 1 + 2 * count : 2]]
         check_count(self.scans, MAX_SCANS, "scans")
         if self.scans == 1:
             self.data = segment.place
             self.several_scans = self._progressive or count < self._components
-            self.must_read_on = self.several_scans or not self._ends_marked
+            self.must_read_on = self.several_scans or not self._is_end_marked()
             self.is_cut = self.must_read_on  # until the end is seen
+
+    def _is_end_marked(self) -> bool:
+        self._stream.seek(-len(END), os.SEEK_END)
+        return self._stream.read(len(END)) == END
 
     def _is_kept(self, segment: Segment, size: int) -> bool:
         start = read_segment(self._stream, segment, 64)
-        self.left_out += [note for marker, prefix, note in _LEFT_OUT if _is(segment, start, marker, prefix)]
-        for marker, prefix, most, what in _KEPT:
-            if _is(segment, start, marker, prefix):
+        prefix, note = _LEFT_OUT.get(segment.marker, (b"", ""))
+        if note and start.startswith(prefix):
+            self.left_out.append(note)
+        for prefix, most, what in _KEPT.get(segment.marker, ()):
+            if start.startswith(prefix):
                 total = self.kept.get(what, 0) + size
                 if what in _NEEDED:
                     check_bytes(total, most, what)
@@ -172,7 +180,3 @@ class _Segments:
                     self.exif.append(read_segment(self._stream, segment)[len(prefix) :])
                 return True
         return False
-
-
-def _is(segment: Segment, start: bytes, marker: int, prefix: bytes) -> bool:
-    return segment.marker == marker and start.startswith(prefix)

@@ -61,14 +61,17 @@ def too_long(what: str, most: int) -> str:
     return f"its {what} beyond {_described(most)} were left out"
 
 
-def excerpt_unless_all(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
-    """A stream of these parts; the file itself if they are all of it, from its beginning to where they end."""
+def excerpt_unless_all(stream: BinaryIO, parts: Sequence[Part], end: int = 0) -> BinaryIO:
+    """A stream of these parts; the file itself if they are all of it, from its beginning to its `end`.
+
+    That need not be given if decoders stop where the parts end.
+    """
     position = 0
     for part in parts:
         if isinstance(part, bytes) or part[0] != position:
             return excerpt(stream, parts)
         position = part[1]
-    return stream
+    return stream if position >= end else excerpt(stream, parts)
 
 
 def _described(count: int) -> str:
