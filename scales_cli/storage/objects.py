@@ -196,10 +196,26 @@ def _storage(address: Address) -> Any:
 
     for name in (library, "azure", "google"):  # that print what they do not get, beside the error
         logging.getLogger(name).addHandler(_SILENT)
-    storage = fsspec.filesystem(address.scheme, use_listings_cache=False)  # others may write there, too
+    storage = fsspec.filesystem(address.scheme, use_listings_cache=False, **_bounds(address.scheme))  # as others write
     if address.scheme == "s3":
         storage.retries = _RETRIES
     return storage
+
+
+def _bounds(scheme: str) -> dict[str, Any]:
+    """Options by which a storage's library reads bounded answers only, beside those of the user's own settings."""
+    import fsspec.config
+
+    own = fsspec.config.conf.get(scheme, {})
+    if scheme == "s3":
+        from scales_cli.storage.s3 import BoundedSession
+
+        return {"config_kwargs": {**own.get("config_kwargs", {}), "http_session_cls": BoundedSession}}
+    if scheme == "gs":
+        from scales_cli.storage.answers import BoundedAnswer
+
+        return {"session_kwargs": {**own.get("session_kwargs", {}), "response_class": BoundedAnswer}}
+    return {}  # adlfs knows none
 
 
 def _check_online(address: Address) -> None:

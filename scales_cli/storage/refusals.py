@@ -39,6 +39,8 @@ _CLASSES = {
     "ConnectionClosedError": ("the storage breaks off in the middle of its answer", _LATER),
     "ClientPayloadError": ("the storage breaks off in the middle of its answer", _LATER),
     "IncompleteRead": ("the storage breaks off in the middle of its answer", _LATER),
+    "LongAnswerError": ("the storage sends more than it was asked for", "ask whose storage it is"),
+    "SlowAnswerError": ("the storage is too slow", _LATER),
     "ResponseParserError": ("the storage does not answer as one", _ENDPOINT),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from forks import forking
 from PIL import Image
 
 from scales_cli.cli.app import main
+from scales_cli.storage.address import Address
+from scales_cli.storage.objects import _storage
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 
@@ -23,12 +26,18 @@ KEYS = ["a b.png", "50%20.png", "h#1.png", "q?x=1&y.png", "p+l us.png", "grÃ¼n-æ
 
 @dataclass(frozen=True)
 class Answer:
-    """Whatever a server may say; `size` is announced, if it is not that of `body`."""
+    """Whatever a server may say; `size` is announced, if it is not that of `body`, whose bytes come `pause` s apart."""
 
     status: str
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     size: int | None = None
+    pause: float = 0.0
+
+    def pieces(self) -> Iterator[bytes]:
+        for byte in self.body:
+            time.sleep(self.pause)
+            yield bytes([byte])
 
 
 class S3:
@@ -76,6 +85,8 @@ class S3:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             size = len(fault.body) if fault.size is None else fault.size
             start(fault.status, [("Content-Length", str(size)), *fault.headers])
+            if fault.pause:
+                return fault.pieces()
             return [fault.body if method != "HEAD" else b""]
         name, status, *met = fault
         if met:
@@ -101,7 +112,6 @@ def s3_server() -> Iterator[S3]:
 @pytest.fixture
 def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """s3fs on an empty server, which the program finds as it finds any: by its environment."""
-    import s3fs
     from moto.s3.models import s3_backends
 
     for name, value in {
@@ -115,7 +125,7 @@ def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     s3_backends.reset()
     s3_server.fault, s3_server.requests, s3_server.region = lambda method, path: None, [], ""
     s3_server.lie = lambda query: ""
-    system = s3fs.S3FileSystem(use_listings_cache=False)  # the program's own, as it takes a while to make one
+    system = _storage(Address("s3", "bucket"))  # the program's own, as it takes a while to make one
     system.mkdir("bucket")
     system.server = s3_server
     with forking():

@@ -1,9 +1,14 @@
 """Listings that lie, and keys that are made to do harm: nothing is written elsewhere, and nothing has no end."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
+
+from scales_cli.storage.budget import Patience
+
+from .conftest import Answer
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of clients that are not closed
 
@@ -82,3 +87,29 @@ def test_records_that_are_forged_are_none(s3, run, forged):
     code, _, err = run(*arguments)
     assert (code, "failed before" in err) == (first[0], False)
     assert err.count("a.png: not a picture") == 1, err
+
+
+def test_answers_are_read_no_further_than_was_asked(s3, run, picture):
+    """Ranges as long as they are, and listings as long as they can be: 3 GiB for 1 MB took 6 GiB of memory."""
+    s3.pipe_file("bucket/a.png", picture())
+    s3.server.fault = lambda method, path: Answer("206 Partial Content", bytes(2**20)) if method == "GET" else None
+    code, _, err = run("upscale", "s3://bucket/a.png", "-s", "2", "-m", "tiny")
+    assert code == 3
+    assert "a.png: cannot be read: the storage sends more than it was asked for (ask whose storage it is)\n" in err
+    s3.server.fault = lambda method, path: None
+    s3.server.lie = lambda query: listed("n" * 1000) * 8000
+    code, _, err = run("batch", "s3://bucket/in", "-o", "out", *WORK)
+    assert (code, files()) == (3, [])
+    assert "bucket/in: cannot be read: the storage sends more than it was asked for" in err
+
+
+def test_answers_that_trickle_are_given_up(s3, run, picture, monkeypatch):
+    """A byte now and then is not silence, and would have no end."""
+    answers = pytest.importorskip("scales_cli.storage.answers")
+    monkeypatch.setattr(answers, "PATIENCE", Patience(start=0.4, rate=2**23))
+    s3.pipe_file("bucket/a.png", data := picture())
+    s3.server.fault = lambda method, path: Answer("206 Partial Content", data, pause=0.1) if method == "GET" else None
+    began = time.monotonic()
+    code, _, err = run("upscale", "s3://bucket/a.png", "-s", "2", "-m", "tiny")
+    assert (code, time.monotonic() - began < 15) == (3, True)
+    assert "a.png: cannot be read: the storage is too slow (try again later)\n" in err
