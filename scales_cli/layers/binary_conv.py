@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from scales_cli.layers.binarize import mean_magnitude, ste_sign, ste_sign_identity
 from scales_cli.layers.binary_layer import BinaryLayer
+from scales_cli.layers.sign_convolution import convolve_signs
 
 
 class BinaryConv2d(BinaryLayer):
@@ -30,6 +31,8 @@ class BinaryConv2d(BinaryLayer):
     def convolve(self, bits: Tensor) -> Tensor:
         """The zero-padded convolution of +-1 activations with the +-1 weights: whole numbers, float32."""
         weight = ste_sign_identity(self.weight)
+        if self.compute_dtype is torch.int8:
+            return convolve_signs(bits, weight)
         padding = self.weight.shape[-1] // 2
         out = functional.conv2d(bits.to(self.compute_dtype), weight.to(self.compute_dtype), padding=padding)
         return out.to(torch.float32)

@@ -1,0 +1,81 @@
+"""Whole numbers of 8 bits give what float32 gives: exactly forwards, nearly backwards."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.nn import functional  # noqa: E402
+
+from scales_cli.layers.binary_conv import BinaryConv2d  # noqa: E402
+from scales_cli.layers.sign_convolution import convolve_signs  # noqa: E402
+from scales_cli.training.device import use_fast_products  # noqa: E402
+
+SHAPES = [
+    ((4, 64, 16, 16), 64, 3),
+    ((2, 5, 7, 9), 6, 3),
+    ((1, 3, 8, 2), 4, 5),
+    ((2, 16, 6, 6), 16, 1),
+    ((1, 1, 1, 1), 1, 3),
+]
+
+
+def products(shape, features, size):
+    """Of random signs by whole numbers, and by float32."""
+    torch.manual_seed(0)
+    bits, weight = (
+        torch.where(torch.rand(*sizes) < 0.5, 1.0, -1.0).requires_grad_()
+        for sizes in (shape, (features, shape[1], size, size))
+    )
+    try:
+        fast = convolve_signs(bits, weight)
+    except (RuntimeError, NotImplementedError) as error:
+        pytest.skip(f"torch has no such products here: {error}")
+    return (bits, weight), fast, functional.conv2d(bits, weight, padding=size // 2)
+
+
+@pytest.mark.parametrize(("shape", "features", "size"), SHAPES)
+def test_sums_are_exact_and_gradients_near(shape, features, size):
+    inputs, fast, exact = products(shape, features, size)
+    assert torch.equal(fast, exact)
+    gradient = 1e-6 * torch.randn_like(exact)
+    for found, expected in zip(
+        torch.autograd.grad(fast, inputs, gradient), torch.autograd.grad(exact, inputs, gradient), strict=True
+    ):
+        assert found.shape == expected.shape
+        assert (found - expected).norm() < 0.03 * expected.norm()
+
+
+def test_gradients_of_few_values_are_exact():
+    inputs, fast, exact = products((2, 8, 6, 6), 8, 3)
+    gradient = torch.where(torch.rand_like(exact) < 0.5, 127.0, -127.0) / 10  # as many steps as its deviation is tenths
+    for found, expected in zip(
+        torch.autograd.grad(fast, inputs, gradient), torch.autograd.grad(exact, inputs, gradient), strict=True
+    ):
+        torch.testing.assert_close(found, expected * (13 / 12.7), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_odd_gradients_stay_so(value):
+    inputs, fast, _ = products((1, 4, 5, 5), 4, 3)
+    for found in torch.autograd.grad(fast, inputs, torch.full_like(fast, value)):
+        assert not found.any() if value == 0 else not found.isfinite().all()
+
+
+def test_a_clipped_gradient_keeps_its_sign():
+    inputs, fast, _ = products((1, 4, 20, 20), 4, 3)
+    gradient = torch.zeros_like(fast)
+    gradient[0, 0, 10, 10] = 1
+    of_bits, _ = torch.autograd.grad(fast, inputs, gradient)
+    assert torch.equal(of_bits[0, :, 9:12, 9:12].sign(), inputs[1].detach()[0])
+
+
+def test_layers_take_them_where_the_processor_has_them(monkeypatch):
+    products((1, 4, 5, 5), 4, 3)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    layer, x = BinaryConv2d(8), torch.randn(2, 8, 6, 6)
+    expected = layer(x)
+    for has, dtype in ((False, torch.float32), (True, torch.int8)):
+        monkeypatch.setattr("torch.cpu._is_vnni_supported", lambda has=has: has)
+        use_fast_products(layer, torch.device("cpu"))
+        assert layer.compute_dtype == dtype
+        assert torch.equal(layer(x), expected)
