@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
+import threading
 
 # A start makes half a million objects, and no garbage: to look for it every 700 takes 40 ms.
 _OBJECTS_BETWEEN_LOOKS = 100_000
@@ -19,11 +21,21 @@ def main() -> int:
     try:
         from scales_cli.cli.app import main as run
 
-        return run()
+        code = run()
     except KeyboardInterrupt:
-        return 130
-    finally:
-        gc.freeze()  # or Python would look through all that there is, a tenth of a second long, before it ends
+        code = 130
+    _leave_threads(code)
+    gc.freeze()  # or Python would look through all that there is, a tenth of a second long, before it ends
+    return code
+
+
+def _leave_threads(code: int) -> None:
+    """Ends the process at once if a thread of ours could not be waited for: Python would abort when that comes back."""
+    if any(thread.daemon and thread.name.startswith("scales") for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # it is closed, or was never there
+                stream.flush()
+        os._exit(code)
 
 
 def _keep_libraries_quiet() -> None:
