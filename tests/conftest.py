@@ -16,6 +16,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small tensors, torch's threads cost more than they bring
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -29,6 +30,13 @@ from scales_cli.weights.packed import PackedWeights
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, and so us, with it ignored
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup with this one
+
+
+# The same examples each time, however long a busy machine takes for one.
+hypothesis.settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -146,6 +154,7 @@ class ModelServer(ThreadingHTTPServer):
     """Serves a folder on the loopback; `answer`, where it is set, takes the place of that."""
 
     daemon_threads = True
+    request_queue_size = 64  # or those who come at once wait for a second
     answer: Callable[[SimpleHTTPRequestHandler], None] | None = None
 
     def __init__(self, folder: Path) -> None:

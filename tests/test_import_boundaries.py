@@ -145,7 +145,7 @@ def loaded_by(code):
     script = f"import sys\n{code}\nprint('MODULES', *{{name.split('.')[0] for name in sys.modules}}, *sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *sys.path])}
     command = [sys.executable, "-P", "-c", script]  # -P: not the source tree we may stand in
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     return set(result.stdout.rsplit("MODULES", 1)[1].split())
 

@@ -123,7 +123,7 @@ def test_commands_run(path, sandbox):
         if command.startswith("scales ") and not set(command) & set("|<>*$"):
             assert main(shlex.split(command, comments=True)[1:]) == 0, command
             continue
-        result = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, check=False, timeout=120)
+        result = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, check=False, timeout=300)
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
 
 
@@ -154,7 +154,7 @@ def test_recipes_for_servers_run(sandbox, monkeypatch):
     (line,) = container["args"]
     assert f"/{job['spec']['completions']}" in line
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
-    subprocess.run([*container["command"], line.replace("s3://bucket/", "")], check=True, timeout=120)
+    subprocess.run([*container["command"], line.replace("s3://bucket/", "")], check=True, timeout=300)
     assert (sandbox / "large/2019/c_x4.jpg").exists()
     (command,) = re.findall(r"^ExecStart=/\S+/(scales .*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     read_options(command)

@@ -142,6 +142,21 @@ def test_a_batch_begins_while_it_looks_at_the_rest(request_for, rng, tmp_path):
     assert {type(outcome) for outcome in outcomes} == {Done}
 
 
+def test_an_input_that_vanishes_is_named(request_for, rng, tmp_path):
+    for name in "abc":
+        save(tmp_path / f"in/{name}.png", rng)
+    last, outcomes = tmp_path / "in/c.png", {}
+    for outcome in run(request_for(jobs=1)):
+        last.unlink(missing_ok=True)
+        outcomes[Path(outcome.input).name] = outcome
+    assert {name: type(outcome) for name, outcome in outcomes.items()} == {
+        "a.png": Done,
+        "b.png": Done,
+        "c.png": Failed,
+    }
+    assert "cannot be read: No such file" in outcomes["c.png"].error.message
+
+
 @pytest.mark.slow
 def test_looking_at_twenty_thousand_pictures_takes_seconds(request_for, rng, tmp_path):
     """Of a core: half a millisecond for each on a slow one, and twice that is allowed."""

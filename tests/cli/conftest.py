@@ -73,6 +73,6 @@ def spawn():
 
     def run(*arguments, **options):
         command = [sys.executable, "-m", "scales_cli", *arguments]
-        return subprocess.run(command, capture_output="stdout" not in options, timeout=60, check=False, **options)
+        return subprocess.run(command, capture_output="stdout" not in options, timeout=300, check=False, **options)
 
     return run

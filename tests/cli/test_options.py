@@ -66,7 +66,7 @@ def test_values_complete_in_shells(words, expected):
     environment = {"_SCALES_COMPLETE": "complete_bash", "COMP_WORDS": f"scales {words}"}
     environment["COMP_CWORD"] = str(len(f"scales {words}".split(" ")) - 1)
     command = [sys.executable, "-m", "scales_cli"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert set(result.stdout.split()) == expected, result.stderr
 
 

@@ -12,8 +12,10 @@ from PIL import Image
 resource = pytest.importorskip("resource")
 
 CAPABILITIES = "+dac_read_search,+dac_override"
-# Limits of processes are not for root, who keeps no more than the right to read what is his.
-AS_USER = ["setpriv", "--reuid", "64321", "--clear-groups", "--inh-caps", CAPABILITIES, "--ambient-caps", CAPABILITIES]
+# Limits of processes are not for root, who keeps no more than the right to read what is his. They count all those of a
+# user, and so each process of these tests has its own.
+USER = ["--reuid", str(20_000 + os.getpid() % 40_000)]
+AS_USER = ["setpriv", *USER, "--clear-groups", "--inh-caps", CAPABILITIES, "--ambient-caps", CAPABILITIES]
 
 
 def limited(prefix, limit, count, *arguments):
@@ -25,7 +27,7 @@ def limited(prefix, limit, count, *arguments):
             [*prefix, sys.executable, "-c", code, *arguments],
             stdin=stream,
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

@@ -7,12 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from scales_cli.backbones.table import SIZES
 from scales_cli.cli.app import main
@@ -116,20 +116,15 @@ def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tm
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings, tmp_path):
+def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings, start_scales, tmp_path):
+    """Of steps that take a tenth of a second each; from 1000 on, they would be compiled."""
+    settings.write_text("batch_size = 16\npatch_size = 20\n[network]\nn_blocks = 2\n")
     out = tmp_path / "run"
-    command = ["train", "--data", photos, "-o", out, "--recipe", settings, "-s", "2", "--steps", "900"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "scales_cli", *map(str, command)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        deadline = time.monotonic() + 60
-        while not out.exists() and time.monotonic() < deadline:  # made when the first step begins
-            time.sleep(0.05)
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=60)
+    command = ["train", "--data", photos, "-o", out, "--recipe", settings, "-s", "2", "--steps", "999"]
+    process = start_scales(*command, text=True)
+    assert wait_for(out.exists)  # made when the first step begins
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == code, stderr
     assert "--resume goes on" in stderr
     assert Path(stdout.strip()).exists()

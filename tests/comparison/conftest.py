@@ -18,7 +18,7 @@ from PIL import Image
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-_PATIENCE = 60  # seconds, on a busy machine
+_PATIENCE = 300  # seconds, on a busy machine
 
 
 class Browser:
@@ -62,7 +62,7 @@ class Browser:
         end = time.monotonic() + _PATIENCE
         while True:
             while b"\0" not in self._read:
-                ready, _, _ = select.select([self._answers], [], [], end - time.monotonic())
+                ready, _, _ = select.select([self._answers], [], [], max(0.0, end - time.monotonic()))
                 assert ready, "Chromium does not answer"
                 received = os.read(self._answers, 2**20)
                 if not received:

@@ -97,7 +97,7 @@ def test_ensemble_is_the_mean_of_turned_pictures(planes, whole, count, engine):
     budget=st.integers(0, 2**23),
     symmetry=st.sampled_from(SYMMETRIES),
 )
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 def test_one_result_for_tiles_limits_threads_and_turns(engine, size, planes, count, threads, tile, budget, symmetry):
     """Windows for the channel gates lie elsewhere in a turned picture: each has its own, whatever comes in."""
     picture = draw_planes(engine(2, planes), *size)

@@ -88,7 +88,9 @@ def test_threads_read_what_one_reads_and_change_nothing_of_the_process(files, mo
 
     def others(index):
         """Uses Pillow and warnings while we read."""
-        while not done.is_set():
+        ended = False
+        while not ended:
+            ended = done.is_set()  # once more then
             with pytest.raises(Image.DecompressionBombError):
                 Image.open(io.BytesIO(icon))
             warnings.warn(f"{index}", UserWarning, stacklevel=1)

@@ -55,7 +55,7 @@ pictures = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(pictures, st.lists(st.integers(0, 70), max_size=6), st.sampled_from([1, 3]), st.sampled_from([100, 3000]))
 def test_bytes_depend_neither_on_the_rows_at_a_time_nor_on_threads(picture, chunks, threads, strip_bytes):
     image_format, dtype, channels, (height, width) = picture

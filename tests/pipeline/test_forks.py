@@ -27,7 +27,7 @@ PROGRAM = """
     def enlarge_in_a_child(generations=2):
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)  # ends what hangs
+            signal.alarm(120)  # ends what hangs
             try:
                 same = enlarge() == expected and (generations == 1 or enlarge_in_a_child(generations - 1))
             finally:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scales_cli.pipeline.region import Region
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.data())
 def test_cut_does_not_depend_on_how_many_rows_come_at_a_time(data):
     height, width = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 6))

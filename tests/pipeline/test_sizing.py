@@ -8,7 +8,7 @@ from scales_cli.pipeline.sizing import Sizing
 sides = st.integers(1, 5000)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(sides, sides, st.floats(1.01, 4))
 def test_a_factor_gives_its_multiple_rounded(width, height, factor):
     sizing = Sizing(factor)
@@ -18,7 +18,7 @@ def test_a_factor_gives_its_multiple_rounded(width, height, factor):
     assert 0 <= sizing.network_scale(width, height) - factor < (1 if factor > 2 else 2)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(sides, sides, st.integers(1, 9000), st.integers(1, 9000))
 def test_bounds_give_the_largest_size_within(width, height, most_wide, most_high):
     sizing = Sizing(width=most_wide, height=most_high)

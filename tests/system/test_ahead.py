@@ -49,13 +49,17 @@ def test_stages_end_together():
 
     def make():
         yield 1
-        hold.wait(30)
+        hold.wait(120)
 
     before = threading.active_count()
-    with Ahead(make(), 3, closed) as first, Ahead(map(abs, first), 3, closed) as second:
+    with (
+        Ahead(make(), 3, closed, leave_seconds=60) as first,
+        Ahead(map(abs, first), 3, closed, leave_seconds=60) as second,
+    ):
         assert next(second) == 1
-        threading.Timer(0.2, hold.set).start()
+        timer = threading.Timer(0.2, hold.set)
+        timer.start()
         started = time.monotonic()
-    assert time.monotonic() - started < 5
-    time.sleep(0.3)
+    assert time.monotonic() - started < 30
+    timer.join()
     assert threading.active_count() <= before

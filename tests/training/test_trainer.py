@@ -1,8 +1,8 @@
 import csv
 import json
 import math
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -234,24 +234,25 @@ def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer
 
 
 def test_compiling_counts_in_no_time(build_trainer, monkeypatch):
-    waits = [1.0]
+    """The first step takes an hour of a clock of our own, each of the others a quarter of a second."""
+    now, takes = [0.0], [3600.0]
 
     def slow_compiler(function, **options):
         def compiled(*arguments):
-            time.sleep(waits.pop() if waits else 0)
+            now[0] += takes.pop() if takes else 0.25
             return function(*arguments)
 
         return compiled
 
     monkeypatch.setattr(torch, "compile", slow_compiler)
+    monkeypatch.setattr("scales_cli.training.trainer.time", SimpleNamespace(monotonic=lambda: now[0]))
     trainer = build_trainer(replace(CONFIG, steps=10_000))
     trainer.update = Update(trainer.network, trainer.dataset, trainer.config, ALONE, compiled=True)
     said, seen = [], []
     trainer.run(seen.append, max_seconds=0.6, compiling=lambda: said.append("compiling"))
     assert said == ["compiling"]
-    assert trainer.progress.step > 1  # although the first one took longer than all may
-    assert trainer.progress.seconds < 1
-    assert seen[0].steps_per_second > 1
+    assert (trainer.progress.step, trainer.progress.seconds) == (4, 0.75)
+    assert seen[0].steps_per_second == 4
 
 
 def test_resumed_runs_log_each_validation_once(build_trainer, monkeypatch):

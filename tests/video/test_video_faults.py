@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 pytest.importorskip("scales_cli.engine._native")
 av = pytest.importorskip("av")
@@ -93,13 +94,11 @@ def test_interlaced_video_is_refused(enlarge, make_clip):
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_leave_nothing(start_scales, make_clip, tmp_path, signal_number, left_over):
     source = make_clip(size=(320, 240), count=60)
-    process = start_scales("video", source, "-o", tmp_path / "out.mkv", "-t", 1)
-    deadline = time.monotonic() + 60
-    while not left_over() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process = start_scales("video", source, "-o", tmp_path / "out.mkv", "-t", 1, "-m", "base")  # for half a minute
+    assert wait_for(left_over)
     time.sleep(0.2)
     process.send_signal(signal_number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == (130 if signal_number == signal.SIGINT else 143)
     assert b"Traceback" not in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv"]
@@ -130,16 +129,14 @@ def test_a_part_is_kept_if_that_is_asked_for(make_clip, tmp_path, name, decoded)
 
 
 def test_ctrl_c_keeps_a_part(start_scales, make_clip, tmp_path):
-    source, target = make_clip(size=(320, 240), count=90), tmp_path / "out.y4m"
-    process = start_scales("video", source, "-o", target, "-t", 1, "--keep-partial")
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size > 10**6 for path in tmp_path.glob("*.tmp")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    source, target = make_clip(size=(320, 240), count=60), tmp_path / "out.y4m"
+    process = start_scales("video", source, "-o", target, "-t", 1, "-m", "base", "--keep-partial")
+    assert wait_for(lambda: any(path.stat().st_size > 10**5 for path in tmp_path.glob("*.tmp")))
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     count = int(re.fullmatch(rb"scales: .*: the first (\d+) frames were kept\nscales: interrupted\n", err)[1])
-    assert 0 < count < 90
+    assert 0 < count < 60
     assert target.read_bytes().count(b"FRAME\n") == count
 
 

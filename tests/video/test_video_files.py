@@ -210,7 +210,7 @@ def test_a_pipe_of_y4m(start_scales):
     """From standard input to standard output, in a process of its own; nothing else is printed there."""
     frames = b"FRAME\n" + bytes(range(256)) * 6
     process = start_scales("video", "-", "-o", "-", "-t", 2, stdin=subprocess.PIPE)
-    out, err = process.communicate(b"YUV4MPEG2 W32 H32 C420\n" + 3 * frames, timeout=60)
+    out, err = process.communicate(b"YUV4MPEG2 W32 H32 C420\n" + 3 * frames, timeout=300)
     assert (process.returncode, err) == (0, b"")
     assert len(out.partition(b"\n")[2]) == 3 * (6 + 64 * 96)
 
@@ -219,5 +219,6 @@ def test_help_and_pictures_do_not_load_it():
     script = "import sys; from scales_cli.cli.app import main; main(['video', '--help']); sys.exit('av' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     assert (
-        subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=60).returncode == 0
+        subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=300).returncode
+        == 0
     )

@@ -70,7 +70,7 @@ def test_ffmpeg_writes_what_is_read_and_reads_what_is_written(tmp_path, name):
 
 
 def call(*command):
-    subprocess.run([command[0], "-loglevel", "error", "-y", *command[1:]], check=True, timeout=60)
+    subprocess.run([command[0], "-loglevel", "error", "-y", *command[1:]], check=True, timeout=300)
 
 
 @pytest.mark.parametrize(

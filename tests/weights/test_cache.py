@@ -62,7 +62,7 @@ def test_a_full_disk(weights_file, own_models):
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", textwrap.dedent(code), weights_file(2)]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=True)
     assert "SCALES_CACHE" in result.stdout
     assert "File too large" in result.stdout
     assert list(own_models.iterdir()) == []

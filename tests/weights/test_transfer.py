@@ -25,7 +25,8 @@ from scales_cli.weights.store import Store
 from scales_cli.weights.transfer import copy_source, fetch
 
 ENTRY = load_registry().entries[1]
-IMPATIENT = Patience(idle=0.3, start=0.6, rate=1e6)
+IMPATIENT = Patience(idle=0.2, start=0.4, rate=1e6)
+AT_ONCE = 30  # seconds, on a busy machine, of the minutes that servers go on
 MAX_MEMORY = 12 * 2**20  # of what Python allocates, with the server's
 PIECE = bytes(2**16)
 
@@ -35,8 +36,8 @@ def content(published):
     return (published / ENTRY.file).read_bytes()
 
 
-def fetch_from(server, name=ENTRY.file):
-    return fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/{name}", size=ENTRY.size, patience=IMPATIENT)
+def fetch_from(server, name=ENTRY.file, patience=Patience()):  # noqa: B008
+    return fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/{name}", size=ENTRY.size, patience=patience)
 
 
 @pytest.mark.parametrize("entry", load_registry().entries, ids=lambda entry: entry.name)
@@ -76,7 +77,7 @@ def raw(*pieces, then=b"", pause=0.0):
         with contextlib.suppress(OSError):
             for piece in pieces:
                 handler.wfile.write(piece)
-            until = time.monotonic() + 10
+            until = time.monotonic() + 120
             while then and time.monotonic() < until:
                 handler.wfile.write(then)
                 time.sleep(pause)
@@ -91,7 +92,7 @@ def trickle(*pieces):
 
 
 def silence(handler):
-    time.sleep(0.6)
+    time.sleep(0.5)
 
 
 def fault(kind, content, rng):
@@ -182,13 +183,13 @@ def endure(kind, seed, server, content, own_models):
     started = time.monotonic()
     tracemalloc.start()
     with pytest.raises(WeightsError) as caught:
-        fetch_from(server)
+        fetch_from(server, patience=IMPATIENT)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (caught.value.exit_code, bool(caught.value.hint)) == (5, True)
     assert len(caught.value.message) < 300
     assert "Error(" not in caught.value.message  # as Python prints them
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < AT_ONCE
     assert peak < MAX_MEMORY
     assert list(own_models.iterdir()) == []
     server.answer = None
@@ -212,7 +213,7 @@ def test_a_handshake_that_trickles(own_models):
         connection, _ = listener.accept()
         with connection, contextlib.suppress(OSError):
             connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB
-            for _ in range(500):
+            for _ in range(6000):
                 connection.sendall(b"\x02")
                 time.sleep(0.02)
 
@@ -224,7 +225,7 @@ def test_a_handshake_that_trickles(own_models):
         with pytest.raises(WeightsError, match="too slow"):
             fetch(Cache(), ENTRY.name, ENTRY.sha256, source, patience=Patience(idle=5, start=0.4))
         thread.join()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < AT_ONCE
 
 
 def test_a_proxy_that_trickles(server, monkeypatch, own_models):
@@ -234,28 +235,30 @@ def test_a_proxy_that_trickles(server, monkeypatch, own_models):
     started = time.monotonic()
     with pytest.raises(WeightsError, match="too slow"):
         fetch(Cache(), ENTRY.name, ENTRY.sha256, "https://example.org/x", patience=IMPATIENT)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < AT_ONCE
     assert server.requests == ["example.org:443"]
 
 
 def test_time_ends_also_within_a_read(server, content, own_models):
+    done = threading.Event()
+
     def answer(handler):
-        time.sleep(1)
         send(content[:9], length=len(content))(handler)
-        time.sleep(2)
+        done.wait(120)
 
     server.answer = answer
-    patience, started = Patience(idle=60, start=1.2, rate=1e6), time.monotonic()
+    patience, started = Patience(idle=120, start=0.8, rate=1e6), time.monotonic()
     with pytest.raises(WeightsError, match="too slow, not done after 1 s"):
         fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/x", size=ENTRY.size, patience=patience)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < AT_ONCE
+    done.set()
 
 
 @pytest.mark.parametrize("kind", ["endless interim", "endless extensions", "endless trailer"])
 def test_what_is_no_file_has_bounds_in_bytes(kind, server, content, own_models):
     server.answer = fault(kind, content, np.random.default_rng(0))
     with pytest.raises(WeightsError, match="sends more than the file"):
-        fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/x", size=ENTRY.size, patience=Patience(start=9))
+        fetch(Cache(), ENTRY.name, ENTRY.sha256, f"{server.url}/x", size=ENTRY.size, patience=Patience())
 
 
 def test_more_time_for_what_keeps_coming(server, content):
@@ -386,7 +389,7 @@ def race(server, own_models, rounds):
     for _ in range(rounds):
         command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(RACE), ENTRY.name]
         environment = os.environ | {"SCALES_MIRROR": server.url, "PYTHONPATH": os.pathsep.join(sys.path)}
-        subprocess.run(command, check=True, env=environment, timeout=60)
+        subprocess.run(command, check=True, env=environment, timeout=300)
         (path,) = own_models.iterdir()
         assert path == Store().cache.path(ENTRY.name, ENTRY.sha256)
         Store().cache.find(ENTRY.name).check()

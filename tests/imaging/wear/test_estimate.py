@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -204,7 +204,6 @@ def test_estimate_is_the_same_with_any_number_of_threads(tmp_path, scene, rng):
     assert len(results) == 1
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_estimate_never_fails_and_stays_in_range(data):
     shape = (data.draw(st.integers(1, 70)), data.draw(st.integers(1, 70)), data.draw(st.integers(1, 4)))
