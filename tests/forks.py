@@ -85,6 +85,8 @@ class Fork:
     def __init__(self, module: str, arguments: Sequence[str], folder: Path, output: Path, **environment: str):
         """What is printed is in files named after `output`."""
         self._printed = [output.with_suffix(suffix) for suffix in (".out", ".err")]
+        for path in self._printed:
+            path.touch()
         self._process = _CONTEXT.Process(target=_main, args=(module, arguments, folder))
         self._process.environment |= environment | {_PRINTED: os.pathsep.join(map(str, self._printed))}
         self._process.start()
@@ -107,6 +109,10 @@ class Fork:
         self.wait(timeout)
         out, err = (path.read_bytes() for path in self._printed)
         return out, err
+
+    def has_said(self, words: str) -> bool:
+        """Whether something was printed to standard error, or the process has ended without it."""
+        return words.encode() in self._printed[1].read_bytes() or self.poll() is not None
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -14,7 +15,7 @@ import pytest
 from forks import Fork, forking
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0, pause: float = 0.05) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 300.0, pause: float = 0.05) -> Any:
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(pause)
@@ -40,7 +41,7 @@ class Cluster:
     def start_scheduler(self) -> Fork:
         self.file.unlink(missing_ok=True)
         scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0")
-        wait_for(self.file.exists)
+        wait_for(self._address)  # as the file is there before it is written
         return scheduler
 
     def start_worker(self, *arguments: str, **environment: str) -> Fork:
@@ -50,6 +51,19 @@ class Cluster:
         worker = self._start("worker", *more, **environment)
         self.workers.append(worker)
         return worker
+
+    def names(self) -> set[str]:
+        """Of the workers that are at work: what they were named, or their addresses."""
+        import distributed
+
+        with distributed.Client(self._address(), set_as_default=False) as client:
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        return {str(worker["name"]) for worker in workers if worker["status"] == "running"}
+
+    def _address(self) -> str:
+        with suppress(OSError, ValueError):
+            return str(json.loads(self.file.read_text())["address"])
+        return ""
 
     def close(self) -> None:
         """The workers of nannies end with them."""

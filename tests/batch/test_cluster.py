@@ -13,6 +13,7 @@ from forks import Fork, starter_of
 from PIL import Image
 
 import scales_cli
+from scales_cli.batch.cluster.scheduler import LostSchedulerError, Scheduler
 from scales_cli.batch.cluster.station import Order, Station, _examine
 from scales_cli.cli.app import main
 from scales_cli.errors import MemoryLimitError
@@ -145,22 +146,15 @@ def test_workers_that_cannot_take_part_are_named(cluster, batch, save, tmp_path)
         save(f"{index}.png")
     worker = cluster.start_worker("--no-nanny", "--name", "older", "--preload", str(preload))
     try:
-        text = wait_for(lambda: _log_of(cluster, "older"))
-        assert text
+        wait_for(lambda: len(names := cluster.names()) == 3 and "older" in names)
         code, out, err = batch("--scheduler", cluster.file)
         assert (code, len(out.splitlines())) == (0, 4), err
         named = rf"scales: warning: worker tcp://127.0.0.1:\d+ takes no part: it has scales-cli 0.0.1, not {VERSION}"
         assert len(re.findall(named, err)) == 1
     finally:
         cluster.workers.remove(worker)
-        worker.terminate()
-        worker.wait(20)
-
-
-def _log_of(cluster, name):
-    """Whether a worker has said that it is registered."""
-    log = (cluster.folder / "worker.err").read_text()
-    return name in log and log.rindex("Registered to") > log.rindex(name)
+        worker.kill()
+        worker.wait()
 
 
 def test_what_is_no_scheduler_is_told_in_a_line(batch, save, monkeypatch, folder):
@@ -199,7 +193,7 @@ def test_without_dask_it_is_said_how_to_get_it(batch, save, monkeypatch):
 
 
 def test_a_picture_whose_processes_end_is_named_after_three(start, save):
-    save("deadly/p.png", (500, 500))
+    save("deadly/p.png", (1500, 1500))  # which takes seconds, so that whoever is to be killed is still at work
     for index in range(6):
         save(f"{index}.png")
     process = start()
@@ -212,7 +206,7 @@ def test_a_picture_whose_processes_end_is_named_after_three(start, save):
 
 @pytest.mark.slow
 def test_a_picture_that_workers_end_of_is_named_after_three(start, save, cluster):
-    save("deadly/p.png", (500, 500))
+    save("deadly/p.png", (1500, 1500))  # which takes seconds, so that whoever is to be killed is still at work
     for index in range(6):
         save(f"{index}.png")
     process = start()
@@ -239,21 +233,29 @@ def kill_writers(process, whom):
 ENDINGS = ("process", "worker", "client", "interrupt", "scheduler")
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
-def test_kills_at_any_moment_lose_nothing(kills, start, save, batch, cluster, rng):
+@pytest.mark.parametrize(
+    ("kills", "endings"),
+    [
+        (10, ENDINGS),
+        pytest.param(100, ENDINGS, marks=pytest.mark.slow),
+        pytest.param(100, ("scheduler",), marks=pytest.mark.slow),
+    ],
+)
+def test_kills_at_any_moment_lose_nothing(kills, endings, start, save, batch, cluster, rng):
     """Of processes and workers the batch sees nothing; of the rest the next one makes good."""
     for index in range(16):
         save(f"{'sub/' if index % 3 else ''}{index}.png", (160, 120))
     assert batch("-j", "1", output="expected")[0] == 0
     expected = outputs("expected")
     process = start()
-    for ending in (ending for _ in range(kills // len(ENDINGS)) for ending in rng.permutation(ENDINGS)):
+    for ending in (ending for _ in range(kills // len(endings)) for ending in rng.permutation(endings)):
         if process.poll() is not None:
             assert outputs() == expected
             for path in made():
                 if rng.random() < 0.7:
                     path.unlink()
             process = start()
+        wait_for(lambda: process.has_said("scales: scheduler: "))  # noqa: B023  # pictures may be of one before
         wanted = len(made()) + int(rng.integers(1, 4))
         wait_for(lambda: process.poll() is not None or len(made()) >= wanted)  # noqa: B023
         time.sleep(rng.random() * 0.2)
@@ -288,6 +290,21 @@ def end(ending, process, cluster):
         assert (code, "scales: error: the scheduler at" in err) in ((1, True), (0, False)), err
         cluster.renew()
     return False
+
+
+def test_a_scheduler_that_is_lost_while_it_is_asked_is_told_of(cluster):
+    """What Dask raises then is of its connections: before the client says that it has lost one, or after that."""
+    wait_for(cluster.names)
+    scheduler = Scheduler(str(cluster.file))
+    with scheduler.asking() as client:
+        done = client.submit(os.getpid)
+        assert done.result() > 1
+    cluster.scheduler.kill()
+    for ask in (lambda: client.run(os.getpid), done.result):
+        with pytest.raises(LostSchedulerError, match=r"the scheduler at .*\.json is lost"), scheduler.asking():
+            ask()
+    scheduler.close()
+    cluster.renew()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scales_cli.batch.cluster.hands import Hands
-from scales_cli.batch.cluster.scheduler import Scheduler
+from scales_cli.batch.cluster.scheduler import LostSchedulerError, Scheduler
 from scales_cli.batch.cluster.station import Answer, Order, work
 from scales_cli.batch.crew import Running
 from scales_cli.batch.request import BatchRequest
@@ -164,15 +164,9 @@ class ClusterCrew:
                 arguments[0] = dataclasses.replace(arguments[0], overwrite=True)
             calls.append((method, *arguments))
         name = f"{self._order.key}-{next(self._numbers)}"
-        future = self._scheduler.client.submit(
-            work,
-            self._order.key,
-            pickle.dumps(calls),
-            self._alone,
-            key=name,
-            resources={self._order.key: 1},
-            pure=False,
-        )
+        arguments = [self._order.key, pickle.dumps(calls), self._alone]
+        with self._scheduler.asking() as client:
+            future = client.submit(work, *arguments, key=name, resources={self._order.key: 1}, pure=False)
         self._busy[name] = _Group(tuple(tasks), self._hands.lost)
         future.add_done_callback(self._finished.put)
 
@@ -190,9 +184,10 @@ class ClusterCrew:
         import distributed
 
         try:
-            answers: dict[int, Answer] = pickle.loads(future.result())
-        except distributed.CancelledError as error:
-            raise self._scheduler.lost() from error
+            with self._scheduler.asking():
+                answers: dict[int, Answer] = pickle.loads(future.result())
+        except LostSchedulerError:
+            raise
         except distributed.KilledWorker as error:
             failure = WorkerError(f"{error.allowed_failures + 1} workers ended in the work on it")
         except Exception as error:

@@ -38,11 +38,10 @@ class Hands:
 
     def look(self, *, now: bool = False) -> None:
         """Finds who is there, now and then. Raises `ScalesError` if there are workers, but none that can take part."""
-        if self._scheduler.is_lost:
-            raise self._scheduler.lost()
-        if time.monotonic() < self._next and not now:
+        if time.monotonic() < self._next and not (now or self._scheduler.is_lost):
             return
-        found = self._scheduler.client.scheduler_info()["workers"]
+        with self._scheduler.asking() as client:
+            found = client.scheduler_info()["workers"]
         there = {address for address, worker in found.items() if worker["status"] == "running"}
         gone = self._slots.keys() - found.keys()
         self.lost += len(gone)
@@ -94,5 +93,6 @@ class Hands:
         """What a function gives on each worker, or raises there."""
         if not workers:
             return []
-        answers: dict[str, Any] = self._scheduler.client.run(function, *arguments, workers=workers, on_error="return")
+        with self._scheduler.asking() as client:
+            answers: dict[str, Any] = client.run(function, *arguments, workers=workers, on_error="return")
         return list(answers.items())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from scales_cli.errors import ScalesError, UsageError
@@ -16,17 +18,23 @@ from scales_cli.system.resources import usable_cores
 
 _PATIENCE = 10  # seconds that a scheduler has to answer
 
-# What Dask measures of itself in this process takes more time than its work.
+# What Dask measures of itself in this process takes more time than its work, and what it logs keeps a thousand groups.
 _SETTINGS = {
     "distributed.comm.timeouts.connect": f"{_PATIENCE}s",
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.low-level-log-length": 20,
 }
 _SILENT = logging.CRITICAL + 1
 _HOW_TO_WRITE = "`dask scheduler --scheduler-file` writes such files"
 _ADDRESS = re.compile(r"(tcp|tls)://[^/?#@\s]+:\d{1,5}")
 _LOCAL = re.compile(r"local(?::(?P<count>[1-9]\d{0,2}))?")
+
+
+class LostSchedulerError(ScalesError):
+    """That what is done is done, but nobody can be asked for more."""
 
 
 class Scheduler:
@@ -71,22 +79,39 @@ class Scheduler:
     def is_lost(self) -> bool:
         return bool(self.client.status != "running")
 
+    @contextmanager
+    def asking(self) -> Iterator[Any]:
+        """The client, while something is asked of the scheduler. Raises `LostSchedulerError` if that is lost then."""
+        import distributed
+
+        if self.is_lost:
+            raise self.lost()
+        try:
+            yield self.client
+        except (distributed.CancelledError, distributed.comm.CommClosedError) as error:  # before the client knows why
+            raise self.lost() from error
+        except (Exception, asyncio.CancelledError) as error:
+            if self.is_lost:
+                raise self.lost() from error
+            raise
+
     @property
     def description(self) -> str:
         """Its address, and that of its dashboard, if it has one."""
-        client, dashboard = self.client, ""
-        if client.scheduler_info(n_workers=0)["services"].get("dashboard"):
-            dashboard = f"; dashboard: {client.dashboard_link}"
+        dashboard = ""
+        with self.asking() as client:
+            if client.scheduler_info(n_workers=0)["services"].get("dashboard"):
+                dashboard = f"; dashboard: {client.dashboard_link}"
         return f"scheduler: {self.where if self.local else client.scheduler.address}{dashboard}"
 
-    def lost(self) -> ScalesError:
-        return ScalesError(
+    def lost(self) -> LostSchedulerError:
+        return LostSchedulerError(
             f"the scheduler at {self.where} is lost", "start it and run again: what is done will not be done again"
         )
 
     def close(self) -> None:
         for part in (self.client, self._cluster):
-            with suppress(Exception):  # there is nothing more to lose
+            with suppress(Exception, asyncio.CancelledError):  # there is nothing more to lose
                 part.close(timeout=2)
 
 
