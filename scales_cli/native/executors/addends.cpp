@@ -56,33 +56,25 @@ const AddendRow& AddendRows::row(int y) {
   return row_;
 }
 
-namespace {
-
-template <int kChannels>
-bool spread_rows(AddendRows& rows, int begin, int end, float* out) {
-  bool finite = true;
-  for (int y = begin; y < end; ++y) {
-    const AddendRow& row = rows.row(y);
-    const int scale = row.geometry.scale, width = row.geometry.width;
-    finite &= begin_addends(row);
-    for (int phase = 0; phase < scale; ++phase) {
-      spread_addends<kChannels>(row, phase);
-      for (int x = 0; x < width; ++x) {
-        float* pixel = out + (static_cast<std::size_t>(scale) * x + phase) * kChannels;
-        for (int c = 0; c < kChannels; ++c) pixel[c] = row.addends[kChannels * x + c];
-      }
-    }
-    out += static_cast<std::size_t>(scale) * width * kChannels;
-  }
-  return finite;
-}
-
-}  // namespace
-
 bool spread_addends(const Addends& addends, int height, int width, int channels, int scale, int begin,
                     int end, float* out) {
   AddendRows rows(addends, height, width, channels, scale, begin, end);
-  return channels == 1 ? spread_rows<1>(rows, begin, end, out) : spread_rows<3>(rows, begin, end, out);
+  bool finite = true;
+  for (int y = begin; y < end; ++y) {
+    const AddendRow& row = rows.row(y);
+    finite &= begin_addends(row);
+    for (int phase = 0; phase < scale; ++phase) {
+      spread_addends(row, phase);
+      with_count(channels, [&](auto count) {
+        for (int x = 0; x < width; ++x) {
+          float* pixel = out + (static_cast<std::size_t>(scale) * x + phase) * count;
+          for (int c = 0; c < count; ++c) pixel[c] = row.addends[count * x + c];
+        }
+      });
+    }
+    out += static_cast<std::size_t>(scale) * width * channels;
+  }
+  return finite;
 }
 
 }  // namespace scales

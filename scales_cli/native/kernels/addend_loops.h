@@ -4,11 +4,30 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/compose.h"
 
 namespace scales {
 namespace {
+
+template <int kValue>
+using Constant = std::integral_constant<int, kValue>;
+
+// body(Constant<count>) of a count from 1 to 4, which loops are unrolled by.
+template <class Body>
+void with_count(int count, const Body& body) {
+  switch (count) {
+    case 1:
+      return body(Constant<1>{});
+    case 2:
+      return body(Constant<2>{});
+    case 3:
+      return body(Constant<3>{});
+    default:
+      return body(Constant<4>{});
+  }
+}
 
 // Pixels beyond both sides of a line of `width` pixels at `centre`.
 template <class Value>
@@ -101,17 +120,22 @@ void spread_residual(const AddendRow& row, int phase) {
   }
 }
 
-// All addends of one horizontal phase.
+// addends[i] *= weights of its pixel.
 template <int kChannels>
-void spread_addends(const AddendRow& row, int phase) {
-  if (kChannels == 3 && row.chroma[0][0] != nullptr) {
-    spread_colors(row, phase);
-  } else {
-    spread_residual<kChannels>(row, phase);
-  }
-  for (int x = 0; row.weights != nullptr && x < row.geometry.width; ++x) {
+void weigh_addends(const AddendRow& row) {
+  for (int x = 0; x < row.geometry.width; ++x) {
     for (int c = 0; c < kChannels; ++c) row.addends[kChannels * x + c] *= row.weights[x];
   }
+}
+
+// All addends of one horizontal phase.
+inline void spread_addends(const AddendRow& row, int phase) {
+  if (row.chroma[0][0] != nullptr) {
+    spread_colors(row, phase);
+  } else {
+    with_count(row.channels, [&](auto channels) { spread_residual<channels>(row, phase); });
+  }
+  if (row.weights != nullptr) with_count(row.channels, [&](auto channels) { weigh_addends<channels>(row); });
 }
 
 }  // namespace

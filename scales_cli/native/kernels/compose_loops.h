@@ -2,8 +2,6 @@
 // fp64, so every table gives the same bits. In an unnamed namespace, see vector_kernels.h.
 #pragma once
 
-#include <type_traits>
-
 #include "kernels/addend_loops.h"
 #include "kernels/compose.h"
 
@@ -25,19 +23,20 @@ void sum_columns(const ComposeRow<Sample, Sum>& row) {
 }
 
 // out[(scale * x + phase) * channels + c] = rounded[phase][x * channels + c].
-template <int kChannels, int kScale, class Sample, class Sum>
+template <int kChannels, class Sample, class Sum>
 void interleave_phases(const ComposeRow<Sample, Sum>& row) {
   const int width = row.added.geometry.width;
   const std::size_t samples = static_cast<std::size_t>(kChannels) * width;
-  Sample* target = row.out;
-  const auto copy_pixel = [&](int x, auto count) {
-    for (int phase = 0; phase < kScale; ++phase, target += kChannels) {
-      std::memcpy(target, row.rounded + samples * phase + kChannels * x, count * sizeof(Sample));
-    }
-  };
-  using Stored = std::integral_constant<int, kStoredCount<kChannels>>;
-  for (int x = 0; x < width - 1; ++x) copy_pixel(x, Stored{});
-  copy_pixel(width - 1, std::integral_constant<int, kChannels>{});
+  with_count(row.added.geometry.scale, [&](auto scale) {
+    Sample* target = row.out;
+    const auto copy_pixel = [&](int x, auto count) {
+      for (int phase = 0; phase < scale; ++phase, target += kChannels) {
+        std::memcpy(target, row.rounded + samples * phase + kChannels * x, count * sizeof(Sample));
+      }
+    };
+    for (int x = 0; x < width - 1; ++x) copy_pixel(x, Constant<kStoredCount<kChannels>>{});
+    copy_pixel(width - 1, Constant<kChannels>{});
+  });
 }
 
 // All samples of one horizontal phase: round_half_up(numerator / denominator + addend * max), clamped.
@@ -64,42 +63,17 @@ void round_phase(const ComposeRow<Sample, Sum>& row, int phase) {
   }
 }
 
-template <int kChannels, int kScale, class Sample, class Sum>
-bool compose_phases(const ComposeRow<Sample, Sum>& row) {
-  sum_columns(row);
-  const bool adds = row.added.residual[0] != nullptr, finite = !adds || begin_addends(row.added);
-  for (int phase = 0; phase < kScale; ++phase) {
-    if (adds) spread_addends<kChannels>(row.added, phase);
-    round_phase<kScale != 3>(row, phase);
-  }
-  interleave_phases<kChannels, kScale>(row);
-  return finite;
-}
-
-template <int kChannels, class Sample, class Sum>
-bool compose_channels(const ComposeRow<Sample, Sum>& row) {
-  switch (row.added.geometry.scale) {
-    case 2:
-      return compose_phases<kChannels, 2>(row);
-    case 3:
-      return compose_phases<kChannels, 3>(row);
-    default:
-      return compose_phases<kChannels, 4>(row);
-  }
-}
-
 template <class Sample, class Sum>
 bool compose_row(const ComposeRow<Sample, Sum>& row) {
-  switch (row.added.channels) {
-    case 1:
-      return compose_channels<1>(row);
-    case 2:
-      return compose_channels<2>(row);
-    case 3:
-      return compose_channels<3>(row);
-    default:
-      return compose_channels<4>(row);
+  sum_columns(row);
+  const bool adds = row.added.residual[0] != nullptr, finite = !adds || begin_addends(row.added);
+  const int scale = row.added.geometry.scale;
+  for (int phase = 0; phase < scale; ++phase) {
+    if (adds) spread_addends(row.added, phase);
+    scale == 3 ? round_phase<false>(row, phase) : round_phase<true>(row, phase);
   }
+  with_count(row.added.channels, [&](auto channels) { interleave_phases<channels>(row); });
+  return finite;
 }
 
 }  // namespace
