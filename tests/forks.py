@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from multiprocessing import context, forkserver
 from pathlib import Path
@@ -72,11 +73,25 @@ def forking() -> Iterator[None]:
 
 
 def starter_of(pid: int) -> int:
-    """The process that started another, 0 if that is no more."""
+    """The process that started another, 0 if that is no more, or no fork of ours."""
     try:
-        return int(Path(f"/proc/{pid}/comm").read_text().split()[1])
-    except OSError:
+        return int(Path(f"/proc/{pid}/comm").read_text().removeprefix("of "))
+    except (OSError, ValueError):
         return 0
+
+
+def started_by(pid: int) -> list[int]:
+    """The processes that another one has started, which may have ended itself, and that are still there."""
+    processes = Path("/proc").glob("[0-9]*")
+    return [int(path.name) for path in processes if starter_of(int(path.name)) == pid and not _is_dead(path)]
+
+
+def _is_dead(process: Path) -> bool:
+    """Whether nobody has asked yet how it ended."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 class Fork:
@@ -104,6 +119,13 @@ class Fork:
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired(self._process.name, timeout)
         return self._process.exitcode
+
+    def wait_for_forks(self) -> None:
+        """What it started ends a moment after it was killed."""
+        end = time.monotonic() + 60
+        while started_by(self.pid):
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
     def communicate(self, timeout: float | None = None) -> tuple[bytes, bytes]:
         self.wait(timeout)
