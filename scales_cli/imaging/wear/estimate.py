@@ -22,9 +22,10 @@ from scales_cli.imaging.wear.windows import MOST, WINDOW, windows_of
 JPEG_SPAN = 75.0  # from quality 100 to the strongest, 25
 NOISE_SPAN = 10.0  # grey levels of luma in the strongest noise
 NOISE_ALONE = 0.5  # of the strength of noise, if it did not go through JPEG, as most did in training
-WEBP_SHARE = 0.5  # a WebP picture is harmed half as much as a JPEG one of the same quality
+WEBP_SHARE = 0.3  # harm to a WebP picture over that to a JPEG one of the same quality, measured
 LEAST = 0.02  # strength of what is not quite clean
-USUAL_QUALITY = 75.0  # of lossy files that do not say theirs
+USUAL_QUALITY = 75.0  # of JPEG files that do not say theirs
+USUAL_MODERN = 87.5  # JPEG quality that harms as much as is usual of AVIF, HEIC and JPEG XL
 LEAVES_NOISE = 75.0  # quality of the coarsest coding after which what looks like noise is not the coding's own
 _GRID_BYTES = 5 * 2**20
 RECODED = 5.0  # by how much a trace of an earlier coding has to be below the quality of the file
@@ -104,7 +105,7 @@ def _stated(details: Details) -> tuple[float, Origin]:
         return 100.0 - WEBP_SHARE * (100.0 - quality), Origin.WEBP
     if details.lossless and details.format is not ImageFormat.AVIF:
         return 100.0, Origin.NOTHING
-    return 100.0 - WEBP_SHARE * (100.0 - USUAL_QUALITY), Origin.FORMAT
+    return USUAL_MODERN, Origin.FORMAT
 
 
 def wear_bytes(layout: Layout) -> int:
