@@ -20,6 +20,7 @@ from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import Metadata
 from scales_cli.imaging.picture import Picture
 from scales_cli.system.files import using_temporary_folder
+from scales_cli.system.threads import interruptible
 
 MAX_FILE_BYTES = 2 * 2**30
 _CHUNK_BYTES = 2**20
@@ -37,13 +38,15 @@ def read_image(
 ) -> Picture:
     """Decodes a file, given by its path, its bytes or an open, seekable stream."""
     with _reading(source) as stream:
-        return decode_image(stream, max_pixels, metadata, salvage=salvage)
+        return interruptible(lambda: decode_image(stream, max_pixels, metadata, salvage=salvage))
 
 
 def read_frames(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Iterator[Frame]:
     """Decodes an animation."""
     with _reading(source) as stream:
-        yield from animation.read_frames(stream, max_pixels)
+        frames = animation.read_frames(stream, max_pixels)
+        while (frame := interruptible(lambda: next(frames, None))) is not None:
+            yield frame
 
 
 def probe_image(source: Source, *, max_pixels: int = MAX_OUTPUT_PIXELS) -> Header:

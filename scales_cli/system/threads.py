@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -58,6 +59,29 @@ class ThreadPool:
         """Results in the items' order, as of the built-in `map`, but all items are begun at once."""
         executor = self._executor
         return map(function, items) if executor is None else executor.map(function, items)
+
+
+def interruptible(task: Callable[[], Result]) -> Result:
+    """What a long task of C gives, which hears no signal: on a thread, which an interrupt leaves behind."""
+    done: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put((task(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    try:
+        threading.Thread(target=work, name="scales decoder", daemon=True).start()
+    except RuntimeError:  # the system starts no more
+        return task()
+    result, error = done.get()
+    if error is None:
+        return result  # type: ignore[return-value]
+    try:
+        raise error
+    finally:
+        del error  # which refers to this frame, and to all that the task held
 
 
 def _start_threads(count: int) -> ThreadPoolExecutor | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
+import gc
 import threading
 import time
+import weakref
 from functools import partial
 
 import pytest
 
-from scales_cli.system.threads import ThreadPool
+from scales_cli.system.threads import ThreadPool, interruptible
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -50,3 +53,39 @@ def test_thread_pool_works_with_the_threads_that_start(monkeypatch: pytest.Monke
     pool.run(partial(ran.append, index) for index in range(20))
     assert sorted(ran) == list(range(20))
     assert bool(started) == (most > 0)
+
+
+def test_interrupts_leave_a_task_behind() -> None:
+    """Which is not told, as code of C would not hear of it."""
+    gate, ended = threading.Event(), threading.Event()
+
+    def task() -> None:
+        _thread.interrupt_main()
+        gate.wait(20)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(task)
+    assert not ended.is_set()
+    gate.set()
+    assert ended.wait(20)
+
+
+def test_errors_of_an_interruptible_task_keep_nothing_alive() -> None:
+    class Picture:
+        pass
+
+    held: list[weakref.ref[Picture]] = []
+
+    def task() -> None:
+        picture = Picture()
+        held.append(weakref.ref(picture))
+        raise ValueError("broken")
+
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="broken"):
+            interruptible(task)
+        assert held[0]() is None
+    finally:
+        gc.enable()

@@ -6,8 +6,6 @@ It is written without loss unless the input was a WebP with loss, or a quality i
 from __future__ import annotations
 
 import io
-import queue
-import threading
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +14,7 @@ from PIL import Image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
+from scales_cli.system.threads import interruptible
 
 QUALITY = 95
 
@@ -45,25 +44,9 @@ class WebpWriter:
         self._top += strip.height
 
     def finish(self) -> None:
-        """Encodes on a thread that may be left behind: libwebp takes long for a large picture and hears no signal."""
-        done: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
-        try:
-            threading.Thread(target=self._encode_into, args=(done,), daemon=True).start()
-        except RuntimeError:  # the system starts no more
-            self._encode_into(done)
-        result = done.get()
-        if isinstance(result, BaseException):
-            raise result
-        self._stream.write(result)
-
-    def _encode_into(self, done: queue.SimpleQueue[bytes | BaseException]) -> None:
         file = io.BytesIO()
-        try:
-            self._image.save(file, "WEBP", **self._options)
-        except BaseException as error:
-            done.put(error)
-        else:
-            done.put(file.getvalue())
+        interruptible(lambda: self._image.save(file, "WEBP", **self._options))
+        self._stream.write(file.getvalue())
 
 
 def is_lossless(layout: Layout) -> bool:
