@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small tensors, torch's threads cost more than they bring
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # and where they are asked for, they are not to wait at full speed
 
 import hypothesis
 import numpy as np
@@ -79,6 +80,14 @@ def own_models(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     for name in ("SCALES_MIRROR", "SCALES_MODEL", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     return folder / "models"
+
+
+@pytest.fixture(autouse=True)
+def torch_threads() -> Iterator[None]:
+    """Those that an engine has set for all of the process are of no other test."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

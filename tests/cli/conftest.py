@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import forking
 from PIL import Image
 
 import scales_cli
@@ -48,6 +49,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     Image.linear_gradient("L").resize((12, 9)).convert("RGB").save("a.png")
     return folder
+
+
+@pytest.fixture
+def forked():
+    """Workers of a batch in this process are there in no time."""
+    with forking():
+        yield
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def pictures(folder, rng):
 
 
 @pytest.fixture
-def batch(pictures, model, capfdbinary):
+def batch(pictures, model, forked, capfdbinary):
     """`scales batch in -o out -s 2` in this process: exit code, stdout, stderr."""
 
     def run(*arguments, inputs=("in",)):
