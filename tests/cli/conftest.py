@@ -9,6 +9,7 @@ from PIL import Image
 
 import scales_cli
 from scales_cli.cli.app import main
+from scales_cli.evaluation.drawn import drawn_pictures
 
 pytest.importorskip("scales_cli.engine._native")
 
@@ -56,6 +57,13 @@ def forked():
     """Workers of a batch in this process are there in no time."""
     with forking():
         yield
+
+
+@pytest.fixture
+def small_drawn(monkeypatch):
+    """Corners of the drawn pictures, in their place where models are scored."""
+    corners = {name: picture[:144, :144] for name, picture in drawn_pictures().items()}
+    monkeypatch.setattr("scales_cli.evaluation.degraded.drawn_pictures", lambda: corners)
 
 
 @pytest.fixture

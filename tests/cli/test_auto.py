@@ -16,6 +16,8 @@ from scales_cli.weights import registry
 MENDING = next(entry for entry in registry.load_registry().mending() if entry.scale == 4)
 BASE, PHOTO = "scales-base-x4", MENDING.name
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture
 def pictures(folder, rng):
@@ -164,7 +166,7 @@ def test_python_chooses_alike(pictures, monkeypatch):
         scales_cli.load("auto", scale=2).upscale(clean, strength=0.5)
 
 
-def test_eval_scores_what_auto_chooses_and_where_it_should_switch(pictures, capfd):
+def test_eval_scores_what_auto_chooses_and_where_it_should_switch(pictures, small_drawn, capfd):
     Path("set").mkdir()
     Image.fromarray(drawn_pictures()["drawn-comic"]).crop((0, 0, 96, 96)).save("set/small.png")
     arguments = ["eval", "set", "-t", "1", "--degrade", "q30"]

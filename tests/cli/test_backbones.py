@@ -35,7 +35,7 @@ def backbone(request, tmp_path_factory):
     return str(path)
 
 
-def test_upscale_and_batch_write_what_the_engine_gives(backbone, folder, capfd):
+def test_upscale_and_batch_write_what_the_engine_gives(backbone, folder, forked, capfd):
     assert main(["upscale", "a.png", "-m", backbone, "-s", "2", "-o", "out.png"]) == 0
     expected = Upscaler(load_engine(backbone)).upscale(read_image("a.png").pixels)
     assert np.array_equal(read_image("out.png").pixels, expected)

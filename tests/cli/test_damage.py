@@ -9,6 +9,8 @@ from PIL import Image
 
 from scales_cli.cli.app import main
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 FORMATS = {
     "png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP", "ppm": "PPM", "gif": "GIF",
     "avif": "AVIF", "jp2": "JPEG2000", "qoi": "QOI", "ico": "ICO", "tga": "TGA",

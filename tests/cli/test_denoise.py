@@ -13,6 +13,8 @@ from scales_cli.bench.random_weights import random_weights
 from scales_cli.cli.app import main
 from scales_cli.evaluation.drawn import drawn_pictures
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
@@ -107,7 +109,7 @@ def test_animations_are_mended_alike_in_all_frames(folder, photo, rng, capfd):
     assert 0 <= line["strength"] <= 1
 
 
-def test_eval_scores_on_degraded_pictures(pictures, photo, model, capfd):
+def test_eval_scores_on_degraded_pictures(pictures, small_drawn, photo, model, capfd):
     Path("set").mkdir()
     Path("clean.png").rename("set/clean.png")
     arguments = ["eval", "set", "-s", "2", "-t", "1", "--degrade", "q30"]

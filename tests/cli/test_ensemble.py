@@ -24,7 +24,7 @@ def lines(capsys):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_upscale_and_batch_give_the_same_and_say_so(picture, capsys):
+def test_upscale_and_batch_give_the_same_and_say_so(picture, forked, capsys):
     assert main(["upscale", picture, "-o", "plain.png", *COMMON]) == 0
     assert main(["upscale", picture, "-o", "four.png", "--ensemble", "4", *COMMON]) == 0
     assert [line.get("ensemble") for line in lines(capsys)] == [None, 4]

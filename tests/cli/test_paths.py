@@ -13,6 +13,8 @@ import pytest
 from scales_cli.cli.app import main
 from scales_cli.imaging.files import probe_image
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 def tree(folder="."):
     """What lies below a folder: contents of files, texts of links, and kinds of the rest."""

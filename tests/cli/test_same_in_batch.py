@@ -63,7 +63,7 @@ KINDS = {
 @pytest.mark.parametrize(
     "image_format", [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.slow) for name in FORMATS]
 )
-def test_batch_equals_upscale(folder, model, rng, capfdbinary, image_format, frames):
+def test_batch_equals_upscale(folder, model, forked, rng, capfdbinary, image_format, frames):
     options = ["-s", "2", "-m", model, "-t", "1", "--json", "--frames", frames]
     options += ["--metadata", "keep", *(["--format", image_format] if image_format else [])]
     expected = {}
@@ -111,7 +111,7 @@ def test_batch_plans_the_memory_of_upscale(folder, model, spawn, image_format, c
     assert line.get("exit_code", 0) == code
 
 
-def test_results_have_the_times_of_their_inputs(folder, model, capfd):
+def test_results_have_the_times_of_their_inputs(folder, model, forked, capfd):
     os.utime("a.png", ns=(0, 1_234_567_890_123_456_789))
     Path("in").mkdir()
     shutil.copy2("a.png", "in/a.png")
