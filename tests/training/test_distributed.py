@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import scales_cli
+from scales_cli.cli.app import main
 from scales_cli.errors import UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training.checkpoint import Checkpoint, latest
@@ -24,24 +25,42 @@ torch.cpu._is_vnni_supported = lambda: False
 from scales_cli.cli.app import main
 sys.exit(main())
 """
-ONE = [sys.executable, "program.py"]
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *ONE[1:]]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "program.py"]
 SETTINGS = "steps = 12\nbatch_size = 4\npatch_size = 8\nwarmup_steps = 2\n[network]\nscale = 2\nn_blocks = 1\n"
 
 
 @pytest.fixture
-def train(tmp_path, rng):
+def folder(tmp_path, rng, monkeypatch):
+    """The working folder, with what both train on."""
     (tmp_path / "photos").mkdir()
     for index in range(3):
         picture = imresize(rng.integers(0, 256, (12, 14), dtype=np.uint8), 8)
         Image.fromarray(picture).save(tmp_path / "photos" / f"{index}.png")
     (tmp_path / "settings.toml").write_text(SETTINGS)
     (tmp_path / "program.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
-    def run(program, out, *arguments):
+
+def arguments(out):
+    return ["train", "--data", "photos", "--recipe", "settings.toml", "-o", out]
+
+
+@pytest.fixture
+def one(folder, monkeypatch):
+    """What this process trains, as `program.py` does."""
+    monkeypatch.setattr("torch.cpu._is_vnni_supported", lambda: False)
+    assert main(arguments("one")) == 0
+    return Checkpoint.load(folder / "one")
+
+
+@pytest.fixture
+def train(folder):
+    """Trains in two processes."""
+
+    def run(out, *options):
         result = subprocess.run(
-            [*program, "train", "--data", "photos", "--recipe", "settings.toml", "-o", out, *arguments],
-            cwd=tmp_path,
+            [*TWO, *arguments(out), *options],
             env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(scales_cli.__file__).parents[1])},
             capture_output=True,
             text=True,
@@ -49,17 +68,16 @@ def train(tmp_path, rng):
         )
         assert result.returncode == 0, result.stderr
         assert result.stdout.splitlines() == [str(Path(out, "model.safetensors"))]  # of one process only
-        return Checkpoint.load(tmp_path / out)
+        return Checkpoint.load(folder / out)
 
     return run
 
 
-def test_two_processes_train_the_network_of_one(train, tmp_path):
+def test_two_processes_train_the_network_of_one(one, train, folder):
     """Though they are ended and go on."""
-    one = train(ONE, "one")
-    train(TWO, "two", "--max-time", "0s")
-    assert latest(tmp_path / "two").name == "weights-00000001.safetensors"
-    two = train(TWO, "two", "--resume")
+    train("two", "--max-time", "0s")
+    assert latest(folder / "two").name == "weights-00000001.safetensors"
+    two = train("two", "--resume")
     assert two.progress.step == one.progress.step == 12
     assert two.progress.valid_psnr == pytest.approx(one.progress.valid_psnr, abs=0.02)
     for name, value in one.model.items():  # single weights may differ: Adam enlarges what is rounded near zero
@@ -68,9 +86,9 @@ def test_two_processes_train_the_network_of_one(train, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_that_go_on_end_with_the_same_bits(train):
-    two = train(TWO, "two")
-    train(TWO, "parts", "--max-time", "0s")
-    parts = train(TWO, "parts", "--resume")
+    two = train("two")
+    train("parts", "--max-time", "0s")
+    parts = train("parts", "--resume")
     assert all(torch.equal(parts.ema[name], value) for name, value in two.ema.items())
 
 
