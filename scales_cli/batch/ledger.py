@@ -86,12 +86,17 @@ class Ledger:
         self._names: list[str] | None = None  # sorted
         self._written: set[str] = set()  # digests of outputs
         self._begun: dict[str, set[str]] = defaultdict(set)  # by the same, the processes that said so
+        self._spent: list[RecordName] = []  # of what is done, which runs did not come to remove that were killed
         self._versions: dict[PurePosixPath, dict[str, str]] = {}  # names of outputs, in each folder by their version
 
     def prepare(self) -> None:
-        """Puts a note, so that a storage that cannot be written to is an `OutputError` before any work."""
+        """Puts a note, so that a storage that cannot be written to is an `OutputError` before any work.
+
+        Removes what stands beside the records that were found.
+        """
         with _writing(self._folder):
             put_bytes(self._folder / "README.txt", _NOTE)
+        _remove(self._folder, *self._spent)
 
     def find(self, place: str, status: Status, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings. It is done only while its output is as it was."""
@@ -102,6 +107,7 @@ class Ledger:
                 contested = any(other.mark == name.mark and other.work != work for other in names)
                 if not contested and (found := self._output(place, name)):
                     output, size = found
+                    self._spent += [other for other in names if other.output == name.output and other != name]
                     return dataclasses.replace(known, output=output, output_size=size)
         failed = RecordName.of(dataclasses.replace(known, status=FAILED))
         return self._opened(failed) if failed in names else None

@@ -90,6 +90,25 @@ def test_a_run_that_is_killed_anywhere_goes_on(bucket, step):
     assert [name.split(".")[2] for name in records(bucket)] == ["done"]  # nothing is left of what went before
 
 
+def test_what_a_killed_run_did_not_remove_is_removed_by_the_next(bucket):
+    """Though there is nothing for it to do."""
+    work(bucket, b"first")
+    entry = ledger(bucket).begin(dataclasses.replace(RECORD, run="00e15e00-2"))
+    put(bucket, b"later")
+    dataclasses.replace(entry, superseded=()).end(OUTCOME)
+    dataclasses.replace(entry, is_known=False).begin()
+    other = dataclasses.replace(RECORD, settings="x2", output="sub/n_x2.png")
+    work(bucket, record=other)
+    assert len(records(bucket)) == 4
+    after = ledger(bucket)
+    assert after.find(RECORD.input, SimpleNamespace(st_size=10, st_mtime_ns=20), "abc").output_size == 5
+    assert len(records(bucket)) == 4  # as nothing is written to find
+    after.prepare()
+    assert [name.split(".")[2] for name in records(bucket) if name != "README.txt"] == ["done"] * 2
+    assert found(bucket) is not None
+    assert found(bucket, settings="x2") is not None
+
+
 def test_work_that_fails_leaves_no_claim(bucket):
     entry = ledger(bucket).begin(RECORD)
     entry.begin()
