@@ -22,7 +22,7 @@ from scales_cli.imaging.wear.windows import MOST, WINDOW, windows_of
 JPEG_SPAN = 75.0  # from quality 100 to the strongest, 25
 NOISE_SPAN = 10.0  # grey levels of luma in the strongest noise
 NOISE_ALONE = 0.5  # of the strength of noise, if it did not go through JPEG, as most did in training
-WEBP_SHARE = 0.3  # harm to a WebP picture over that to a JPEG one of the same quality, measured
+WEBP_SHARE = 1 / 3  # harm to a WebP picture over that to a JPEG one of the same quality, measured
 LEAST = 0.02  # strength of what is not quite clean
 USUAL_QUALITY = 75.0  # of JPEG files that do not say theirs
 USUAL_MODERN = 87.5  # JPEG quality that harms as much as is usual of AVIF, HEIC and JPEG XL
