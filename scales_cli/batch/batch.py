@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Self
 
 from scales_cli.batch.crew import Crew, LocalCrew, Running, is_too_large
+from scales_cli.batch.draft import Draft
 from scales_cli.batch.history import History
 from scales_cli.batch.naming import Naming
 from scales_cli.batch.outcome import LeftOut, Outcome, Planned, Skipped
@@ -22,7 +22,6 @@ from scales_cli.batch.worker import BatchWorker
 from scales_cli.engine.load import check_engine
 from scales_cli.errors import InputError, OutputError, OutputExistsError
 from scales_cli.pipeline.outcome import Done, Failed
-from scales_cli.pipeline.plan import Job
 from scales_cli.pipeline.targets import check_bucket
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location, locate
@@ -69,15 +68,15 @@ def preview(request: BatchRequest, watch: Watch = lambda status: None) -> Genera
     """What `run` would do: every output it would write, then the inputs it would not enlarge. Nothing is written."""
     with _Batch(request, watch) as batch:
         batch.plan(all_of_them=True)
-        for job in batch.jobs.values():
-            yield Planned(job.name, os.fspath(_target(job)))
+        for item, draft in batch.drafts.items():
+            yield Planned(item.name, os.fspath(draft.target))
         yield from batch.unreadable
         yield from (outcome for _, outcome in batch.settled)
         yield from batch.left_out
 
 
 class _Batch:
-    """A request in the doing: `jobs` are what there is to do, `settled` are the inputs that there is nothing to do for.
+    """A request in the doing: `drafts` are what there is to do, `settled` the inputs that there is nothing to do for.
 
     Pictures that cannot share an output are looked at when there is a worker for them. One that does not fit in its
     share of the memory is tried again at the end, alone and by a new worker, as by `scales upscale`.
@@ -103,7 +102,7 @@ class _Batch:
         self._naming = Naming(request, self._history, self._items)
         self._news: list[str] = []
         self._crew = _gather_crew(request, self._items, self._news.append)
-        self.jobs: dict[Item, Job] = {}
+        self.drafts: dict[Item, Draft] = {}
         self.settled: list[tuple[Item, Failed | Skipped]] = []
         self._refused: set[Item] = set()  # of the settled ones, those that are not on record yet
         self._unseen = Unseen(self._crew.size)
@@ -147,8 +146,8 @@ class _Batch:
             self._report(len(self.settled) + len(found))
 
         for chunk, answer in self._crew.run(self._unseen.tasks(), self._call, watch):
-            found.update(self._found(chunk, answer))
-        self._settle([(item, found[item]) for item in first])
+            found.update(self._unseen.found(chunk, answer))
+        self._settle({item: found[item] for item in first})
         self._unseen.add([item for item in unknown if item not in found])
 
     def run(self) -> Iterator[Outcome]:
@@ -163,8 +162,8 @@ class _Batch:
             yield settled
         self.settled.clear()
         too_large: list[Item] = []
-        for item, outcome in self._work(deque(self.jobs)):
-            if is_too_large(outcome) and item in self.jobs:
+        for item, outcome in self._work(deque(self.drafts)):
+            if is_too_large(outcome) and item in self.drafts:
                 too_large.append(item)
                 continue
             yield self._recorded(item, outcome)
@@ -188,15 +187,15 @@ class _Batch:
         def call(task: Item | Chunk) -> Call:
             if not isinstance(task, Item):
                 return self._call(task)
-            folder = _target(self.jobs[task]).parent
+            draft = self.drafts[task]
+            folder = draft.target.parent
             if isinstance(folder, Path):  # a storage needs none, and shows nothing before it is complete
                 if folder not in swept:
                     swept.add(folder)
                     remove_abandoned_files(folder)
                 with suppress(OutputError):  # which the worker meets again, and reports
                     make(folder)
-            entry = self._history.begin(task, _target(self.jobs[task]))
-            return BatchWorker.enlarge, self.jobs[task], entry
+            return BatchWorker.enlarge, draft, self._history.begin(task, draft.target)
 
         def watch(running: Running) -> None:
             pictures = [(task.place, fraction) for task, fraction in running if isinstance(task, Item)]
@@ -207,52 +206,45 @@ class _Batch:
                 if isinstance(task, Item):
                     yield task, self._outcome(task, answer)
                     continue
-                self._settle(list(self._found(task, answer).items()))
-                ready.extend(item for item in task if item in self.jobs)
+                self._settle(self._unseen.found(task, answer))
+                ready.extend(item for item in task if item in self.drafts)
                 yield from self.settled
                 self.settled.clear()
 
     def _call(self, chunk: Chunk) -> Call:
-        return BatchWorker.locate, [(item.source, self.request.output / item.place.parent) for item in chunk]
+        return BatchWorker.locate, [(item.url, os.fspath(self._naming.folder(item))) for item in chunk]
 
-    def _found(self, chunk: Chunk, answer: list[Job | Failed] | WorkerError) -> dict[Item, Answer]:
-        """What is known of a chunk. Jobs come from other processes, but need no copies of what is here, too."""
-        found = self._unseen.found(chunk, answer)
-        options = self.request.enlargement.output
-        for item, known in found.items():
-            if isinstance(known, Job):
-                here = os.fspath(item.source)
-                name = here if here == known.name else known.name
-                found[item] = dataclasses.replace(known, name=name, source=item.source, options=options)
-        return found
-
-    def _settle(self, answers: Sequence[tuple[Item, Answer]]) -> None:
-        """Makes jobs of what was found, or tells why there is nothing to do."""
-        located = [(item, answer) for item, answer in answers if isinstance(answer, Job)]
-        targets = self._naming.assign([(item, job.name, _target(job)) for item, job in located])
-        assigned = dict(zip((item for item, _ in located), targets, strict=True))
-        for item, answer in answers:
-            if not isinstance(answer, Job):
+    def _settle(self, answers: Mapping[Item, Answer]) -> None:
+        """Makes drafts of what was found, or tells why there is nothing to do."""
+        located = {
+            item: (self._naming.folder(item) / answer[0], answer[1])
+            for item, answer in answers.items()
+            if isinstance(answer, tuple)
+        }
+        assigned = self._naming.assign([(item, target) for item, (target, _) in located.items()])
+        for item, answer in answers.items():
+            if not isinstance(answer, tuple):
                 self.settled.append((item, _failed(item, answer)))
                 self._refused.add(item)
                 continue
+            own, header = located[item]
             target = assigned[item]
-            replaces = target is not None and self._history.may_replace(target)
+            replaces = target is not None and self._history.may_replace(item, target)
             if target is None:
-                self.settled.append((item, Skipped(answer.name, os.fspath(_target(answer)), "clash")))
+                self.settled.append((item, Skipped(item.name, os.fspath(own), "clash")))
             elif not replaces and self._history.is_there(target):
-                self.settled.append((item, Skipped(answer.name, os.fspath(target), "exists")))
+                self.settled.append((item, Skipped(item.name, os.fspath(target), "exists")))
             else:
-                self.jobs[item] = dataclasses.replace(answer, target=target, overwrite=replaces)
+                self.drafts[item] = Draft(item.source, target, header, replaces)
 
     def _recorded(self, item: Item, outcome: Outcome) -> Outcome:
         self._history.record(item, outcome)
-        self.jobs.pop(item, None)
+        self.drafts.pop(item, None)
         return outcome
 
     def _outcome(self, item: Item, answer: Done | Failed | WorkerError) -> Outcome:
         if isinstance(answer, Failed) and isinstance(answer.error, OutputExistsError):  # since it was planned
-            return Skipped(answer.input, os.fspath(_target(self.jobs[item])), "exists")
+            return Skipped(answer.input, os.fspath(self.drafts[item].target), "exists")
         return answer if isinstance(answer, Done) else _failed(item, answer)
 
     def _report(self, seen: int, running: Sequence[tuple[PurePath, float]] | None = None) -> None:
@@ -270,15 +262,10 @@ def _gather_crew(request: BatchRequest, items: Sequence[Item], tell: Callable[[s
     return ClusterCrew(request, items, request.scheduler, tell)
 
 
-def _target(job: Job) -> Location:
-    assert job.target is not None  # as is always the case with a folder
-    return job.target
-
-
 def _failed(item: Item, answer: Failed | WorkerError) -> Failed:
     if isinstance(answer, Failed):
         return answer
-    return Failed(os.fspath(item.source), answer.about(item.source))
+    return Failed(item.name, answer.about(item.name))
 
 
 def _make_output(folder: Location) -> None:

@@ -110,9 +110,9 @@ class LocalCrew:
             method, *arguments = call(task)
             if method is not BatchWorker.enlarge:
                 return method, *arguments
-            job, _ = arguments
-            if isinstance(job.target, Path):  # a storage shows nothing before it is complete
-                self._folders[task] = self._folder / job.target.parent
+            draft, _ = arguments
+            if isinstance(draft.target, Path):  # a storage shows nothing before it is complete
+                self._folders[task] = self._folder / draft.target.parent
             return method, *arguments, self._bounds.limit, self._bounds.beside
 
         def keep(answer: Any) -> bool:

@@ -18,7 +18,7 @@ from scales_cli.errors import InputError, ScalesError, UnreadableError
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
-from scales_cli.storage.locations import Location, below, is_there, locate, status_of
+from scales_cli.storage.locations import Location, is_there, locate, status_of
 from scales_cli.storage.objects import Status
 from scales_cli.system.files import this_process
 from scales_cli.system.processes import WorkerError
@@ -53,7 +53,7 @@ class History:
         record = self._records.find(item.place.as_posix(), status, self._fingerprint)
         if record is None:
             return None
-        name = os.fspath(item.source)
+        name = item.name
         if record.status == FAILED:
             if self._request.retry_failed or record.exit_code != InputError.exit_code:  # others may be right now
                 return None
@@ -72,15 +72,15 @@ class History:
         """Whether there is anything; in a storage, as of when its folder was first listed."""
         return is_there(target) if self._listing is None else self._status_of(target) is not None
 
-    def may_replace(self, target: Location) -> bool:
-        """Whether a file at `target` may be replaced: by order, or because a run of ours wrote it."""
-        return self._request.overwrite or self._owns(target)
+    def may_replace(self, item: Item, target: Location) -> bool:
+        """Whether a file at an input's `target` may be replaced: by order, or because a run of ours wrote it."""
+        return self._request.overwrite or self._owns(item, target)
 
     def begin(self, item: Item, target: Location) -> Entry | None:
         """Records that work begins, or gives what the worker is to record. Raises `OutputError` if that fails."""
-        owned, entry = self._owns(target), None
+        owned, entry = self._owns(item, target), None
         if item in self._stats:  # else there was no file when it was looked for
-            entry = self._records.begin(self._record(item, BEGUN, output=self._place(target), run=this_process()))
+            entry = self._records.begin(self._record(item, BEGUN, output=self._place(item, target), run=this_process()))
         self._begun[item] = target, owned, entry
         return entry
 
@@ -93,11 +93,11 @@ class History:
                     path = locate(outcome.output)
                     put = _found(path)
                     size = 0 if put is None else put.st_size  # of a file that is gone again
-                    self._append(item, DONE, output=self._place(path), output_size=size, model=outcome.choice)
+                    self._append(item, DONE, output=self._place(item, path), output_size=size, model=outcome.choice)
             case Failed():
                 output = ""
                 if isinstance(outcome.error, WorkerError) and target is not None:
-                    output = self._place(target) if _may_be_there(target) else ""
+                    output = self._place(item, target) if _may_be_there(target) else ""
                     if entry is not None and not output:
                         entry.withdraw()
                 self._append(
@@ -124,12 +124,12 @@ class History:
         values |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "settings": self._fingerprint}
         return Record(input=item.place.as_posix(), status=status, **values)
 
-    def _owns(self, target: Location) -> bool:
-        return self._records.owns(self._place(target))
+    def _owns(self, item: Item, target: Location) -> bool:
+        return self._records.owns(self._place(item, target))
 
-    def _place(self, target: Location) -> str:
+    def _place(self, item: Item, target: Location) -> str:
         """An output's path within the output folder."""
-        return below(target, self._request.output).as_posix()
+        return item.above + target.name
 
     def _is_file_of(self, target: Location, size: int) -> bool:
         status = self._status_of(target)

@@ -27,6 +27,7 @@ class Naming:
     def __init__(self, request: BatchRequest, history: History, items: Sequence[Item]) -> None:
         self._request, self._history, self._items = request, history, items
         self._claims = Claims(item.source for item in items)
+        self._folders: dict[str, Location] = {}
         self._real: dict[Location, str] = {}
         self._holding: dict[Location, bool] = {}
         self._sources = {item.source.parent for item in items if isinstance(item.source, Address)}
@@ -37,37 +38,41 @@ class Naming:
             return list(items)
         keys = {item: self._key(item) for item in self._items}
         counts = Counter(keys.values())
-        return [item for item in items if counts[keys[item]] > 1 or self._holds_inputs(self._folder(item))]
+        return [item for item in items if counts[keys[item]] > 1 or self._holds_inputs(self.folder(item))]
 
     def claim(self, name: str, target: Location) -> None:
         """Keeps an output for the input that it was written for before."""
         self._claims.claim(name, target)
 
-    def assign(self, targets: Sequence[tuple[Item, str, Location]]) -> list[Location | None]:
-        """The output of each input, by its name and the output it would have alone; None if another has that.
+    def assign(self, targets: Sequence[tuple[Item, Location]]) -> dict[Item, Location | None]:
+        """The output of each input, by the output it would have alone; None if another has that.
 
         Raises `OutputError` if an output is an input, or if inputs share one and nothing is to be done about it.
         """
-        assigned: list[Location | None] = [None] * len(targets)
+        assigned: dict[Item, Location | None] = dict.fromkeys(item for item, _ in targets)
         clashes: list[Clash] = []
-        order = range(len(targets))
         if self._request.on_clash == NUMBER:  # those first that had an output before
-            order = sorted(order, key=lambda index: self._previous(*targets[index][::2]) is None)  # type: ignore[assignment]
-        for index in order:
-            item, name, target = targets[index]
+            targets = sorted(targets, key=lambda wish: self._previous(*wish) is None)
+        for item, target in targets:
             wanted = self._previous(item, target) or target
-            number, other = 1, self._claims.claim(name, wanted)
+            number, other = 1, self._claims.claim(item.name, wanted)
             while other is not None and self._request.on_clash == NUMBER:
                 number += 1
                 wanted = target.parent / f"{PurePath(target.name).stem}-{number}{target.suffix}"
-                other = self._claims.claim(name, wanted)
+                other = self._claims.claim(item.name, wanted)
             if other is None:
-                assigned[index] = wanted
+                assigned[item] = wanted
             else:
-                clashes.append((other, name, target))
+                clashes.append((other, item.name, target))
         if clashes and self._request.on_clash == STOP:
             raise clash_error(clashes, ", or choose --on-clash skip or number")
         return assigned
+
+    def folder(self, item: Item) -> Location:
+        """Where its output goes."""
+        if item.above not in self._folders:
+            self._folders[item.above] = self._request.output / item.place.parent
+        return self._folders[item.above]
 
     def _previous(self, item: Item, target: Location) -> Location | None:
         """A numbered output that an input had before."""
@@ -80,7 +85,7 @@ class Naming:
 
     def _key(self, item: Item) -> tuple[str, str]:
         """What inputs of one output share, whatever their formats, on whatever file system."""
-        enlargement, folder = self._request.enlargement, self._folder(item)
+        enlargement, folder = self._request.enlargement, self.folder(item)
         if folder not in self._real:
             self._real[folder] = os.path.realpath(folder) if isinstance(folder, Path) else str(folder)
         name = automatic_name(
@@ -88,9 +93,6 @@ class Naming:
         )
         folded = unicodedata.normalize("NFC", name.casefold())
         return self._real[folder].casefold(), os.fsencode(folded)[:_MOST_KEY_BYTES].decode(errors="surrogateescape")
-
-    def _folder(self, item: Item) -> Location:
-        return self._request.output / item.place.parent
 
     def _holds_inputs(self, folder: Location) -> bool:
         """Whether a folder of outputs has inputs in it, which links may bring about."""

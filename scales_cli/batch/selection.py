@@ -40,6 +40,28 @@ class Item:
     place: PurePath
     status: Status | None = None
 
+    @property
+    def name(self) -> str:
+        """The input as it is shown."""
+        return name_of(self.source)
+
+    @property
+    def above(self) -> str:
+        """The place of its folder, as "2024/May/"; nothing if that is the first."""
+        folder, slash, _ = self.place.as_posix().rpartition("/")
+        return folder + slash
+
+    @property
+    def url(self) -> str:
+        """What it is opened by."""
+        return self.source.url if isinstance(self.source, Address) else name_of(self.source)
+
+
+def name_of(source: Location) -> str:
+    """An input as it is shown, and can be given again: a file "-" is not standard input."""
+    name = os.fspath(source)
+    return name if name != "-" else "./-"
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -84,10 +106,11 @@ def select(inputs: Sequence[str], chosen: Filter, output: Location, *, recursive
     a system fills by itself. Raises `UsageError` or `InputError` if an argument names nothing.
     """
     selection = Selection()
-    found: dict[PurePath, list[Location]] = defaultdict(list)
+    found: dict[str, list[Location]] = defaultdict(list)
     for name in inputs:
+        named = locate(name)
         for item in _found(name, selection, output, recursive=recursive):
-            at_its_place, is_named = found[item.place], item.source == locate(name)
+            at_its_place, is_named = found[item.place.as_posix()], item.source == named
             if not chosen.accepts(item.place):
                 continue
             if not (at_its_place and _real(item.source) in map(_real, at_its_place)):

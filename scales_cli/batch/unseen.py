@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from scales_cli.batch.selection import Item
+from scales_cli.batch.worker import Found
 from scales_cli.pipeline.outcome import Failed
-from scales_cli.pipeline.plan import Job
 from scales_cli.system.process_pool import LATER, Later
 from scales_cli.system.processes import WorkerError
 
 Chunk = tuple[Item, ...]
-Answer = Job | Failed | WorkerError  # what is found of one of them
+Answer = Found | Failed | WorkerError  # what is found of one of them
 
 _MOST_OF_A_CHUNK = 64
 
@@ -38,7 +38,7 @@ class Unseen:
             else:
                 yield LATER
 
-    def found(self, chunk: Chunk, answer: list[Job | Failed] | WorkerError) -> dict[Item, Answer]:
+    def found(self, chunk: Chunk, answer: list[Found | Failed] | WorkerError) -> dict[Item, Answer]:
         """What is known of a chunk. If a worker died of one of several, each is to be looked at again, alone."""
         self._asked -= 1
         if not isinstance(answer, WorkerError):

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scales_cli.batch.draft import Draft
 from scales_cli.batch.ledger import Entry
+from scales_cli.batch.selection import name_of
 from scales_cli.errors import ScalesError
+from scales_cli.imaging.decoding import PackedHeader
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import fit_job
 from scales_cli.pipeline.outcome import Done, Failed
-from scales_cli.pipeline.plan import STREAM, Job, plan_job
+from scales_cli.pipeline.plan import plan_job
 from scales_cli.pipeline.run import attempt
 from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscalers import Upscalers
-from scales_cli.storage.address import Address
-from scales_cli.storage.locations import Location
+from scales_cli.storage.locations import locate
 from scales_cli.system.progress import Progress
 from scales_cli.system.resources import release_freed_memory
+
+Found = tuple[str, PackedHeader]  # the name of the result, which its format decides, and the header
 
 
 class BatchWorker:
@@ -31,16 +35,15 @@ class BatchWorker:
         self._upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)
         self._upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened fails here
 
-    def locate(self, inputs: Sequence[tuple[Location, Location]]) -> list[Job | Failed]:
-        """The jobs of pictures, whose headers say in which formats they can be written to a folder each."""
-        return [self._locate(source, folder) for source, folder in inputs]
+    def locate(self, inputs: Sequence[tuple[str, str]]) -> list[Found | Failed]:
+        """What the headers of pictures say. Each is given with the folder that it is to be written to."""
+        return [self._locate(name, folder) for name, folder in inputs]
 
-    def _locate(self, source: Location, folder: Location) -> Job | Failed:
+    def _locate(self, name: str, folder: str) -> Found | Failed:
         options = self._enlargement
-        name = str(source) if str(source) != STREAM else f"./{STREAM}"
         try:
             job = plan_job(
-                source.url if isinstance(source, Address) else name,
+                name,
                 f"{folder}/",
                 options.sizing,
                 max_pixels=options.max_pixels,
@@ -51,14 +54,16 @@ class BatchWorker:
             assert job.target is not None  # as is always the case with a folder
             check_target(job.target, overwrite=True)
         except ScalesError as error:
-            return Failed(name, error.about(name))
-        return job
+            shown = name_of(locate(name))
+            return Failed(shown, error.about(shown))
+        return job.target.name, job.header.packed()
 
-    def enlarge(self, job: Job, entry: Entry | None, limit: int, beside: int) -> Done | Failed:
-        """Writes the job's target, within `limit` bytes of this process's memory; others take those `beside`.
+    def enlarge(self, draft: Draft, entry: Entry | None, limit: int, beside: int) -> Done | Failed:
+        """Writes the draft's target, within `limit` bytes of this process's memory; others take those `beside`.
 
         With an `entry`, it is recorded beside the target, too.
         """
+        job = draft.job(self._enlargement)
         try:
             upscaler = self._upscalers[job.scale]
             job = fit_job(job, upscaler, limit, self._enlargement.tile, beside)

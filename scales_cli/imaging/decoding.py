@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError, UnreadableError, hint_of
@@ -52,6 +53,9 @@ _TRUNCATED = re.compile("truncated|not enough (image )?data|reached eof|end of f
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it speaks on standard error before it raises
 
 
+PackedHeader = tuple[str, int, int, int, int, bool, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What is known of a picture before it is decoded.
@@ -65,6 +69,19 @@ class Header:
     orientation: int
     decoding_bytes: int
     frames: int = 1  # of an animation
+
+    @classmethod
+    def unpacked(cls, packed: PackedHeader) -> Self:
+        name, width, height, channels, sample_bytes, lossless, orientation, needed, frames = packed
+        dtype, image_format = np.dtype(f"u{sample_bytes}"), ImageFormat[name]
+        layout = Layout(width, height, channels, dtype, format=image_format, lossless=lossless)
+        return cls(layout, orientation, needed, frames)
+
+    def packed(self) -> PackedHeader:
+        """All of it in little, for many that are sent and kept."""
+        layout = self.layout
+        kind = (layout.format.name, layout.width, layout.height, layout.channels, layout.dtype.itemsize)
+        return (*kind, layout.lossless, self.orientation, self.decoding_bytes, self.frames)
 
     @property
     def format(self) -> ImageFormat:

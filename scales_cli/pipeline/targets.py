@@ -127,7 +127,10 @@ class Claims:
         return None if identity is None else self._inputs.get(identity)
 
     def _key(self, target: Location) -> str:
-        return str(target) if isinstance(target, Address) else _key(Path(self._real(target.parent), target.name))
+        if isinstance(target, Address):
+            return str(target)
+        folder, name = os.path.split(target)
+        return _key(f"{self._real(folder or '.')}{os.sep}{name}")
 
 
 Clash = tuple[str, str, Location]  # two inputs and the one output
@@ -156,7 +159,7 @@ def check_clashes(targets: Iterable[tuple[str, Location]], inputs: Iterable[str 
         raise clash_error(clashes)
 
 
-def _key(path: Path) -> str:
+def _key(path: str) -> str:
     """What names that the file system takes for the same have in common."""
     key = os.path.normcase(path)
     return key.casefold() if sys.platform == "darwin" else key

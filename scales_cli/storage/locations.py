@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from scales_cli.storage import objects
 from scales_cli.storage.address import Address
@@ -36,15 +36,6 @@ def is_there(location: Location) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def below(location: Location, folder: Location) -> PurePath:
-    """The way from a folder to what lies in it. Raises `ValueError` if it lies elsewhere."""
-    if isinstance(location, Path) and isinstance(folder, Path):
-        return location.relative_to(folder)
-    if isinstance(location, Address) and isinstance(folder, Address):
-        return location.relative_to(folder)
-    raise ValueError(f"{location} is not below {folder}")
 
 
 def is_folder(location: Location) -> bool:

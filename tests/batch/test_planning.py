@@ -68,7 +68,7 @@ def test_a_picture_in_a_folder_takes_little_until_it_is_looked_at(kept, folder):
 def test_a_picture_that_was_looked_at_takes_little(kept, folder):
     """2.2 kB, where what was seen of it has to be kept, as two may share an output; with a dictionary each, 10."""
     most, work = kept(folder / "in", folder / "out", all_of_them=True)
-    assert len(work.jobs) == _COUNT
+    assert len(work.drafts) == _COUNT
     assert most < 2600
 
 

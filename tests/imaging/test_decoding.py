@@ -10,8 +10,8 @@ import tifffile
 from PIL import Image
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.decoding import read_header
-from scales_cli.imaging.files import read_image
+from scales_cli.imaging.decoding import Header, read_header
+from scales_cli.imaging.files import probe_image, read_image
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Picture
 
@@ -45,6 +45,12 @@ def test_read_image_goes_by_content_not_by_name(saved, photo, tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(saved(photo, "BMP"))
     assert read_image(path).format is ImageFormat.BMP
+
+
+def test_a_header_that_was_packed_says_the_same(kinds):
+    for name, data in kinds.items():
+        header = probe_image(data)
+        assert Header.unpacked(header.packed()) == header, name
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
