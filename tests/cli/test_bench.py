@@ -133,7 +133,8 @@ def test_bench_ends_on_ctrl_c(folder, start_scales, tmp_path):
     scratch.mkdir()
     arguments = ["bench", "-m", "base", "--against", "upscale,bicubic", "--rounds", "99"]
     process = start_scales(*arguments, env=os.environ | {"TMPDIR": str(scratch)}, start_new_session=True)
-    assert wait_for(lambda: list(scratch.glob("*/*/out.ppm")))
+    assert wait_for(lambda: list(scratch.rglob("out.ppm")) or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", b"scales: interrupted\n")
