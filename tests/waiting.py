@@ -14,10 +14,11 @@ _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def wait_for(condition: Callable[[], Found], seconds: float = 300.0, pause: float = 0.02) -> Found:
-    """What the condition gives once that is true, or what it gives when so many seconds are over."""
+    """What the condition gives once that is true; a failure if it is not within so many seconds."""
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(pause)
+    assert found, "waited in vain"
     return found
 
 

@@ -5,22 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from forks import Fork, forking
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 300.0, pause: float = 0.05) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
-        time.sleep(pause)
-    assert found, "waited in vain"
-    return found
+from waiting import wait_for
 
 
 class Cluster:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from forks import Fork, starter_of
 from PIL import Image
+from results import made, outputs
+from waiting import wait_for
 
 import scales_cli
 from scales_cli.batch.cluster.scheduler import LostSchedulerError, Scheduler
@@ -21,7 +23,7 @@ from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.weights import travel
 from scales_cli.weights.family import resolve
 
-from .conftest import kill, wait_for, writers
+from .conftest import kill, writers
 
 pytest.importorskip("distributed")
 pytest.importorskip("scales_cli.engine._native")
@@ -86,14 +88,6 @@ def finish(process):
     out, err = process.communicate(timeout=200)
     assert b"Traceback" not in err, err.decode()
     return process.returncode, out.decode(), err.decode()
-
-
-def made(folder="out"):
-    return list(Path(folder).rglob("[!.]*.png"))
-
-
-def outputs(folder="out"):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in made(folder)}
 
 
 def writers_below(folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from results import made, outputs
 from waiting import alive, kill, processor_seconds, states, wait_for, workers
 
 from scales_cli.imaging.files import read_image
@@ -46,10 +47,6 @@ def start(pictures, model, start_scales):
 def finish(process):
     out, err = process.communicate(timeout=600)
     return process.returncode, out, err.decode()
-
-
-def outputs(folder="out"):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("[!.]*.png")}
 
 
 def leftovers():
@@ -102,7 +99,7 @@ def test_killed_batches_are_resumed(start, pictures, rng, rounds):
         if process.poll() is None:
             ENDINGS[name](process.pid)
         process.communicate()
-        for path in Path("out").rglob("[!.]*.png"):
+        for path in made():
             read_image(path)
     for path in sources[::3]:
         save_noise(path, rng)
