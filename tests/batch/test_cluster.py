@@ -302,14 +302,21 @@ def test_a_scheduler_that_is_lost_while_it_is_asked_is_told_of(cluster):
 
 
 @pytest.mark.slow
-def test_two_thousand_pictures(cluster, batch, save):
+def test_two_thousand_pictures_with_kills(start, cluster, batch, save):
     for index in range(2000):
-        save(f"{index % 40}/{index}.png", (24, 16))
-    begun = time.monotonic()
-    code, out, err = batch("--scheduler", cluster.file)
-    assert (code, len(set(out.splitlines()))) == (0, 2000), err
-    assert len(outputs()) == 2000
-    print(f"{2000 / (time.monotonic() - begun):.1f} pictures/s")  # noqa: T201
+        save(f"{'sub/' if index % 3 else ''}{index}.png", (24, 16))
+    assert batch("-j", "1", output="expected")[0] == 0
+    process, told = start(), set()
+    for ending in ENDINGS:
+        wanted = len(made()) + 250
+        wait_for(lambda: process.has_said("scales: scheduler: ") and len(made()) >= wanted)  # noqa: B023
+        if not end(ending, process, cluster):
+            told |= set(finish(process)[1].splitlines())
+            process = start()
+    code, out, err = finish(process)
+    assert (code, " 0 failed" in err, "exists" in err) == (0, True, False), err
+    assert outputs() == outputs("expected")
+    assert len(told) + len(out.splitlines()) <= 2000  # none is told twice
 
 
 def order(tmp_path, model, **changes):
