@@ -95,11 +95,10 @@ class History:
                     size = 0 if put is None else put.st_size  # of a file that is gone again
                     self._append(item, DONE, output=self._place(item, path), output_size=size, model=outcome.choice)
             case Failed():
-                output = ""
-                if isinstance(outcome.error, WorkerError) and target is not None:
-                    output = self._place(item, target) if _may_be_there(target) else ""
-                    if entry is not None and not output:
-                        entry.withdraw()
+                died = isinstance(outcome.error, WorkerError)
+                output = self._may_be_left(item, target, ours=ours, died=died)
+                if entry is not None and died and not output:
+                    entry.withdraw()
                 self._append(
                     item, FAILED, output=output, error=outcome.error.message, exit_code=_lasting_code(outcome.error)
                 )
@@ -114,6 +113,15 @@ class History:
             if entry is not None:
                 entry.withdraw()
             self._append(item, LEFT)
+
+    def _may_be_left(self, item: Item, target: Location | None, *, ours: bool, died: bool) -> str:
+        """The place of what there may be of ours although the work failed: of this run, or of one that was killed."""
+        if target is not None:
+            return self._place(item, target) if ours or (died and _may_be_there(target)) else ""
+        if isinstance(self._records, Ledger):  # whose records of the past stay
+            return ""
+        output = self._records.output_of(item.place.as_posix())
+        return output if output and self._records.owns(output) else ""
 
     def _append(self, item: Item, status: str, **values: Any) -> None:
         if item in self._stats:  # else there was no file

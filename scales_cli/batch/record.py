@@ -4,7 +4,7 @@ The `status` of a record is one of
 
 begun   the process `run` is about to begin the work: once that has ended, a file at `output` may be what it wrote
 done    `output`, of `output_size` bytes, was written
-failed  nothing was written, for the reason `error`; with an `output`, it may have been, for the process died
+failed  nothing was written, for the reason `error`; a file at `output` may be what a process wrote that died
 left    nothing was written, because there was a file already, or because the run was interrupted
 """
 

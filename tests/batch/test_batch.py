@@ -1,5 +1,6 @@
 """Batches from Python, with real workers; the command line's tests have the rest."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -69,6 +70,26 @@ def test_a_run_tells_what_became_of_each_input(request_for, rng, tmp_path):
     assert looked[0] == 0
     assert any(status.running for status in seen if not status.planning)
     assert by_name(run(request))["a.png"] == Skipped(str(tmp_path / "in/a.png"), target, "done before")
+
+
+@pytest.mark.parametrize("whole", [0, 60], ids=["no header", "half a picture"])
+def test_what_a_killed_run_left_is_replaced_after_a_failure_too(whole, request_for, rng, tmp_path):
+    """It may have been published, and is recorded as begun only. The picture is broken once, then good again."""
+    source = tmp_path / "in/a.png"
+    save(source, rng)
+    data = source.read_bytes()
+    assert [type(outcome) for outcome in run(request_for(jobs=1))] == [Done]
+    target, manifest = tmp_path / "out/a_x2.png", tmp_path / "out/.scales-batch.jsonl"
+    good = target.read_bytes()
+    begun, _ = manifest.read_text().splitlines()
+    assert json.loads(begun)["status"] == "begun"
+    manifest.write_text(json.dumps(json.loads(begun) | {"run": "00000000-1"}) + "\n")
+    target.write_bytes(b"of the source as it was")
+    source.write_bytes(data[:whole])
+    assert [type(outcome) for outcome in run(request_for(jobs=1))] == [Failed]
+    source.write_bytes(data)
+    assert [type(outcome) for outcome in run(request_for(jobs=1))] == [Done]
+    assert target.read_bytes() == good
 
 
 CHANGES = {
