@@ -30,19 +30,39 @@ StrPath = str | os.PathLike[str]
 
 @overload
 def upscale(
-    picture: Pixels, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+    picture: Pixels,
+    scale: int = 4,
+    model: StrPath | None = None,
+    threads: int | None = None,
+    ensemble: int = 1,
+    denoise: float | None = None,
 ) -> Pixels: ...
 @overload
 def upscale(
-    picture: Image.Image, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+    picture: Image.Image,
+    scale: int = 4,
+    model: StrPath | None = None,
+    threads: int | None = None,
+    ensemble: int = 1,
+    denoise: float | None = None,
 ) -> Image.Image: ...
 @overload
 def upscale(
-    picture: bytes, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+    picture: bytes,
+    scale: int = 4,
+    model: StrPath | None = None,
+    threads: int | None = None,
+    ensemble: int = 1,
+    denoise: float | None = None,
 ) -> bytes: ...
 @overload
 def upscale(
-    picture: StrPath, scale: int = 4, model: StrPath | None = None, threads: int | None = None, ensemble: int = 1
+    picture: StrPath,
+    scale: int = 4,
+    model: StrPath | None = None,
+    threads: int | None = None,
+    ensemble: int = 1,
+    denoise: float | None = None,
 ) -> Pixels: ...
 def upscale(
     picture: Pixels | Image.Image | bytes | StrPath,
@@ -50,21 +70,23 @@ def upscale(
     model: StrPath | None = None,
     threads: int | None = None,
     ensemble: int = 1,
+    denoise: float | None = None,
 ) -> Pixels | Image.Image | bytes:
     """Enlarges a picture, and gives one of the same kind: an array, an image of Pillow, or the bytes of a file.
 
     Of a file that is named by its path it gives the pixels, [H, W] if it is grey, else [H, W, C]. `ensemble` is as for
-    `load`.
+    `load`, `denoise` as for `upscale_file`.
     """
+    strength = _strength(denoise)
     upscaler = load(model, scale, threads=threads, ensemble=ensemble)
     if isinstance(picture, bytes):
         target = io.BytesIO()
-        upscale_file(picture, target, model=upscaler)
+        upscale_file(picture, target, model=upscaler, denoise=denoise)
         return target.getvalue()
     if not isinstance(picture, (str, os.PathLike)):
-        return upscaler.upscale(picture)
+        return upscaler.upscale(picture, strength=strength)
     read = read_image(picture, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
-    pixels = upscaler.choose(read.pixels, read.layout).upscale(read.pixels)
+    pixels = upscaler.choose(read.pixels, read.layout, strength).upscale(read.pixels)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
@@ -101,8 +123,7 @@ def upscale_file(
     for writing, by default a name of its own beside the source. A `model` that was loaded before is used as it is.
     The result tells what was written, and in `notes` what could not be kept. Raises `ScalesError`.
     """
-    if denoise is not None and not 0 <= denoise <= 100:
-        raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
+    strength = _strength(denoise)
     loaded = [model] if isinstance(model, Upscaler) else []
     if loaded and ensemble not in (1, loaded[0].ensemble):
         raise UsageError(f"this upscaler was loaded for ensembles of {loaded[0].ensemble}", "give ensemble to load")
@@ -123,7 +144,7 @@ def upscale_file(
         name=name,
         keep_times=keep_times,
         salvage=salvage,
-        denoise=None if denoise is None else denoise / 100,
+        denoise=strength,
         ensemble=ensemble,
         max_pixels=max_pixels,
         tile=tile,
@@ -163,6 +184,12 @@ def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) 
     chosen = upscaler.choose(picture.pixels, picture.layout, strength)
     large = chosen.upscale(picture.pixels)
     return np.ascontiguousarray(as_rgb(large)), chosen
+
+
+def _strength(denoise: float | None) -> float | None:
+    if denoise is not None and not 0 <= denoise <= 100:
+        raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
+    return None if denoise is None else denoise / 100
 
 
 def _opened(source: StrPath | bytes | BinaryIO) -> tuple[str, BinaryIO | None]:

@@ -86,6 +86,20 @@ def test_bytes_become_bytes_of_the_same_format(photo):
     assert scales_cli.upscale(photo.read_bytes(), 2, "tiny") == Path("photo_x2.jpg").read_bytes()
 
 
+def test_denoise_means_the_same_for_pictures_of_any_kind(photo):
+    main(["upscale", "photo.jpg", "-s", "2", "-m", "photo", "--denoise", "70", "-q", "-o", "large.png"])
+    pixels = scales_cli.upscale(photo, 2, "photo", denoise=70)
+    with Image.open("large.png") as image, Image.open(photo) as small:
+        assert np.array_equal(pixels, np.asarray(image))
+        assert np.array_equal(scales_cli.upscale(small, 2, "photo", denoise=70), pixels)
+        assert np.array_equal(scales_cli.upscale(np.asarray(small), 2, "photo", denoise=70), pixels)
+    assert not np.array_equal(scales_cli.upscale(photo, 2, "photo", denoise=10), pixels)
+    with pytest.raises(scales_cli.UsageError, match="denoise is 101"):
+        scales_cli.upscale(photo, 2, "photo", denoise=101)
+    with pytest.raises(scales_cli.UsageError):
+        scales_cli.upscale(photo, 2, "tiny", denoise=70)
+
+
 OPTIONS = [
     {},
     {"scale": 1.5},
