@@ -25,7 +25,7 @@ from scales_cli.weights.family import resolve
 
 from .conftest import kill, writers
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 pytest.importorskip("scales_cli.engine._native")
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of Dask
@@ -284,6 +284,28 @@ def end(ending, process, cluster):
         assert (code, "scales: error: the scheduler at" in err) in ((1, True), (0, False)), err
         cluster.renew()
     return False
+
+
+def test_results_that_go_with_their_worker_are_made_again(cluster, batch, save, monkeypatch):
+    """A group is done, but nobody has the answer."""
+    for index in range(6):
+        save(f"{index}.png")
+    assert batch("-j", "1", output="expected")[0] == 0
+    wait_for(cluster.names)
+    fetch, killed = distributed.Future.result, []
+
+    def result(future, timeout=None):
+        if not killed:
+            killed.extend(future.client.run(os.getpid).values())
+            for pid in killed:
+                kill(pid)
+            wait_for(lambda: future.status != "finished")
+        return fetch(future, timeout)
+
+    monkeypatch.setattr(distributed.Future, "result", result)
+    code, out, err = batch("--scheduler", cluster.file)
+    assert (code, len(killed), outputs()) == (0, 2, outputs("expected")), err
+    assert len(out.splitlines()) == 6
 
 
 def test_a_scheduler_that_is_lost_while_it_is_asked_is_told_of(cluster):

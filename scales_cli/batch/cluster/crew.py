@@ -175,22 +175,29 @@ class ClusterCrew:
         with suppress(queue.Empty):
             future = self._finished.get(timeout=seconds)
             while True:
-                group = self._busy.pop(future.key, None)
+                group = self._busy.get(future.key)
                 if group is not None:
-                    yield group, self._result(future, group)
+                    answers = self._result(future, group)
+                    if answers is not None:
+                        del self._busy[future.key]
+                        yield group, answers
                 future = self._finished.get_nowait()
 
-    def _result(self, future: Any, group: _Group) -> dict[int, Answer]:
+    def _result(self, future: Any, group: _Group) -> dict[int, Answer] | None:
+        """None if the worker that has it was lost meanwhile: the scheduler gives the group to another."""
         import distributed
 
         try:
             with self._scheduler.asking():
-                answers: dict[int, Answer] = pickle.loads(future.result())
+                answers: dict[int, Answer] = pickle.loads(future.result(_PATIENCE))
         except LostSchedulerError:
             raise
         except distributed.KilledWorker as error:
             failure = WorkerError(f"{error.allowed_failures + 1} workers ended in the work on it")
         except Exception as error:
+            if isinstance(error, TimeoutError) and future.status != "error":  # of the waiting, not of the work
+                future.add_done_callback(self._finished.put)
+                return None
             failure = WorkerError(f"{type(error).__name__}: {error}")
         else:
             for index, answer in answers.items():
