@@ -60,7 +60,8 @@ ANSWERS = {
 OTHERS = {
     ("list", "301 to itself"): BUSY,
     ("list", "307 to itself"): BUSY,
-    ("get", "200 and an error"): "not a picture",
+    ("get", "200 and an error"): "sends more than it was asked for",
+    ("get", "200 HTML"): "sends more than it was asked for",
 }
 OPERATIONS = ("list", "get", "put")
 GRID = list(itertools.product(ANSWERS, OPERATIONS))

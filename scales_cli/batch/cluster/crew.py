@@ -34,6 +34,7 @@ _TICK = 0.1  # seconds between looks at the progress
 _PATIENCE = 5.0  # seconds that workers get to end
 _GROUP_SECONDS, _MOST_OF_A_GROUP = 1.0, 64
 _MOST_ATTEMPTS = 3
+_UNDONE = ("pending", "lost")  # states of Dask's futures
 _MOST_VISIBLE = 8  # folders that workers are asked for
 
 
@@ -62,6 +63,7 @@ class ClusterCrew:
         self._numbers = itertools.count()
         self._busy: dict[str, _Group] = {}  # by the names that the scheduler has for them
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._lost: list[Any] = []  # those whose answers went with their worker
         self._again: deque[Any] = deque()  # tasks that are tried anew
         self._attempts: Counter[Any] = Counter()
         self._ours: set[Any] = set()  # of whose output an earlier attempt may have been the author
@@ -172,16 +174,26 @@ class ClusterCrew:
 
     def _answers(self, seconds: float) -> Iterator[tuple[_Group, dict[int, Answer]]]:
         """What has come within some time, if anything has: answers by the places of tasks in their group."""
+        for future in self._finished_within(seconds):
+            group = self._busy.get(future.key)
+            if group is None:
+                continue
+            answers = self._result(future, group)
+            if answers is None:
+                self._lost.append(future)
+                continue
+            del self._busy[future.key]
+            yield group, answers
+
+    def _finished_within(self, seconds: float) -> list[Any]:
+        """With those whose answers were lost and have been made again."""
+        found = [future for future in self._lost if future.status not in _UNDONE]
+        self._lost = [future for future in self._lost if future.status in _UNDONE]
         with suppress(queue.Empty):
-            future = self._finished.get(timeout=seconds)
+            found.append(self._finished.get(timeout=0 if found else seconds))
             while True:
-                group = self._busy.get(future.key)
-                if group is not None:
-                    answers = self._result(future, group)
-                    if answers is not None:
-                        del self._busy[future.key]
-                        yield group, answers
-                future = self._finished.get_nowait()
+                found.append(self._finished.get_nowait())
+        return found
 
     def _result(self, future: Any, group: _Group) -> dict[int, Answer] | None:
         """None if the worker that has it was lost meanwhile: the scheduler gives the group to another."""
@@ -196,7 +208,6 @@ class ClusterCrew:
             failure = WorkerError(f"{error.allowed_failures + 1} workers ended in the work on it")
         except Exception as error:
             if isinstance(error, TimeoutError) and future.status != "error":  # of the waiting, not of the work
-                future.add_done_callback(self._finished.put)
                 return None
             failure = WorkerError(f"{type(error).__name__}: {error}")
         else:
