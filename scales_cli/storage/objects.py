@@ -103,16 +103,20 @@ def put(address: Address, file: Path, *, overwrite: bool) -> None:
     """
     if address.scheme in WEB:
         raise OSError(errno.EROFS, "the web is only read")
-    try:
-        with own_errors():
-            _storage(address).put_file(str(file), address.path, mode="overwrite" if overwrite else "create")
-    except FileExistsError:
-        if not _holds(address, file):
-            raise
-        return
-    with suppress(PermissionError):  # of who may only write
-        if not _is_there(address, file.stat().st_size):
-            raise OSError(errno.EIO, "the storage says it has it, but has not")
+    for _ in range(2 if overwrite else 1):  # as another run may put its own right after
+        try:
+            with own_errors():
+                _storage(address).put_file(str(file), address.path, mode="overwrite" if overwrite else "create")
+        except FileExistsError:
+            if not _holds(address, file):
+                raise
+            return
+        try:
+            if _is_there(address, file.stat().st_size):
+                return
+        except PermissionError:  # of who may only write
+            return
+    raise OSError(errno.EIO, "the storage says it has it, but has not")
 
 
 def put_bytes(address: Address, data: bytes) -> None:

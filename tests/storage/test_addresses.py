@@ -7,6 +7,7 @@ import pytest
 
 from scales_cli.cli.app import main
 from scales_cli.errors import UsageError
+from scales_cli.storage import objects
 from scales_cli.storage.address import Address
 from scales_cli.storage.objects import status_of
 
@@ -85,3 +86,26 @@ def test_pictures_in_memory(monkeypatch, tmp_path, picture):
 def test_a_picture_of_the_web_always_counts_as_new():
     address = Address.parse("https://host/a.png")
     assert status_of(address).st_mtime_ns < status_of(address).st_mtime_ns
+
+
+def test_what_another_run_replaces_at_once_is_put_again(tmp_path, monkeypatch):
+    """But only then: a storage that has nothing of it would never have it."""
+    target, file, seen = Address.parse("memory://bucket/large.png"), tmp_path / "large.png", []
+    file.write_bytes(b"ours")
+    look = objects.status_of
+
+    def replaced(address):
+        if len(seen) < rivals:
+            objects.put_bytes(address, b"another's")
+        seen.append(address)
+        return look(address)
+
+    monkeypatch.setattr(objects, "status_of", replaced)
+    rivals = 1
+    objects.put(target, file, overwrite=True)
+    with objects.reading(target) as stream:
+        assert stream.read() == b"ours"
+    rivals = 9
+    with pytest.raises(OSError, match="says it has it"):
+        objects.put(target, file, overwrite=True)
+    objects.remove(target)

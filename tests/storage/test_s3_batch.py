@@ -239,7 +239,8 @@ def test_two_runs_at_once_do_no_harm(s3, run, start, picture, enlarged):
     assert outputs(s3) == expected
     assert "3 skipped (3 done before)" in run(*WORK)[2]
     rivals = [start("--overwrite"), start("--overwrite", "-m", "base")]
-    assert [rival.wait(300) for rival in rivals] == [0, 0]
+    said = [rival.communicate(timeout=300)[1] for rival in rivals]
+    assert [rival.returncode for rival in rivals] == [0, 0], said
     mixed = outputs(s3)
     code, out, _ = run(*WORK)
     assert code == 0
