@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import BinaryIO, overload
+from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 from PIL import Image
@@ -26,35 +26,18 @@ from scales_cli.system.progress import Progress
 from scales_cli.weights.family import Loaded, ModelFamily
 
 StrPath = str | os.PathLike[str]
+Kind = TypeVar("Kind", Pixels, Image.Image, bytes)
 
 
 @overload
 def upscale(
-    picture: Pixels,
+    picture: Kind,
     scale: int = 4,
     model: StrPath | None = None,
     threads: int | None = None,
     ensemble: int = 1,
     denoise: float | None = None,
-) -> Pixels: ...
-@overload
-def upscale(
-    picture: Image.Image,
-    scale: int = 4,
-    model: StrPath | None = None,
-    threads: int | None = None,
-    ensemble: int = 1,
-    denoise: float | None = None,
-) -> Image.Image: ...
-@overload
-def upscale(
-    picture: bytes,
-    scale: int = 4,
-    model: StrPath | None = None,
-    threads: int | None = None,
-    ensemble: int = 1,
-    denoise: float | None = None,
-) -> bytes: ...
+) -> Kind: ...
 @overload
 def upscale(
     picture: StrPath,
