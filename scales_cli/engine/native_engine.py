@@ -64,6 +64,8 @@ class NativeEngine:
                 head_weight=np.ascontiguousarray(weights.tensors["head.weight"]),
                 head_bias=np.ascontiguousarray(weights.tensors["head.bias"]),
                 tail_weight=np.ascontiguousarray(weights.tensors["tail.weight"]),
+                tail_gain=np.ascontiguousarray(weights.tensors["tail.gain"]),
+                tail_scale=np.ascontiguousarray(weights.tensors["tail.scale"]),
                 tail_bias=np.ascontiguousarray(weights.tensors["tail.bias"]),
                 **stack_layers(weights),
                 isa=isa,

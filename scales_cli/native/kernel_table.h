@@ -28,12 +28,11 @@ struct KernelTable {
                       const RowScratch&);
   // The bare integer sums [out][width] of one row.
   void (*bconv2d_sums_row)(const BConv2DParams&, const BConv2DRow&, const RowScratch&, std::int32_t* sums);
-  // tail_row = residual + head(rows): the global skip, in the tail's layout.
-  void (*tail_input_row)(const HeadParams&, const float* rows, int width, const float* residual,
-                         float* tail_row);
-  // out = [outputs][32 * chunks]; rows are the tail rows above, at and below (zeros outside the picture).
-  // Reduction order of a term: ky, channel.
-  void (*tail_row)(const TailParams&, const float* const rows[3], int width, float* out);
+  // tail_row = residual + head(rows), the global skip, as the bytes that `TailParams` defines; its margins are left alone.
+  void (*tail_input_row)(const HeadParams&, const float* gain, const float* rows, int width,
+                         const float* residual, std::uint32_t* tail_row);
+  // out = [outputs][padded(width)]; rows are the tail rows above, at and below (kZeroBytes outside the picture).
+  void (*tail_row)(const TailParams&, const std::uint32_t* const rows[3], int width, float* out);
   // Whether all that was added is finite.
   bool (*compose_row8)(const ComposeRow8&);
   bool (*compose_row16)(const ComposeRow16&);

@@ -1,5 +1,7 @@
 // Every row kernel of every table that this CPU can execute, byte for byte against the reference one. It needs
 // nothing but the kernels, so that it runs cross-compiled under an emulator and under the sanitizers.
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -144,32 +146,67 @@ class Grid {
     }
 
     const auto residual = random_buffer<float>(residual_row_size(width, channels));
-    const std::size_t tail_size = static_cast<std::size_t>(chunk_count(width)) * channels * kChunkStride;
-    AlignedBuffer<float> expected(tail_size), found(tail_size);
-    kReferenceKernels.tail_input_row(head, rows.data(), width, residual.data(), expected.data());
-    kernels_.tail_input_row(head, rows.data(), width, residual.data(), found.data());
+    auto gain = random_buffer<float>(channels);
+    for (int c = 0; c < channels; ++c) gain[c] = 100 * std::abs(gain[c]);  // now and then beyond 127
+    gain[0] = 1e30F;
+    auto expected = zero_row(width, channels), found = zero_row(width, channels);
+    kReferenceKernels.tail_input_row(head, gain.data(), rows.data(), width, residual.data(), expected.data());
+    kernels_.tail_input_row(head, gain.data(), rows.data(), width, residual.data(), found.data());
     comparison("tail_input_row", width, channels)("row", expected, found);
     for (const int scale : {2, 3, 4}) tail(width, channels, colors * scale * scale, expected);
   }
 
-  void tail(int width, int channels, int outputs, const AlignedBuffer<float>& centre) {
-    const auto weight = random_buffer<float>(static_cast<std::size_t>(outputs) * channels * 3 * kTerms);
-    const auto bias = random_buffer<float>(outputs);
-    const auto above = random_buffer<float>(centre.size());
-    const AlignedBuffer<float> below(centre.size());
-    const float* const rows[3] = {above.data(), centre.data(), below.data()};
+  // A row of the tail's input outside the picture.
+  static AlignedBuffer<std::uint32_t> zero_row(int width, int channels) {
+    AlignedBuffer<std::uint32_t> row(tail_row_size(width, channels));
+    std::fill_n(row.data(), row.size(), kZeroBytes);
+    return row;
+  }
+
+  void tail(int width, int channels, int outputs, const AlignedBuffer<std::uint32_t>& centre) {
+    const auto scale = random_buffer<float>(outputs), bias = random_buffer<float>(outputs);
+    auto weight = random_buffer<std::uint32_t>(static_cast<std::size_t>(outputs) * channels / kQuad * kTaps);
+    for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = tail_weights();
+    auto above = random_buffer<std::uint32_t>(centre.size());
+    for (std::size_t i = 0; i < above.size(); ++i) above[i] |= 0x01010101;  // no byte is 0
+    const auto below = zero_row(width, channels);
+    const std::uint32_t* const rows[3] = {above.data(), centre.data(), below.data()};
     for (const int group : {4, 6, 8, 9}) {
       if (outputs % group != 0) continue;
-      const TailParams params = {channels, outputs, group, weight.data(), bias.data()};
-      const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
-      AlignedBuffer<float> expected(stride * outputs), found(stride * outputs);
+      std::vector<std::int32_t> starts(outputs);
+      for (int o = 0; o < outputs; ++o) starts[o] = start(weight, channels, group, o);
+      const TailParams params = {channels,      outputs,       group,        nullptr,
+                                 weight.data(), starts.data(), scale.data(), bias.data()};
+      const std::size_t size = static_cast<std::size_t>(padded(width)) * outputs;
+      AlignedBuffer<float> expected(size), found(size);
       kReferenceKernels.tail_row(params, rows, width, expected.data());
       kernels_.tail_row(params, rows, width, found.data());
-      for (int o = 0; o < outputs; ++o) {
-        for (std::size_t x = width; x < stride; ++x) expected[stride * o + x] = found[stride * o + x] = 0;
-      }
       comparison("tail_row", width, channels)("outputs", expected, found);
     }
+  }
+
+  // Four weights in -64..64, most of them at these limits.
+  static std::uint32_t tail_weights() {
+    std::uint32_t word = 0;
+    for (int i = 0; i < kQuad; ++i) {
+      const int number = static_cast<int>(generator() % 512) - 256;
+      const int weight = std::min(std::max(number, -kMaxTailWeight), kMaxTailWeight);
+      word |= static_cast<std::uint32_t>(weight & 0xFF) << (8 * i);
+    }
+    return word;
+  }
+
+  // -128 times the sum of an output's weights.
+  static std::int32_t start(const AlignedBuffer<std::uint32_t>& weight, int channels, int group, int output) {
+    const std::size_t quads = channels / kQuad, first = output / group * group * quads * kTaps;
+    std::int32_t sum = 0;
+    for (std::size_t line = 0; line < 3 * quads; ++line) {
+      for (int kx = 0; kx < 3; ++kx) {
+        const std::uint32_t word = weight[first + 3 * (line * group + output % group) + kx];
+        for (int i = 0; i < kQuad; ++i) sum += static_cast<std::int8_t>(word >> (8 * i) & 0xFF);
+      }
+    }
+    return -128 * sum;
   }
 
   AlignedBuffer<std::uint64_t> packed_row(int width, int channels) {

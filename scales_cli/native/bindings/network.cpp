@@ -13,7 +13,8 @@ std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<f
                                       Input<float, 2> spatial, Input<float, 1> spatial_bias,
                                       Input<float, 2> channel, Input<float, 2> shift_in,
                                       Input<float, 2> slope, Input<float, 2> shift_out,
-                                      Input<float, 4> tail_weight, Input<float, 1> tail_bias,
+                                      Input<std::int8_t, 4> tail_weight, Input<float, 1> tail_gain,
+                                      Input<float, 1> tail_scale, Input<float, 1> tail_bias,
                                       const std::optional<std::string>& isa) {
   require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
   const std::size_t channels = head_weight.shape(0), planes = head_weight.shape(1), layers = bits.shape(0);
@@ -40,6 +41,8 @@ std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<f
   require_shape(slope, {layers, channels}, "slope");
   require_shape(shift_out, {layers, channels}, "shift_out");
   require_shape(tail_weight, {outputs, channels, 3, 3}, "tail_weight");
+  require_shape(tail_gain, {channels}, "tail_gain");
+  require_shape(tail_scale, {outputs}, "tail_scale");
   require_shape(tail_bias, {outputs}, "tail_bias");
   tensors.gate_taps = static_cast<int>(channel.shape(1));
   tensors.head_weight = head_weight.data();
@@ -54,6 +57,8 @@ std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<f
   tensors.slope = slope.data();
   tensors.shift_out = shift_out.data();
   tensors.tail_weight = tail_weight.data();
+  tensors.tail_gain = tail_gain.data();
+  tensors.tail_scale = tail_scale.data();
   tensors.tail_bias = tail_bias.data();
   return std::make_shared<Network>(tensors, kernels_for(isa));
 }
@@ -70,7 +75,8 @@ void bind_network(nb::module_& module) {
                   "threshold"_a.noconvert(), "weight_scale"_a.noconvert(), "spatial"_a.noconvert(),
                   "spatial_bias"_a.noconvert(), "channel"_a.noconvert(), "shift_in"_a.noconvert(),
                   "slope"_a.noconvert(), "shift_out"_a.noconvert(), "tail_weight"_a.noconvert(),
-                  "tail_bias"_a.noconvert(), "isa"_a = nb::none())
+                  "tail_gain"_a.noconvert(), "tail_scale"_a.noconvert(), "tail_bias"_a.noconvert(),
+                  "isa"_a = nb::none())
       .def_prop_ro("isa", [](const Network& network) { return std::string(network.kernels().name); })
       .def_prop_ro("layers", &Network::layers);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "kernels/sigmoid.h"
@@ -58,20 +59,29 @@ Network::Network(const NetworkTensors& t, const KernelTable& kernels)
     }
   }
 
-  const TailParams view = tail();
+  pack_tail(t);
+}
+
+void Network::pack_tail(const NetworkTensors& t) {
+  const std::size_t channels = shape_.channels, quads = channels / kQuad, outputs = tail_outputs(shape_);
+  tail_gain_.assign(t.tail_gain, t.tail_gain + channels);
+  tail_scale_.assign(t.tail_scale, t.tail_scale + shape_.outputs());
   tail_bias_.assign(t.tail_bias, t.tail_bias + shape_.outputs());
-  tail_bias_.resize(view.outputs);
-  tail_weight_.resize(static_cast<std::size_t>(view.outputs) * channels * 3 * kTerms);
+  tail_scale_.resize(outputs);
+  tail_bias_.resize(outputs);
+  tail_origin_.resize(outputs);
+  tail_weight_.resize(outputs * quads * kTaps);
+  const std::size_t size = tail_group(static_cast<int>(outputs));
   for (int o = 0; o < shape_.outputs(); ++o) {
-    const std::size_t group = o / view.group, lane = o % view.group;
+    const std::size_t group = o / size, lane = o % size;
     for (std::size_t c = 0; c < channels; ++c) {
-      for (std::size_t ky = 0; ky < 3; ++ky) {
-        const float* g = t.tail_weight + (o * channels + c) * kTaps + 3 * ky;
-        const float terms[kTerms] = {g[0], 0.5F * (g[0] + g[1] + g[2]), 0.5F * (g[0] - g[1] + g[2]), g[2]};
-        for (std::size_t term = 0; term < kTerms; ++term) {
-          const std::size_t line = ((group * kTerms + term) * 3 + ky) * channels + c;
-          tail_weight_[line * view.group + lane] = terms[term];
-        }
+      for (std::size_t tap = 0; tap < kTaps; ++tap) {
+        const int weight = t.tail_weight[(o * channels + c) * kTaps + tap];
+        if (std::abs(weight) > kMaxTailWeight)
+          throw std::invalid_argument("a weight of the tail is out of range");
+        const std::size_t line = ((group * 3 + tap / 3) * quads + c / kQuad) * size + lane;
+        tail_weight_[3 * line + tap % 3] |= static_cast<std::uint32_t>(weight & 0xFF) << (8 * (c % kQuad));
+        tail_origin_[o] -= 128 * weight;
       }
     }
   }
@@ -89,7 +99,10 @@ HeadParams Network::head() const {
 
 TailParams Network::tail() const {
   const int outputs = tail_outputs(shape_);
-  return {shape_.channels, outputs, tail_group(outputs), tail_weight_.data(), tail_bias_.data()};
+  return {shape_.channels,     outputs,
+          tail_group(outputs), tail_gain_.data(),
+          tail_weight_.data(), tail_origin_.data(),
+          tail_scale_.data(),  tail_bias_.data()};
 }
 
 NextLayer Network::next_layer(int layer) const {

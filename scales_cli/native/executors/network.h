@@ -25,7 +25,8 @@ struct NetworkTensors {
   const float *head_weight, *head_bias;
   const std::uint64_t* bits;
   const float *threshold, *weight_scale, *spatial, *spatial_bias, *channel, *shift_in, *slope, *shift_out;
-  const float *tail_weight, *tail_bias;
+  const std::int8_t* tail_weight;
+  const float *tail_gain, *tail_scale, *tail_bias;
 };
 
 // Where a job writes the network's output: rows of planes [colors][row][column], and of chroma [2][row][column] if
@@ -52,7 +53,7 @@ class Network {
   int layers() const { return shape_.layers; }
   const KernelTable& kernels() const { return *kernels_; }
 
-  // How many outputs the tail's kernel works on; what is more than `shape.outputs()` is zero.
+  // How many outputs the tail's kernel works on; what is more than `shape.outputs()` has no weights.
   static int tail_outputs(const NetworkShape& shape);
 
   HeadParams head() const;
@@ -71,10 +72,15 @@ class Network {
   void write_row(const float* tail, std::size_t stride, int columns, int y, const OutputPlanes& out) const;
 
  private:
+  void pack_tail(const NetworkTensors& tensors);
+
   NetworkShape shape_;
   int gate_taps_;
   const KernelTable* kernels_;
-  std::vector<float> head_weight_, head_bias_, tail_weight_, tail_bias_;
+  std::vector<float> head_weight_, head_bias_;
+  std::vector<float> tail_gain_, tail_scale_, tail_bias_;
+  std::vector<std::uint32_t> tail_weight_;
+  std::vector<std::int32_t> tail_origin_;
   std::vector<BConv2DFilter> filters_;
   std::vector<Binarization> binarizations_;  // [layers + 1][channels]
   std::vector<float> spatial_bias_;          // [layers + 1]

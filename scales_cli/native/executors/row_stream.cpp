@@ -14,8 +14,7 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
     : network_(std::move(network)),
       gates_(std::move(gates)),
       tile_(tile),
-      // Even, since the tail's kernel reduces pixels in pairs.
-      first_column_(std::max(0, tile.left - halo(*network_)) / 2 * 2),
+      first_column_(std::max(0, tile.left - halo(*network_))),
       row_(std::max(0, tile.top - 1 - network_->layers())),
       given_(std::max(0, tile.top - halo(*network_))),
       ring_(network_->layers() + 1),
@@ -33,12 +32,12 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
       tail_(*network_, columns(), tile.left - first_column_, tile.right - tile.left) {}
 
 std::size_t RowStream::bytes(const NetworkShape& network, int columns) {
-  const std::size_t width = static_cast<std::size_t>(kChunk) * chunk_count(columns) + 2 * kPlaneMargin;
+  const std::size_t width = tail_stride(columns);
   const std::size_t channels = network.channels, planes = network.planes, ring = network.layers + 1;
-  const std::size_t floats = ring * (channels + 1)          // residual, spatial gates
-                             + planes * (ring + 2 + 3 + 3)  // planes, two windows of the head
-                             + TailWindow::kRows * channels * kChunkStride / kChunk  // the tail's input
-                             + Network::tail_outputs(network);                       // and output
+  const std::size_t floats = ring * (channels + 1)                   // residual, spatial gates
+                             + planes * (ring + 2 + 3 + 3)           // planes, two windows of the head
+                             + TailWindow::kRows * channels / kQuad  // the tail's input, four channels a word
+                             + Network::tail_outputs(network);       // and output
   const std::size_t packed = ring * kPackedRing * channels / 8;
   return width * (sizeof(float) * floats + packed) + kScratchBytes;
 }

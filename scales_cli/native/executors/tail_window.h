@@ -8,7 +8,7 @@ namespace scales {
 
 class TailWindow {
  public:
-  static constexpr int kRows = 4;  // a ring of three, and one of zeros
+  static constexpr int kRing = 3, kRows = kRing + 1;  // the last one is of zeros
 
   // Of rows `width` pixels wide, `columns` from `first_column` on are written.
   TailWindow(const Network& network, int width, int first_column, int columns);
@@ -21,15 +21,14 @@ class TailWindow {
   void emit(int y, int height, const OutputPlanes& out);
 
  private:
-  const float* row(int y, int height) const;
+  const std::uint32_t* row(int y, int height) const;
 
   const Network& network_;
   int width_, first_column_, columns_;
   std::size_t row_size_;
-  AlignedBuffer<float> rows_;  // ring of three
-  AlignedBuffer<float> zeros_;
-  AlignedBuffer<float> window_;  // the head's input
-  AlignedBuffer<float> sums_;    // the tail's output before the pixel shuffle
+  AlignedBuffer<std::uint32_t> rows_;  // [kRows]
+  AlignedBuffer<float> window_;        // the head's input
+  AlignedBuffer<float> sums_;          // the tail's output before the pixel shuffle
 };
 
 }  // namespace scales

@@ -249,35 +249,47 @@ struct Avx2 {
     return _mm256_add_epi8(sum, byte_counts(_mm256_xor_si256(x, y)));
   }
 
-  // Numbers 0, 2, 4 ... and 1, 3, 5 ... of two vectors.
-  static F32x16 evens(F32x16 x, F32x16 y) {
-    return {every_second(_mm256_shuffle_ps(x.a, x.b, 0x88)), every_second(_mm256_shuffle_ps(y.a, y.b, 0x88))};
+  // Four channels' bytes a pixel, from lane order: the low bits of the numbers of `TailParams`.
+  static void store_bytes(std::uint32_t* p, const F32x16* quad, Mask valid) {
+    F32x16 word = quad[kQuad - 1];
+    for (int i = kQuad - 2; i >= 0; --i) {
+      word = {append_byte(word.a, quad[i].a), append_byte(word.b, quad[i].b)};
+    }
+    const __m256 origin = _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(kQuadOrigin)));
+    const __m256 zero = _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(kZeroBytes)));
+    word = {subtract_bits(word.a, origin), subtract_bits(word.b, origin)};
+    storeu(reinterpret_cast<float*>(p), to_pixels(select(valid, word, {zero, zero})));
   }
-  static F32x16 odds(F32x16 x, F32x16 y) {
-    return {every_second(_mm256_shuffle_ps(x.a, x.b, 0xDD)), every_second(_mm256_shuffle_ps(y.a, y.b, 0xDD))};
+  static __m256 append_byte(__m256 word, __m256 byte) {
+    return _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(word), 8), _mm256_castps_si256(byte)));
   }
-  // The shuffle works within 128-bit halves.
-  static __m256 every_second(__m256 shuffled) {
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(shuffled), 0xD8));
+  static __m256 subtract_bits(__m256 a, __m256 b) {
+    return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
   }
 
-  static void store_interleaved(float* p, F32x16 x, F32x16 y) {
-    store_interleaved(p, x.a, y.a);
-    store_interleaved(p + 16, x.b, y.b);
+  using Bytes = __m256i;
+  using ByteSums = __m256i;
+  static Bytes load_bytes(const std::uint32_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
-  static void store_interleaved(float* p, __m256 a, __m256 b) {
-    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
-    _mm256_storeu_ps(p, _mm256_permute2f128_ps(low, high, 0x20));
-    _mm256_storeu_ps(p + 8, _mm256_permute2f128_ps(low, high, 0x31));
+  static Bytes weight_bytes(const std::uint32_t* p) { return _mm256_set1_epi32(static_cast<int>(*p)); }
+  static ByteSums begin_sums(std::int32_t origin) { return _mm256_set1_epi32(origin); }
+  static ByteSums add_products(ByteSums sum, const Bytes* input, const Bytes* weight) {
+    for (int i = 0; i < 3; ++i) {
+      const __m256i pairs = _mm256_maddubs_epi16(input[i], weight[i]);
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    }
+    return sum;
   }
 
   using Vector = __m256;
   static constexpr int kVectorFloats = 8;
   static constexpr int kTailVectors = 1;
-  static Vector vector(const float* p) { return _mm256_loadu_ps(p); }
   static Vector broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
   static void store_vector(float* p, Vector a) { _mm256_storeu_ps(p, a); }
+  static Vector float_sums(ByteSums sums) { return _mm256_cvtepi32_ps(sums); }
 };
 
 }  // namespace

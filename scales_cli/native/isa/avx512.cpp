@@ -78,6 +78,11 @@ struct Avx512 : Avx512Lanes {
     Counts counts() const { return sum; }
   };
 
+  static ByteSums add_products(ByteSums sum, const Bytes* input, const Bytes* weight) {
+    for (int i = 0; i < 3; ++i) sum = _mm512_dpbusd_epi32(sum, input[i], weight[i]);
+    return sum;
+  }
+
   static Words add_differing(Words sum, Words x, Words y) {
     return _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(x, y)));
   }

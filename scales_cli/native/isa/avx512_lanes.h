@@ -145,30 +145,30 @@ struct Avx512Lanes {
   static Words words(const std::uint64_t* p) { return _mm512_loadu_si512(p); }
   static void store_words(std::uint64_t* p, Words a) { _mm512_storeu_si512(p, a); }
 
-  // Numbers 0, 2, 4 ... and 1, 3, 5 ... of two vectors.
-  static F32x16 evens(F32x16 a, F32x16 b) {
-    return _mm512_permutex2var_ps(
-        a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
-  }
-  static F32x16 odds(F32x16 a, F32x16 b) {
-    return _mm512_permutex2var_ps(
-        a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b);
+  // Four channels' bytes a pixel, from lane order: the low bits of the numbers of `TailParams`.
+  static void store_bytes(std::uint32_t* p, const F32x16* quad, Mask valid) {
+    __m512i word = _mm512_castps_si512(quad[kQuad - 1]);
+    for (int i = kQuad - 2; i >= 0; --i) {
+      word = _mm512_add_epi32(_mm512_slli_epi32(word, 8), _mm512_castps_si512(quad[i]));
+    }
+    word = _mm512_sub_epi32(word, _mm512_set1_epi32(static_cast<int>(kQuadOrigin)));
+    word = _mm512_mask_mov_epi32(_mm512_set1_epi32(static_cast<int>(kZeroBytes)), valid, word);
+    _mm512_storeu_si512(p, _mm512_castps_si512(to_pixels(_mm512_castsi512_ps(word))));
   }
 
-  static void store_interleaved(float* p, F32x16 a, F32x16 b) {
-    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    _mm512_storeu_ps(p, _mm512_permutex2var_ps(a, low, b));
-    _mm512_storeu_ps(p + 16, _mm512_permutex2var_ps(a, high, b));
-  }
+  using Bytes = __m512i;
+  using ByteSums = __m512i;
+  static Bytes load_bytes(const std::uint32_t* p) { return _mm512_loadu_si512(p); }
+  static Bytes weight_bytes(const std::uint32_t* p) { return _mm512_set1_epi32(static_cast<int>(*p)); }
+  static ByteSums begin_sums(std::int32_t origin) { return _mm512_set1_epi32(origin); }
 
   using Vector = __m512;
   static constexpr int kVectorFloats = 16;
   static constexpr int kTailVectors = 2;
-  static Vector vector(const float* p) { return _mm512_loadu_ps(p); }
   static Vector broadcast(const float* p) { return _mm512_set1_ps(*p); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
   static void store_vector(float* p, Vector a) { _mm512_storeu_ps(p, a); }
+  static Vector float_sums(ByteSums sums) { return _mm512_cvtepi32_ps(sums); }
 };
 
 }  // namespace

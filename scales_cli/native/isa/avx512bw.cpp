@@ -73,6 +73,14 @@ struct Avx512Bw : Avx512Lanes {
     Counts counts() const { return sum; }
   };
 
+  static ByteSums add_products(ByteSums sum, const Bytes* input, const Bytes* weight) {
+    for (int i = 0; i < 3; ++i) {
+      const __m512i pairs = _mm512_maddubs_epi16(input[i], weight[i]);
+      sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    }
+    return sum;
+  }
+
   static Words add_differing(Words sum, Words x, Words y) {
     return _mm512_add_epi8(sum, byte_counts<1>(_mm512_xor_si512(x, y)));
   }

@@ -230,27 +230,49 @@ struct Neon {
     return vreinterpretq_u64_u8(vaddq_u8(vreinterpretq_u8_u64(sum), counts));
   }
 
-  // Numbers 0, 2, 4 ... and 1, 3, 5 ... of two vectors.
-  static F32x16 evens(F32x16 x, F32x16 y) {
-    return {{vuzp1q_f32(x.q[0], x.q[1]), vuzp1q_f32(x.q[2], x.q[3]), vuzp1q_f32(y.q[0], y.q[1]),
-             vuzp1q_f32(y.q[2], y.q[3])}};
-  }
-  static F32x16 odds(F32x16 x, F32x16 y) {
-    return {{vuzp2q_f32(x.q[0], x.q[1]), vuzp2q_f32(x.q[2], x.q[3]), vuzp2q_f32(y.q[0], y.q[1]),
-             vuzp2q_f32(y.q[2], y.q[3])}};
+  // Four channels' bytes a pixel, from lane order: the low bits of the numbers of `TailParams`.
+  static void store_bytes(std::uint32_t* p, const F32x16* quad, Mask valid) {
+    F32x16 word;
+    for (int i = 0; i < 4; ++i) {
+      uint32x4_t bits = vreinterpretq_u32_f32(quad[kQuad - 1].q[i]);
+      for (int k = kQuad - 2; k >= 0; --k) {
+        bits = vaddq_u32(vshlq_n_u32(bits, 8), vreinterpretq_u32_f32(quad[k].q[i]));
+      }
+      bits = vsubq_u32(bits, vdupq_n_u32(kQuadOrigin));
+      word.q[i] = vreinterpretq_f32_u32(vbslq_u32(valid.q[i], bits, vdupq_n_u32(kZeroBytes)));
+    }
+    const F32x16 pixels = to_pixels(word);
+    for (int i = 0; i < 4; ++i) vst1q_u32(p + 4 * i, vreinterpretq_u32_f32(pixels.q[i]));
   }
 
-  static void store_interleaved(float* p, F32x16 x, F32x16 y) {
-    for (int i = 0; i < 4; ++i) vst2q_f32(p + 8 * i, {{x.q[i], y.q[i]}});
+  using Bytes = int8x16_t;
+  // Sums over two of a pixel's four channels each: of pixels 0 and 1, and of pixels 2 and 3.
+  struct ByteSums {
+    int32x4_t low, high;
+  };
+  static Bytes load_bytes(const std::uint32_t* p) {
+    return vreinterpretq_s8_u32(veorq_u32(vld1q_u32(p), vdupq_n_u32(kZeroBytes)));  // q itself
+  }
+  static Bytes weight_bytes(const std::uint32_t* p) { return vreinterpretq_s8_u32(vld1q_dup_u32(p)); }
+  static ByteSums begin_sums(std::int32_t) { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
+  // Three products of at most 64 and 127 fit in 16 bits.
+  static ByteSums add_products(ByteSums sum, const Bytes* input, const Bytes* weight) {
+    int16x8_t low = vmull_s8(vget_low_s8(input[0]), vget_low_s8(weight[0]));
+    int16x8_t high = vmull_high_s8(input[0], weight[0]);
+    for (int i = 1; i < 3; ++i) {
+      low = vmlal_s8(low, vget_low_s8(input[i]), vget_low_s8(weight[i]));
+      high = vmlal_high_s8(high, input[i], weight[i]);
+    }
+    return {vpadalq_s16(sum.low, low), vpadalq_s16(sum.high, high)};
   }
 
   using Vector = float32x4_t;
   static constexpr int kVectorFloats = 4;
-  static constexpr int kTailVectors = 2;
-  static Vector vector(const float* p) { return vld1q_f32(p); }
+  static constexpr int kTailVectors = 1;
   static Vector broadcast(const float* p) { return vld1q_dup_f32(p); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return vfmaq_f32(c, a, b); }
   static void store_vector(float* p, Vector a) { vst1q_f32(p, a); }
+  static Vector float_sums(ByteSums sums) { return vcvtq_f32_s32(vpaddq_s32(sums.low, sums.high)); }
 };
 
 }  // namespace

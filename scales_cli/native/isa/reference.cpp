@@ -1,4 +1,5 @@
 // Plain loops: what every other table must equal bit for bit.
+#include <algorithm>
 #include <bitset>
 #include <cmath>
 #include <limits>
@@ -96,45 +97,48 @@ void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const Ro
   }
 }
 
-void tail_input_row(const HeadParams& head, const float* rows, int width, const float* residual,
-                    float* tail_row) {
-  const auto pixel = [&](int c, int x) {
-    if (x < 0 || x >= width) return 0.0F;
-    const std::size_t block = x / kLanes;
-    return residual[(block * head.channels + c) * kLanes + lane_of(x % kLanes)] +
-           head_pixel(head, rows, width, c, x);
-  };
-  for (int chunk = 0; chunk < chunk_count(width); ++chunk) {
+void tail_input_row(const HeadParams& head, const float* gain, const float* rows, int width,
+                    const float* residual, std::uint32_t* tail_row) {
+  const std::size_t stride = tail_stride(width);
+  for (int x = 0; x < padded(width); ++x) {
     for (int c = 0; c < head.channels; ++c) {
-      float* line = tail_row + (static_cast<std::size_t>(chunk) * head.channels + c) * kChunkStride;
-      for (int pair = 0; pair < kPairs; ++pair) {
-        const int x = chunk * kChunk + 2 * pair;
-        const float d0 = pixel(c, x - 1), d1 = pixel(c, x), d2 = pixel(c, x + 1), d3 = pixel(c, x + 2);
-        const float terms[kTerms] = {d0 - d2, d1 + d2, d2 - d1, d1 - d3};
-        for (int term = 0; term < kTerms; ++term) line[kPairs * term + pair] = terms[term];
+      int byte = 128;
+      if (x < width) {
+        const std::size_t place = residual_row_size(x / kLanes * kLanes, head.channels) + kLanes * c;
+        const float sum = residual[place + lane_of(x % kLanes)] + head_pixel(head, rows, width, c, x);
+        const float rounded = std::fma(sum, gain[c], kByteOrigin);
+        byte += static_cast<int>(std::min(std::max(rounded, kLeastByte), kLargestByte) - kByteOrigin);
       }
+      std::uint32_t& word = tail_row[stride * (c / kQuad) + kTailMargin + x];
+      const int shift = 8 * (c % kQuad);
+      word = (word & ~(std::uint32_t{0xFF} << shift)) | static_cast<std::uint32_t>(byte) << shift;
     }
   }
 }
 
-void tail_row(const TailParams& tail, const float* const rows[3], int width, float* out) {
-  const std::size_t stride = static_cast<std::size_t>(kChunk) * chunk_count(width);
-  const std::size_t channels = tail.channels;
+int byte_of(std::uint32_t word, int index) {
+  return static_cast<int>(word >> (8 * index) & 0xFF);
+}
+
+void tail_row(const TailParams& tail, const std::uint32_t* const rows[3], int width, float* out) {
+  const std::size_t stride = tail_stride(width), quads = tail.channels / kQuad;
   for (int o = 0; o < tail.outputs; ++o) {
-    const float* weight = tail.weight + o / tail.group * kTerms * 3 * channels * tail.group + o % tail.group;
-    for (std::size_t pair = 0; pair < stride / 2; ++pair) {
-      float sums[kTerms] = {0, tail.bias[o], 0, 0};
-      for (std::size_t term = 0; term < kTerms; ++term) {
-        for (std::size_t ky = 0; ky < 3; ++ky) {
-          for (std::size_t c = 0; c < channels; ++c) {
-            const float input =
-                rows[ky][(pair / kPairs * channels + c) * kChunkStride + kPairs * term + pair % kPairs];
-            sums[term] = std::fma(weight[((term * 3 + ky) * channels + c) * tail.group], input, sums[term]);
+    const std::uint32_t* group = tail.weight + o / tail.group * 9 * quads * tail.group;
+    for (int x = 0; x < padded(width); ++x) {
+      int sum = 0;
+      for (std::size_t ky = 0; ky < 3; ++ky) {
+        for (std::size_t quad = 0; quad < quads; ++quad) {
+          const std::uint32_t* weight = group + 3 * ((ky * quads + quad) * tail.group + o % tail.group);
+          const std::uint32_t* pixel = rows[ky] + stride * quad + kTailMargin + x;
+          for (int kx = 0; kx < 3; ++kx) {
+            for (int i = 0; i < kQuad; ++i) {
+              sum += static_cast<std::int8_t>(byte_of(weight[kx], i)) * (byte_of(pixel[kx - 1], i) - 128);
+            }
           }
         }
       }
-      out[stride * o + 2 * pair] = (sums[0] + sums[1]) + sums[2];
-      out[stride * o + 2 * pair + 1] = (sums[1] - sums[2]) - sums[3];
+      out[static_cast<std::size_t>(padded(width)) * o + x] =
+          std::fma(static_cast<float>(sum), tail.scale[o], tail.bias[o]);
     }
   }
 }
