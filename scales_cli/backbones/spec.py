@@ -18,6 +18,8 @@ SCALES = (2, 3, 4)
 # "ycc" is cleaned at LR size and enlarged bicubically.
 PLANES: Mapping[str, tuple[int, int]] = {"luma": (1, 1), "rgb": (3, 3), "ycc": (3, 1)}
 MAX_LAYERS = 1024  # of all blocks together
+# Of an 8-bit tail: sums of two products with unsigned bytes, as AVX2 makes them, fit into 16 bits so.
+LARGEST_TAIL_WEIGHT = 64
 
 Options = Mapping[str, int | float | str | bool]
 _OPTIONS = ("conv_options", "linear_options", "backbone_options")
@@ -125,6 +127,11 @@ class NetworkSpec:
     def native_stack(self) -> Sequence[str]:
         """Names of the binary convolutions that the native engine runs one after the other; none if it needs torch."""
         return self._backbone.native_stack(self) if self._backbone.native_stack else ()
+
+    @property
+    def has_int8_tail(self) -> bool:
+        """Whether the last convolution is one of whole numbers of 8 bits; others are full precision."""
+        return self.runs_natively and self.layers == "scales"
 
     @property
     def n_convs(self) -> int:

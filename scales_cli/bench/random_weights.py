@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.backbones.spec import LARGEST_TAIL_WEIGHT, NetworkSpec
 from scales_cli.weights.packed import GATE, PackedWeights
 
 
@@ -51,7 +51,13 @@ def random_weights(spec: NetworkSpec, seed: int | np.random.Generator = 0, *, ga
         "slope": normal(layers, feats, std=0.4, mean=0.25),
         "shift_out": normal(layers, feats, std=0.1),
     }
-    tail = {"tail.weight": normal(outputs, feats, 3, 3, std=0.02), "tail.bias": normal(outputs, std=0.02)}
+    tail: dict[str, NDArray[Any]] = {
+        "tail.weight": rng.integers(-LARGEST_TAIL_WEIGHT, LARGEST_TAIL_WEIGHT + 1, (outputs, feats, 3, 3), np.int8),
+        "tail.gain": rng.uniform(16, 48, feats).astype(np.float32),
+        "tail.scale": rng.uniform(1e-5, 2.5e-5, outputs).astype(np.float32),
+        "tail.bias": normal(outputs, std=0.02),
+    }
+    tail["tail.weight"][:, 0, 1, 1] = LARGEST_TAIL_WEIGHT  # each output of a packed network has one of the largest
     body = {
         f"{layer}.{part}": values[index]
         for index, layer in enumerate(spec.native_stack)

@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.layers.int8_conv import Int8Conv2d
 from scales_cli.networks.blocks import BicubicUpsampler
 
 
 class Network(nn.Module):
     """[B, inputs, H, W] in [0, 1] -> [B, colors, sH, sW]: the bicubic picture plus a learned residual.
 
-    head conv3x3 -> body -> + head -> tail conv3x3 to colors s^2 channels -> pixel shuffle. Head and tail are full
-    precision; the body maps [B, n_feats, H, W] to the same shape. Of planes "ycc", luma alone is enlarged, and two more
-    channels of the tail are a residual over the LR chroma.
+    head conv3x3 -> body -> + head -> tail conv3x3 to colors s^2 channels -> pixel shuffle. The head is full precision,
+    and so is the tail, but for that of networks that the native engine runs, which is rounded to 8 bits. The body maps
+    [B, n_feats, H, W] to the same shape. Of planes "ycc", luma alone is enlarged, and two more channels of the tail are
+    a residual over the LR chroma.
     """
 
     def __init__(self, spec: NetworkSpec, build_body: Callable[[], nn.Module]) -> None:
@@ -30,7 +32,12 @@ class Network(nn.Module):
 
     def build_tail(self) -> nn.Module:
         """What follows the body. It starts small: the first pictures are nearly the bicubic ones."""
-        tail = nn.Conv2d(self.spec.n_feats, self.spec.outputs, 3, padding=1)
+        spec = self.spec
+        tail: nn.Conv2d
+        if spec.has_int8_tail:
+            tail = Int8Conv2d(spec.n_feats, spec.outputs)
+        else:
+            tail = nn.Conv2d(spec.n_feats, spec.outputs, 3, padding=1)
         shrink(tail)
         return tail
 

@@ -1,10 +1,11 @@
-"""Layer-wise scaling factors from what reaches them on a batch of pictures."""
+"""Layer-wise scaling factors, and the range of an 8-bit tail, from what reaches them on a batch of pictures."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from scales_cli.layers.int8_conv import Int8Conv2d
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.layers.scales import ScalesConv2d, ScalesLinear
 
@@ -14,7 +15,7 @@ def unfold_factors(network: nn.Module, batch: Tensor) -> None:
     """Sets the factors as `calibrate` does and divides the weight scales by them.
 
     So the network goes on computing the same, and what is near a threshold has a gradient. Packed models have factors
-    of 1.
+    of 1. They know the range of their tail, which stays.
     """
 
     def unfold(layer: ScalesConv2d | ScalesLinear, inputs: tuple[Tensor]) -> None:
@@ -32,11 +33,11 @@ def unfold_factors(network: nn.Module, batch: Tensor) -> None:
 
 @torch.no_grad()
 def calibrate(network: nn.Module, batch: Tensor) -> None:
-    """Sets every layer-wise scaling factor from what reaches it on `batch`, first layer first."""
+    """Sets every layer-wise scaling factor and range from what reaches it on `batch`, first layer first."""
     hooks = [
         module.register_forward_pre_hook(lambda module, inputs: module.calibrate(*inputs))
         for module in network.modules()
-        if isinstance(module, LayerwiseScalingFactor)
+        if isinstance(module, (LayerwiseScalingFactor, Int8Conv2d))
     ]
     network(batch)
     for hook in hooks:

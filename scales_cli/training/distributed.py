@@ -46,6 +46,11 @@ class Processes:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view(gradient.shape))
 
+    def join_maxima(self, values: Tensor) -> None:
+        """Makes each number the largest over the processes."""
+        if self.count > 1:
+            distributed.all_reduce(values, distributed.ReduceOp.MAX)
+
     def any(self, flag: bool) -> bool:
         """Whether a flag is set in one of the processes."""
         return self._reduced(torch.tensor(float(flag)), distributed.ReduceOp.MAX) > 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from scales_cli.layers.int8_conv import Int8Conv2d
 from scales_cli.networks.base import Network
 from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Batch, PatchDataset
@@ -40,6 +41,7 @@ class Update:
         self.optimizer = torch.optim.Adam(self._parameter_groups(), fused=True, capturable=on_gpu)
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(0.0, device=self.device)
+        self.rounding = [module for module in network.modules() if isinstance(module, Int8Conv2d)]
         self.places = torch.zeros(config.batch_size, 9, dtype=torch.int64, device=self.device)
         self.distillation = torch.tensor(config.distillation, device=self.device)
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -88,6 +90,9 @@ class Update:
         self.processes.average_gradients(self.network)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
+        for layer in self.rounding:
+            self.processes.join_maxima(layer.reached)
+            layer.follow()
         return loss + 0 * norm.detach()  # an infinite gradient's update ruins the weights, whatever the loss was
 
     def _differentiate_first(self) -> Tensor:

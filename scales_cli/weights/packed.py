@@ -3,7 +3,7 @@
 It is a safetensors file (little endian, no code inside). Its metadata holds five strings:
 
     format   "scales-packed"
-    version  "2"
+    version  "3"
     spec     JSON of `NetworkSpec`
     card     JSON object, the model card written by the exporter (data, steps, seconds, device, PSNR)
     sha256   hexadecimal hash of spec, a zero byte, card, a zero byte, and of each tensor, in the order of their names,
@@ -18,8 +18,15 @@ enlarged plane, then 2 of chroma if the planes are "ycc"), full precision are
     tail.weight      F32    [O, F, 3, 3]     last convolution; HAT's tail has several
     tail.bias        F32    [O]
 
-and whatever else a backbone has between its binary layers. A binary layer N of Ci inputs and Co outputs, W = ceil(Ci /
-64) words a pixel, is
+and whatever else a backbone has between its binary layers. Networks that the native engine runs alone have a tail in
+whole numbers of 8 bits:
+
+    tail.weight      I8     [O, F, 3, 3]     -64 to 64
+    tail.gain        F32    [F]              > 0: 127 / the largest input that is kept
+    tail.scale       F32    [O]              >= 0: what a sum of 1 stands for
+    tail.bias        F32    [O]
+
+A binary layer N of Ci inputs and Co outputs, W = ceil(Ci / 64) words a pixel, is
 
     N.bits           U64    [Co, k, k, W]    bit i of word j: sign of input 64 j + i; set is +1, clear is -1.
                                              [Co, W] in a linear layer
@@ -44,7 +51,10 @@ the last sigmoid and `x +` if it has them. A linear layer computes, on tokens, y
 
 The network computes, for planes p in [0, 1], t = tail(body(h) + h), h = head(4 p - 2), whose first channels,
 pixel-shuffled, are the residual over the bicubically upscaled planes; two more are the residual over the LR chroma. The
-planes are luma, R G B or Y Cb Cr, then the strength if the spec has one. All convolutions pad with zeros.
+planes are luma, R G B or Y Cb Cr, then the strength if the spec has one. All convolutions pad with zeros. A tail of 8
+bits is, on x, with halves rounded to the even number and sums of whole numbers,
+
+    q = clamp(round(x * gain), -127, 127);  t = scale * conv(q, weight) + bias
 """
 
 from __future__ import annotations
@@ -65,12 +75,12 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.backbones.spec import LARGEST_TAIL_WEIGHT, NetworkSpec
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.system.files import replacing
 
 FORMAT = "scales-packed"
-VERSION = "2"
+VERSION = "3"
 GATE = "channel.weight"  # the part of a layer that only some have
 MAX_FILE_BYTES = 64 * 2**20
 MAX_CARD_BYTES = 2**16
@@ -96,7 +106,7 @@ class PackedWeights:
         if self.spec.layers != "scales":
             raise WeightsError(f"{self.spec.layers} layers have no packed form", "update scales-cli")
         for name, array in self.tensors.items():
-            _check_values(name, array)
+            _check_values(name, array, self._dtype(name))
         for name in self.layers:
             self._check_layer(name)
         if self.spec.runs_natively:
@@ -113,6 +123,12 @@ class PackedWeights:
             if layer in layers:
                 layers[layer][part] = array
         return layers
+
+    def _dtype(self, name: str) -> type[np.generic]:
+        """What a tensor has to be of."""
+        if name.endswith(".bits"):
+            return np.uint64
+        return np.int8 if self.spec.has_int8_tail and name == "tail.weight" else np.float32
 
     def _check_layer(self, name: str) -> None:
         parts = self.layers[name]
@@ -141,7 +157,8 @@ class PackedWeights:
             "head.weight": (feats, spec.inputs, 3, 3),
             "head.bias": (feats,),
             "tail.weight": (spec.outputs, feats, 3, 3),
-            "tail.bias": (spec.outputs,),
+            "tail.gain": (feats,),
+            **{f"tail.{part}": (spec.outputs,) for part in ("scale", "bias")},
         }
         for layer in spec.native_stack:
             shapes |= {f"{layer}.bits": (feats, 3, 3, feats // 64), f"{layer}.threshold": (feats,)}
@@ -222,6 +239,12 @@ def as_signs(words: NDArray[np.uint64], channels: int) -> NDArray[np.float32]:
     return bits[..., :channels].astype(np.float32) * 2 - 1
 
 
+def unrounded(weights: PackedWeights, name: str) -> NDArray[np.float32]:
+    """The weights of the 8-bit convolution `name` for inputs as they are."""
+    weight, gain, scale = (weights.tensors[f"{name}.{part}"] for part in ("weight", "gain", "scale"))
+    return weight.astype(np.float32) * gain.reshape(1, -1, 1, 1) * scale.reshape(-1, 1, 1, 1)
+
+
 def _split(name: str) -> tuple[str, str]:
     """The layer that a tensor belongs to, if to any, and which part of it this is."""
     if name.endswith(f".{GATE}"):
@@ -232,9 +255,9 @@ def _split(name: str) -> tuple[str, str]:
 
 def _check_version(path: Path, metadata: Mapping[str, str]) -> None:
     kind, version = metadata.get("format", ""), metadata.get("version")
-    if version == "1" and kind in (FORMAT, f"{FORMAT}-layers"):
+    if version in ("1", "2") and kind in (FORMAT, f"{FORMAT}-layers"):
         raise WeightsError(
-            f"{path}: packed format version '1' is no longer read",
+            f"{path}: packed format version {version!r} is no longer read",
             "pull the model again with `scales models pull`, or pack its run again with `scales export`",
         )
     if kind != FORMAT:
@@ -243,14 +266,17 @@ def _check_version(path: Path, metadata: Mapping[str, str]) -> None:
         raise WeightsError(f"{path}: packed format version {version!r} is not supported", "update scales-cli")
 
 
-def _check_values(name: str, array: NDArray[Any]) -> None:
+def _check_values(name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
     """Raises `WeightsError` for types and numbers that no network has: none that would overflow in its sums."""
-    if array.dtype != (np.uint64 if name.endswith(".bits") else np.float32):
+    if array.dtype != dtype:
         raise WeightsError(f"tensor {name} is {array.dtype}", "the weights file is damaged")
-    if array.dtype == np.float32 and not (np.abs(array) <= MAX_VALUE).all():
+    most = LARGEST_TAIL_WEIGHT if dtype == np.int8 else MAX_VALUE
+    if dtype != np.uint64 and not ((array >= -most) & (array <= most)).all():
         raise WeightsError(f"tensor {name} holds values that no network has", "export it again")
     if name.endswith(".scale") and (array < 0).any():
-        raise WeightsError(f"tensor {name} holds negative values", "fold their sign into the bits")
+        raise WeightsError(f"tensor {name} holds negative values", "fold their sign into the weights")
+    if name == "tail.gain" and not (array > 0).all():
+        raise WeightsError(f"tensor {name} holds values that are not above 0", "export it again")
 
 
 def _check_shapes(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]], prefix: str = "") -> None:

@@ -14,7 +14,7 @@ from scales_cli.bench.contenders.base import NetworkRunner, Task
 from scales_cli.bench.contenders.torch_runtime import NetworkName, planes_of
 from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.errors import ScalesError
-from scales_cli.weights.packed import PackedWeights, load_packed
+from scales_cli.weights.packed import PackedWeights, load_packed, unrounded
 
 
 class OpenVinoModel(NetworkRunner):
@@ -128,7 +128,8 @@ def binary_model(weights: PackedWeights) -> Any:
     x = head
     for index in range(weights.spec.n_convs):
         x = layer(x, index)
-    out = opset13.add(conv(opset13.add(x, head), tensors["tail.weight"], 1), per_channel(tensors["tail.bias"]))
+    out = conv(opset13.add(x, head), unrounded(weights, "tail"), 1)  # of inputs that are not rounded, either
+    out = opset13.add(out, per_channel(tensors["tail.bias"]))
     out = opset13.depth_to_space(out, "depth_first", weights.spec.scale)
     return openvino.Model([opset13.result(out)], [luma])
 

@@ -15,10 +15,11 @@ from scales_cli.engine.layer_stack import NO_GATE
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.layers.activation import RPReLU
 from scales_cli.layers.binary_layer import BinaryLayer
+from scales_cli.layers.int8_conv import Int8Conv2d
 from scales_cli.layers.scales import ScalesConv2d, ScalesLinear
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
-from scales_cli.weights.packed import GATE, PackedWeights, Tensors, as_signs, as_words
+from scales_cli.weights.packed import GATE, PackedWeights, Tensors, as_signs, as_words, unrounded
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -34,6 +35,8 @@ def pack(network: Network, card: Mapping[str, Any]) -> PackedWeights:
             packed[name] = pack_conv(module)
         elif isinstance(module, ScalesLinear):
             packed[name] = pack_linear(module)
+        elif isinstance(module, Int8Conv2d):
+            packed[name] = pack_rounded(module)
         elif isinstance(module, BinaryLayer):
             packed.clear()
             break
@@ -59,6 +62,12 @@ def pack_conv(layer: ScalesConv2d) -> Arrays:
 
 def pack_linear(layer: ScalesLinear) -> Arrays:
     return _binary_tensors(layer, layer.weight) | {"bias": _array(layer.bias)}
+
+
+def pack_rounded(layer: Int8Conv2d) -> Arrays:
+    weight, scale = layer.rounded()
+    parts = {"gain": layer.gain, "scale": scale, "bias": layer.bias}
+    return {"weight": _array(weight).astype(np.int8)} | {name: _array(value) for name, value in parts.items()}
 
 
 def _binary_tensors(layer: ScalesConv2d | ScalesLinear, weight: Tensor) -> Arrays:
@@ -103,6 +112,9 @@ def unpack(weights: PackedWeights) -> Network:
             if isinstance(module, (ScalesConv2d, ScalesLinear)):
                 packed = {key: state.pop(f"{name}.{key}") for key in _FOLDED if f"{name}.{key}" in state}
                 state |= _unpack_layer(module, name, packed)
+            elif isinstance(module, Int8Conv2d):
+                state[f"{name}.weight"] = unrounded(weights, name)
+                del state[f"{name}.scale"]
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
     except (KeyError, RuntimeError) as error:
         raise WeightsError("its tensors are not those of its network", "export the model again") from error
