@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.weights.packed import PackedWeights
 
 Doubles = NDArray[np.float64]
@@ -35,9 +37,21 @@ def unpack_signs(bits: NDArray[np.uint64]) -> Doubles:
     return 2.0 * ones.reshape(*bits.shape[:-1], -1) - 1.0
 
 
-def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Doubles, Doubles, float]:
-    """The residuals of planes and chroma, and how near an activation came to its threshold: it may flip in fp32."""
-    scale, colors = weights.spec.scale, weights.spec.colors
+class Residuals(NamedTuple):
+    """What a network gives, in planes of the large picture and of chroma, and by how much they may be off in fp32.
+
+    `margin` is how near an activation came to its threshold, which it may pass. The slacks are what one step of each
+    8-bit input of the tail makes that lies between two.
+    """
+
+    planes: Doubles
+    chroma: Doubles
+    margin: float
+    slack: Doubles
+    chroma_slack: Doubles
+
+
+def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> Residuals:
     head = conv3x3(4.0 * planes.astype(np.float64) - 2, weights.tensors["head.weight"].astype(np.float64))
     head += weights.tensors["head.bias"][:, None, None]
     x = head
@@ -55,15 +69,24 @@ def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Do
         z = z - layer["shift_in"][:, None, None]
         z = np.where(z >= 0, z, z * layer["slope"][:, None, None])
         x = x + z + layer["shift_out"][:, None, None]
-    out = conv3x3(x + head, weights.tensors["tail.weight"].astype(np.float64))
-    out += weights.tensors["tail.bias"][:, None, None]
+    tail = {name: weights.tensors[f"tail.{name}"].astype(np.float64) for name in ("weight", "gain", "scale", "bias")}
+    scaled = np.clip((x + head) * tail["gain"][:, None, None], -127, 127)
+    undecided = np.abs(np.abs(scaled - np.floor(scaled)) - 0.5) < 1e-4
+    factor = tail["scale"][:, None, None]
+    out = conv3x3(np.rint(scaled), tail["weight"]) * factor + tail["bias"][:, None, None]
+    slack = conv3x3(undecided.astype(np.float64), np.abs(tail["weight"])) * factor
+    return Residuals(*shuffled(weights.spec, out), margin, *shuffled(weights.spec, slack))
+
+
+def shuffled(spec: NetworkSpec, out: Doubles) -> tuple[Doubles, Doubles]:
+    """The tail's channels as planes of the large picture and of chroma."""
+    scale, colors = spec.scale, spec.colors
     _, height, width = out.shape
-    phases, chroma = out[: colors * scale**2], out[colors * scale**2 :]
-    phases = phases.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
-    return phases.reshape(colors, scale * height, scale * width), chroma, margin
+    phases = out[: colors * scale**2].reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
+    return phases.reshape(colors, scale * height, scale * width), out[colors * scale**2 :]
 
 
 @pytest.fixture
-def oracle() -> Callable[..., tuple[Doubles, Doubles, float]]:
+def oracle() -> Callable[..., Residuals]:
     """`run_network`."""
     return run_network

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,17 +64,18 @@ def test_residual_follows_the_equations(
     width: int,
     rng: np.random.Generator,
     random_weights: Maker,
-    oracle: Callable[..., tuple[np.ndarray, np.ndarray, float]],
+    oracle: Callable[..., Any],
 ) -> None:
     planes_of, _, with_strength = kind.partition(" and ")
     weights = random_weights(scale=scale, planes=planes_of, strength=bool(with_strength), n_feats=n_feats, n_blocks=2)
     planes = random_planes(rng, weights.spec.inputs, height, width)
-    expected, expected_chroma, margin = oracle(weights, planes)
+    expected = oracle(weights, planes)
     (piece,) = NativeEngine(weights, 1, isa=isa).residual_rows(ArrayPlanes(planes))
-    message = f"nearest threshold: {margin} away"
-    np.testing.assert_allclose(piece.planes, expected, atol=2e-5, err_msg=message)
+    message = f"nearest threshold: {expected.margin} away"
+    assert (expected.slack == 0).mean() > 0.5
+    assert (np.abs(piece.planes - expected.planes) <= 2e-5 + expected.slack).all(), message
     if weights.spec.has_chroma:
-        np.testing.assert_allclose(piece.chroma, expected_chroma, atol=2e-5, err_msg=message)
+        assert (np.abs(piece.chroma - expected.chroma) <= 2e-5 + expected.chroma_slack).all(), message
     else:
         assert piece.chroma is None
 

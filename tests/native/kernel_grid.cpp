@@ -149,6 +149,7 @@ class Grid {
     auto gain = random_buffer<float>(channels);
     for (int c = 0; c < channels; ++c) gain[c] = 100 * std::abs(gain[c]);  // now and then beyond 127
     gain[0] = 1e30F;
+    gain[1] = std::numeric_limits<float>::quiet_NaN();
     auto expected = zero_row(width, channels), found = zero_row(width, channels);
     kReferenceKernels.tail_input_row(head, gain.data(), rows.data(), width, residual.data(), expected.data());
     kernels_.tail_input_row(head, gain.data(), rows.data(), width, residual.data(), found.data());

@@ -54,7 +54,7 @@ def calls(arrays: Guarded, weights: PackedWeights) -> Iterator[Call]:
     """Every function of the module, in an order in which objects are used as they are meant to be."""
     spec, rng = weights.spec, arrays.rng
     tensors = {name.replace(".", "_"): weights.tensors[name] for name in ("head.weight", "head.bias")}
-    tensors |= {name.replace(".", "_"): weights.tensors[name] for name in ("tail.weight", "tail.bias")}
+    tensors |= {f"tail_{part}": weights.tensors[f"tail.{part}"] for part in ("weight", "gain", "scale", "bias")}
     tensors |= stack_layers(weights)
     options = {"colors": spec.colors, "chroma": 2 if spec.has_chroma else 0}
     isa = str(rng.choice(native.available_isas()))

@@ -1,5 +1,4 @@
 // Plain loops: what every other table must equal bit for bit.
-#include <algorithm>
 #include <bitset>
 #include <cmath>
 #include <limits>
@@ -107,7 +106,8 @@ void tail_input_row(const HeadParams& head, const float* gain, const float* rows
         const std::size_t place = residual_row_size(x / kLanes * kLanes, head.channels) + kLanes * c;
         const float sum = residual[place + lane_of(x % kLanes)] + head_pixel(head, rows, width, c, x);
         const float rounded = std::fma(sum, gain[c], kByteOrigin);
-        byte += static_cast<int>(std::min(std::max(rounded, kLeastByte), kLargestByte) - kByteOrigin);
+        const float above = rounded > kLeastByte ? rounded : kLeastByte;  // as vectors do what is no number, too
+        byte += static_cast<int>((above < kLargestByte ? above : kLargestByte) - kByteOrigin);
       }
       std::uint32_t& word = tail_row[stride * (c / kQuad) + kTailMargin + x];
       const int shift = 8 * (c % kQuad);
