@@ -55,8 +55,9 @@ def run_network(weights: PackedWeights, planes: NDArray[np.float32]) -> tuple[Do
         z = z - layer["shift_in"][:, None, None]
         z = np.where(z >= 0, z, z * layer["slope"][:, None, None])
         x = x + z + layer["shift_out"][:, None, None]
-    out = conv3x3(x + head, weights.tensors["tail.weight"].astype(np.float64))
-    out += weights.tensors["tail.bias"][:, None, None]
+    gain, scale_of_sums, bias = (weights.tensors[f"tail.{part}"][:, None, None] for part in ("gain", "scale", "bias"))
+    steps = np.clip(np.round((x + head) * gain), -127, 127)
+    out = conv3x3(steps, weights.tensors["tail.weight"].astype(np.float64)) * scale_of_sums + bias
     _, height, width = out.shape
     phases, chroma = out[: colors * scale**2], out[colors * scale**2 :]
     phases = phases.reshape(colors, scale, scale, height, width).transpose(0, 3, 1, 4, 2)
