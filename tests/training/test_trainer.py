@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.engine.torch.packing import unpack
 from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import checkpoint
@@ -58,6 +59,20 @@ def test_training_lowers_the_loss(build_trainer):
     losses = []
     trainer.run(lambda status: losses.append(status.loss))
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_run_exports_what_its_average_computes(build_trainer, tmp_path):
+    trainer = build_trainer()
+    calibrated = trainer.network.tail.gain.clone()
+    trainer.run(ignore)
+    assert not torch.equal(trainer.network.tail.gain, calibrated)
+    assert torch.equal(trainer.ema.tail.gain, trainer.network.tail.gain)
+    weights = export_packed(Checkpoint.load(trainer.out), tmp_path / "model.safetensors")
+    assert np.array_equal(weights.tensors["tail.gain"], trainer.ema.tail.gain.numpy())
+    batch = trainer.first_batch
+    expected = trainer.ema.residual(batch)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(unpack(weights).eval().residual(batch), expected, atol=1e-6, rtol=0)
 
 
 def test_resume_is_exact(build_trainer, tmp_path):
@@ -136,6 +151,10 @@ def test_start_from_a_full_precision_twin_calibrates_what_is_new(build_trainer, 
     reaching = student.network.head(4 * student.first_batch - 2)
     expected = 2 * reaching.abs().mean().item()
     assert student.network.body[0].binarize.alpha.item() == pytest.approx(expected, rel=1e-4)
+    tail = student.network.tail
+    torch.testing.assert_close(tail.weight, twin.ema.tail.weight)
+    seen = student.network.body(reaching) + reaching
+    torch.testing.assert_close(127 / tail.gain, seen.abs().amax(dim=(0, 2, 3)))
 
 
 def test_start_from_a_packed_model_goes_on_where_it_ended(build_trainer, tmp_path):
@@ -145,6 +164,7 @@ def test_start_from_a_packed_model_goes_on_where_it_ended(build_trainer, tmp_pat
     second = build_trainer(out=tmp_path / "second")
     second.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
     torch.testing.assert_close(second.network(first.first_batch), first.ema(first.first_batch), atol=1e-4, rtol=0)
+    assert torch.equal(second.network.tail.gain, first.ema.tail.gain)
     last = second.network.body[1]
     reaching = second.network.body[0](second.network.head(4 * second.first_batch - 2))
     expected = 2 * (reaching - last.binarize.beta.view(-1, 1, 1)).abs().mean().item()
@@ -344,12 +364,13 @@ def test_start_from_takes_the_body_to_another_scale(build_trainer, tmp_path):
     source.run(ignore)
     other = build_trainer(out=tmp_path / "other")
     saved = Checkpoint.load(source.out)
-    tail = {name: value for name, value in saved.ema.items() if name.startswith("tail.")}
+    tail = {name: saved.ema[name] for name in ("tail.weight", "tail.bias")}
     saved.ema.update({name: torch.zeros(9, *value.shape[1:]) for name, value in tail.items()})
     before = other.network.tail.weight.clone()
     other.start_from(saved)
     assert torch.equal(other.network.body[0].weight, saved.ema["body.0.weight"])
     assert torch.equal(other.network.tail.weight, before)
+    assert torch.equal(other.ema.tail.gain, source.ema.tail.gain)  # of the body's features, which are the same
     assert other.progress.history == (f"scales 2x64 x2, 6 steps, {source.progress.seconds:.0f} s",)
 
 

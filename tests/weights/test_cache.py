@@ -54,7 +54,7 @@ def test_a_full_disk(weights_file, own_models):
         from scales_cli.errors import OutputError
         from scales_cli.weights.store import Store
         from pathlib import Path
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
         try:
             Store().import_file(Path(sys.argv[1]), "mine")
         except OutputError as error:

@@ -68,8 +68,21 @@ def test_saved_files_have_the_usual_permissions(path, tmp_path):
         {"body.1.scale": np.full(64, -1, np.float32)},
         {"body.1.spatial_bias": np.zeros(1, np.float32)},
         {"body.1.slope": np.full(64, np.nan, np.float32)},
-        {"tail.weight": np.full((16, 64, 3, 3), np.inf, np.float32)},
-        {"tail.weight": np.full((16, 64, 3, 3), 1e30, np.float32)},
+        {"tail.bias": np.full(16, np.inf, np.float32)},
+        {"tail.bias": np.full(16, 1e30, np.float32)},
+        {"tail.weight": np.ones((16, 64, 3, 3), np.float32)},
+        {"tail.weight": np.ones((16, 64, 3, 3), np.uint8)},
+        {"tail.weight": np.full((16, 64, 3, 3), 65, np.int8)},
+        {"tail.weight": np.full((16, 64, 3, 3), -128, np.int8)},
+        {"tail.weight": np.ones((64, 16, 3, 3), np.int8)},
+        {"tail.gain": None},
+        {"tail.gain": np.zeros(64, np.float32)},
+        {"tail.gain": np.full(64, -1, np.float32)},
+        {"tail.gain": np.full(64, np.nan, np.float32)},
+        {"tail.gain": np.ones(16, np.float32)},
+        {"tail.scale": None},
+        {"tail.scale": np.full(16, -1, np.float32)},
+        {"tail.scale": np.full(16, np.nan, np.float32)},
         {"body.1.channel.weight": np.zeros(4, np.float32)},
         {"body.1.channel.weight": np.zeros(65, np.float32)},
         {"body.1.channel.weight": np.zeros(0, np.float32)},
@@ -91,7 +104,8 @@ SPEC = NetworkSpec(n_blocks=1).to_dict()
     [
         {"format": "pt"},
         {"version": "1"},
-        {"version": "3"},
+        {"version": "2"},
+        {"version": "4"},
         {"format": "scales-packed-layers"},
         {"spec": "{"},
         {"spec": "null"},
@@ -115,9 +129,10 @@ def test_load_refuses_wrong_metadata(path, metadata):
 
 
 @pytest.mark.parametrize("kind", ["scales-packed", "scales-packed-layers"])
-def test_load_says_how_to_get_the_new_form_of_an_old_file(path, kind):
-    rewrite(path, format=kind, version="1")
-    with pytest.raises(WeightsError, match="version '1' is no longer read") as caught:
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_load_says_how_to_get_the_new_form_of_an_old_file(path, kind, version):
+    rewrite(path, format=kind, version=version)
+    with pytest.raises(WeightsError, match=f"version '{version}' is no longer read") as caught:
         load_packed(path)
     assert "scales models pull" in caught.value.hint
     assert "scales export" in caught.value.hint
