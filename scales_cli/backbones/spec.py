@@ -19,7 +19,7 @@ SCALES = (2, 3, 4)
 PLANES: Mapping[str, tuple[int, int]] = {"luma": (1, 1), "rgb": (3, 3), "ycc": (3, 1)}
 MAX_LAYERS = 1024  # of all blocks together
 # Of an 8-bit tail: sums of two products with unsigned bytes, as AVX2 makes them, fit into 16 bits so.
-LARGEST_TAIL_WEIGHT = 64
+LARGEST_TAIL_INPUT, LARGEST_TAIL_WEIGHT = 127, 64
 
 Options = Mapping[str, int | float | str | bool]
 _OPTIONS = ("conv_options", "linear_options", "backbone_options")

@@ -6,9 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from scales_cli.backbones.spec import LARGEST_TAIL_WEIGHT
-
-LARGEST_INPUT = 127
+from scales_cli.backbones.spec import LARGEST_TAIL_INPUT, LARGEST_TAIL_WEIGHT
 
 
 class Int8Conv2d(nn.Conv2d):
@@ -32,13 +30,13 @@ class Int8Conv2d(nn.Conv2d):
 
     def __init__(self, n_feats: int, out_feats: int, kernel_size: int = 3) -> None:
         super().__init__(n_feats, out_feats, kernel_size, padding=kernel_size // 2)
-        self.register_buffer("gain", torch.full((n_feats,), LARGEST_INPUT / self.START))
+        self.register_buffer("gain", torch.full((n_feats,), LARGEST_TAIL_INPUT / self.START))
         self.register_buffer("reached", torch.full((n_feats,), self.START), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             self.reached.copy_(peaks(x))
-        scaled = (x * self.gain.view(-1, 1, 1)).clamp(-LARGEST_INPUT, LARGEST_INPUT)
+        scaled = (x * self.gain.view(-1, 1, 1)).clamp(-LARGEST_TAIL_INPUT, LARGEST_TAIL_INPUT)
         weight, scale = self.rounded()
         assert self.bias is not None
         sums = functional.conv2d(ste_round(scaled), weight, padding=self.padding)
@@ -59,10 +57,10 @@ class Int8Conv2d(nn.Conv2d):
     @torch.no_grad()
     def follow(self) -> None:
         """Moves the peaks by a hundredth of the way to what the last batch reached (moving-average observer)."""
-        self._set_peak((LARGEST_INPUT / self.gain).lerp(self.reached, self.MOMENTUM))
+        self._set_peak((LARGEST_TAIL_INPUT / self.gain).lerp(self.reached, self.MOMENTUM))
 
     def _set_peak(self, peak: Tensor) -> None:
-        self.gain.copy_(LARGEST_INPUT / peak.clamp(min=self.LEAST_PEAK))
+        self.gain.copy_(LARGEST_TAIL_INPUT / peak.clamp(min=self.LEAST_PEAK))
 
 
 def ste_round(x: Tensor) -> Tensor:

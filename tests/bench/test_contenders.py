@@ -82,7 +82,7 @@ def test_openvino_binary_computes_what_the_native_engine_does(task):
     from scales_cli.bench.contenders.openvino_runtime import OpenVinoBinary
 
     ours, theirs = NativeNetwork(task).run(), OpenVinoBinary(task).run()
-    assert np.median(np.abs(ours - theirs)) < 0.02 * ours.std()  # which rounds the inputs of its tail
+    assert np.median(np.abs(ours - theirs)) < 1e-5  # a bit at its threshold may turn
 
 
 @pytest.mark.parametrize("name", ["fsrcnn", "espcn"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.backbones.spec import LARGEST_TAIL_INPUT
 from scales_cli.bench.contenders.base import NetworkRunner, Task
 from scales_cli.bench.contenders.torch_runtime import NetworkName, planes_of
 from scales_cli.engine.layer_stack import stack_layers
@@ -128,8 +129,10 @@ def binary_model(weights: PackedWeights) -> Any:
     x = head
     for index in range(weights.spec.n_convs):
         x = layer(x, index)
-    out = conv(opset13.add(x, head), unrounded(weights, "tail"), 1)  # of inputs that are not rounded, either
-    out = opset13.add(out, per_channel(tensors["tail.bias"]))
+    largest = per_channel(np.float32(LARGEST_TAIL_INPUT) / tensors["tail.gain"])
+    steps = 2 * LARGEST_TAIL_INPUT + 1
+    rounded = opset13.fake_quantize(opset13.add(x, head), -largest, largest, -largest, largest, steps)
+    out = opset13.add(conv(rounded, unrounded(weights, "tail"), 1), per_channel(tensors["tail.bias"]))
     out = opset13.depth_to_space(out, "depth_first", weights.spec.scale)
     return openvino.Model([opset13.result(out)], [luma])
 
