@@ -22,16 +22,14 @@ struct TailParams {
   int group;
   const float* gain;            // [channels]
   const std::uint32_t* weight;  // [outputs / group][ky][channels / 4][group][kx], four channels' bytes a word
-  const std::int32_t*
-      origin;          // [outputs], -128 times the sum of the weights: where sums over bytes 128 + q start
-  const float* scale;  // [outputs]
-  const float* bias;   // [outputs]
+  const std::int32_t* origin;   // [outputs], -128 times the sum of the weights: the bytes are 128 + q
+  const float* scale;           // [outputs]
+  const float* bias;            // [outputs]
 };
 
 static constexpr int kMaxTailWeight = 64;
 static constexpr int kQuad = 4;
-static constexpr std::uint32_t kZeroBytes =
-    0x80808080;  // q = 0 of four channels: what is outside the picture
+static constexpr std::uint32_t kZeroBytes = 0x80808080;  // q = 0 of four channels, as outside the picture
 // 1.5 2^23 + 128: added to a small number, its low bits are the number's nearest integer, plus 128.
 static constexpr float kByteOrigin = 12583040.0F;
 // What four such numbers add up to beside their bytes, each shifted by 8 bits more than the one before: the bits of
@@ -39,8 +37,8 @@ static constexpr float kByteOrigin = 12583040.0F;
 static constexpr std::uint32_t kQuadOrigin = 0x4B400000U + (0x4B400000U << 8);
 static constexpr float kLeastByte = kByteOrigin - 127, kLargestByte = kByteOrigin + 127;
 
-static constexpr int kTailMargin =
-    16;  // words before pixel 0, of which one is read; as many follow the last block
+// Words before pixel 0, of which one is read; as many follow the last block.
+static constexpr int kTailMargin = 16;
 // An odd number of cache lines: else four channels of all pixels would lie in a part of the cache's sets.
 static constexpr std::size_t tail_stride(int width) {
   const std::size_t lines = block_count(width) + 2 * kTailMargin / kLanes;
