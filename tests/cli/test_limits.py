@@ -135,7 +135,7 @@ def test_too_little_memory_is_refused_before_work(upscale_alone, photo, target):
 
 
 def test_memory_that_does_not_suffice_for_one_of_several_pictures(upscale_alone, photo):
-    code, out, err = upscale_alone(photo, "a.png", "-o", "out/", "--max-memory", "65M")
+    code, out, err = upscale_alone(photo, "a.png", "-o", "out/", "--max-memory", "67M")
     assert (code, out) == (1, b"out/a_x2.png\n")
     assert "photo.jpg" in err
 
