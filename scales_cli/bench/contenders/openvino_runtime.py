@@ -98,7 +98,7 @@ def binary_model(weights: PackedWeights) -> Any:
 
     tensors, stack = weights.tensors, stack_layers(weights)
 
-    def per_channel(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def per_channel(values: NDArray[Any]) -> NDArray[Any]:
         return values.reshape(1, -1, 1, 1)
 
     def conv(x: Any, weight: NDArray[np.float32], pad: int) -> Any:
@@ -129,7 +129,7 @@ def binary_model(weights: PackedWeights) -> Any:
     x = head
     for index in range(weights.spec.n_convs):
         x = layer(x, index)
-    largest = per_channel(np.float32(LARGEST_TAIL_INPUT) / tensors["tail.gain"])
+    largest = per_channel(LARGEST_TAIL_INPUT / tensors["tail.gain"])
     steps = 2 * LARGEST_TAIL_INPUT + 1
     rounded = opset13.fake_quantize(opset13.add(x, head), -largest, largest, -largest, largest, steps)
     out = opset13.add(conv(rounded, unrounded(weights, "tail"), 1), per_channel(tensors["tail.bias"]))
