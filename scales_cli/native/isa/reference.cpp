@@ -106,7 +106,8 @@ void tail_input_row(const HeadParams& head, const float* gain, const float* rows
         const std::size_t place = residual_row_size(x / kLanes * kLanes, head.channels) + kLanes * c;
         const float sum = residual[place + lane_of(x % kLanes)] + head_pixel(head, rows, width, c, x);
         const float rounded = std::fma(sum, gain[c], kByteOrigin);
-        const float above = rounded > kLeastByte ? rounded : kLeastByte;  // as vectors do what is no number, too
+        // As vectors do, what is no number, too.
+        const float above = rounded > kLeastByte ? rounded : kLeastByte;
         byte += static_cast<int>((above < kLargestByte ? above : kLargestByte) - kByteOrigin);
       }
       std::uint32_t& word = tail_row[stride * (c / kQuad) + kTailMargin + x];
