@@ -79,16 +79,19 @@ def test_calibration_sets_the_peak(layer):
     torch.testing.assert_close(127 / layer.gain, expected)
 
 
-def test_the_peak_follows_batches_in_training_only(layer):
-    x = torch.full((1, 64, 3, 3), -8.0)
+def test_the_peak_rises_at_once_and_falls_slowly_in_training_only(layer):
+    high, low = torch.full((1, 64, 3, 3), -20.0), torch.full((1, 64, 3, 3), 2.0)
     before = layer.gain.clone()
-    layer(x)
+    layer(high)
     layer.train()
-    layer(x)
+    layer(high)
     assert torch.equal(layer.gain, before)  # until it is told to
     layer.follow()
-    torch.testing.assert_close(127 / layer.gain, 0.99 * 127 / before + 0.01 * 8)
-    for _ in range(2000):
+    torch.testing.assert_close(127 / layer.gain, torch.full((64,), 20.0))
+    layer(low)
+    layer.follow()
+    torch.testing.assert_close(127 / layer.gain, torch.full((64,), 0.999 * 20 + 0.001 * 2))
+    for _ in range(8000):
         layer.follow()
-    torch.testing.assert_close(layer.gain, torch.full((64,), 127 / 8), rtol=1e-3, atol=0)
+    torch.testing.assert_close(layer.gain, torch.full((64,), 127 / 2), rtol=1e-2, atol=0)
     assert set(layer.state_dict()) == {"weight", "bias", "gain"}
