@@ -108,7 +108,10 @@ class Checkpoint:
         try:
             network.load_state_dict(self.ema)
         except RuntimeError as error:
-            raise WeightsError("the checkpoint's tensors are not those of its network", "give another one") from error
+            raise WeightsError(
+                "the checkpoint's tensors are not those of its network",
+                "give another one, or go on from it with `scales train --init`",
+            ) from error
         return network
 
 

@@ -258,7 +258,7 @@ def _check_version(path: Path, metadata: Mapping[str, str]) -> None:
     if version in ("1", "2") and kind in (FORMAT, f"{FORMAT}-layers"):
         raise WeightsError(
             f"{path}: packed format version {version!r} is no longer read",
-            "pull the model again with `scales models pull`, or pack its run again with `scales export`",
+            "pull the model again with `scales models pull`, or go on from its run with `scales train --init`",
         )
     if kind != FORMAT:
         raise WeightsError(f"{path}: not a packed scales model", "export it with `scales train`")

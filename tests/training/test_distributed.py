@@ -76,15 +76,16 @@ def train(folder):
 def test_two_processes_train_the_network_of_one(one, train, folder):
     """Though they are ended and go on, and the largest of what the tail sees is in the share of one of them.
 
-    Single weights may differ: Adam enlarges what is rounded near zero, and the tail rounds to steps of 8 bits.
+    Single weights may differ: Adam enlarges what is rounded near zero, and the tail rounds to steps of 8 bits. Of ten
+    seeds, the worst differed by 0.05 dB, and by 3.5e-4.
     """
     train("two", "--max-time", "0s")
     assert latest(folder / "two").name == "weights-00000001.safetensors"
     two = train("two", "--resume")
     assert two.progress.step == one.progress.step == 12
-    assert two.progress.valid_psnr == pytest.approx(one.progress.valid_psnr, abs=0.2)
+    assert two.progress.valid_psnr == pytest.approx(one.progress.valid_psnr, abs=0.1)
     for name, value in one.model.items():
-        assert (two.model[name] - value).abs().mean() < 2e-4 * max(1, value.abs().mean()), name
+        assert (two.model[name] - value).abs().mean() < 1e-3 * max(1, value.abs().mean()), name
 
 
 @pytest.mark.slow

@@ -238,6 +238,20 @@ def test_checkpoints_of_other_tensors_are_refused(build_trainer):
             use()
 
 
+def test_runs_whose_tail_was_not_rounded_can_be_gone_on_from(build_trainer, tmp_path):
+    path = build_trainer().save()
+    tensors, metadata = checkpoint._read(path)
+    checkpoint._write(path, {name: value for name, value in tensors.items() if "tail.gain" not in name}, metadata)
+    earlier = Checkpoint.load(path)
+    with pytest.raises(WeightsError) as caught:
+        export_packed(earlier, tmp_path / "model.safetensors")
+    assert "scales train --init" in caught.value.hint
+    trainer = build_trainer()
+    trainer.start_from(earlier)
+    assert torch.equal(trainer.network.tail.weight, earlier.ema["tail.weight"])
+    trainer.run(ignore)
+
+
 def test_training_goes_on_uncompiled_where_nothing_can_be_compiled(build_trainer, monkeypatch):
     def no_compiler(function, **options):
         def fail(*arguments):

@@ -135,7 +135,7 @@ def test_load_says_how_to_get_the_new_form_of_an_old_file(path, kind, version):
     with pytest.raises(WeightsError, match=f"version '{version}' is no longer read") as caught:
         load_packed(path)
     assert "scales models pull" in caught.value.hint
-    assert "scales export" in caught.value.hint
+    assert "scales train --init" in caught.value.hint
 
 
 def test_layers_may_lack_channel_gates(random_weights, rng):
