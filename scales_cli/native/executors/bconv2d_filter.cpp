@@ -24,6 +24,16 @@ void carry_save_words(const std::uint64_t* w, std::uint64_t* adders) {
   adders[12] = parity[0] ^ parity[1] ^ parity[2];
 }
 
+// Adds output o's bits to those of its pair.
+void pair_nibbles(const std::uint64_t* w, int o, std::uint8_t* pair) {
+  for (int tap = 0; tap < kTaps; ++tap) {
+    for (int k = 0; k < kNibbles; ++k) {
+      const auto nibble = static_cast<unsigned>(w[tap] >> (4 * k) & 15);
+      pair[(tap / 3 * kNibbles + k) * 3 + tap % 3] |= static_cast<std::uint8_t>(nibble << (4 * (o % 2)));
+    }
+  }
+}
+
 }  // namespace
 
 BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels)
@@ -32,6 +42,7 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
       words_(word_count(in_channels)),
       taps_(static_cast<std::size_t>(words_) * out_channels * kTaps),
       adders_(static_cast<std::size_t>(words_) * out_channels * kAdderWords),
+      pairs_(static_cast<std::size_t>(words_) * pair_count(out_channels) * kPairBytes),
       base_(16 * static_cast<std::size_t>(out_channels)),
       half_base_(16 * static_cast<std::size_t>(out_channels)) {
   const std::uint64_t last_word = last_word_mask(in_channels);
@@ -44,6 +55,9 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
         if (word == words_ - 1) taps[tap] &= last_word;
       }
       carry_save_words(taps, adders_.data() + filter * kAdderWords);
+      pair_nibbles(
+          taps, o,
+          pairs_.data() + (static_cast<std::size_t>(word) * pair_count(out_channels) + o / 2) * kPairBytes);
     }
   }
   const BConv2DParams view = params();
@@ -68,7 +82,8 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
 }
 
 BConv2DParams BConv2DFilter::params() const {
-  return {in_channels_, out_channels_, words_, taps_.data(), adders_.data(), base_.data(), half_base_.data()};
+  return {in_channels_,   out_channels_, words_,       taps_.data(),
+          adders_.data(), pairs_.data(), base_.data(), half_base_.data()};
 }
 
 }  // namespace scales

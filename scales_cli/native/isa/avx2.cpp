@@ -1,10 +1,29 @@
 // AVX2 with FMA (Haswell, Zen and later).
 #include <immintrin.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "kernels/vector_kernels.h"
 
 namespace scales {
 namespace {
+
+// How many bits of a nibble differ from those of a pair of nibbles, in the halves of a byte.
+struct PairTables {
+  constexpr PairTables() {
+    for (int pair = 0; pair < 256; ++pair) {
+      for (int nibble = 0; nibble < 16; ++nibble) {
+        int count = 0;
+        for (int bit = 0; bit < 8; ++bit)
+          count += (pair >> bit & 1) != (nibble >> bit % 4 & 1) ? 1 << (bit / 4 * 4) : 0;
+        counts[pair][nibble] = static_cast<std::uint8_t>(count);
+      }
+    }
+  }
+  alignas(64) std::uint8_t counts[256][16]{};
+};
+constexpr PairTables kPairTables;
 
 struct Avx2 {
   // Lanes 0..7 (pixels 0, 8, 1, 9, ...) and 8..15.
@@ -77,80 +96,169 @@ struct Avx2 {
     __m256i a, b;
   };
 
-  // Shared xors of activations, as in bconv2d.h; they stay in the L1 cache, four pixels a register.
-  struct Taps {
-    Taps(const BConv2DRow& row, int word, int block) {
-      const std::size_t origin =
-          packed_stride(row.width) * word + kMargin + static_cast<std::size_t>(kLanes) * block;
+  // Counts by the table form of bconv2d.h. The first block of a group of four counts them all: the planes of activations
+  // that are made for it, four channels of a pixel a byte, and the loads of a table serve 64 pixels then.
+  struct TableCounts {
+    TableCounts(const BConv2DParams& conv, const BConv2DRow& row, int block, const RowScratch& scratch)
+        : counts(scratch.counts + 32 * (block % kGroup / 2) + 8 * (block % 2)), lanes(scratch.partial) {
+      if (block % kGroup == 0) count_group(conv, row, block, scratch.counts);
+    }
+
+    F32x16 floats(int o) const { return count_float(load(o)); }
+
+    const std::int32_t* integers(int o) const {
+      const Counts values = load(o);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), values.a);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(lanes) + 1, values.b);
+      return lanes;
+    }
+
+    Counts load(int o) const {
+      const std::uint16_t* p = counts + kGroupPixels * o;
+      return {_mm256_cvtepu16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(p))),
+              _mm256_cvtepu16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(p + 16)))};
+    }
+
+    static constexpr int kGroup = kGroupPixels / kLanes;
+    const std::uint16_t* const counts;
+    std::int32_t* const lanes;
+  };
+
+  template <bool kOneWord>
+  using BlockCounts = TableCounts;
+
+  // The bits of four channels a byte, for the pixels of a group and what lies left and right of them: a plane for each
+  // kx, so that no load crosses a line of the cache.
+  struct Planes {
+    alignas(64) std::uint8_t bytes[3][kNibbles][3][kGroupPixels];
+
+    Planes(const BConv2DRow& row, int word, int block, int blocks) {
+      const std::size_t origin = packed_stride(row.width) * word + static_cast<std::size_t>(kLanes) * block;
       const std::uint64_t* rows[3] = {row.above + origin, row.centre + origin, row.below + origin};
-      for (int four = 0; four < 4; ++four) {
-        __m256i parity[3];
-        for (int k = 0; k < 3; ++k) {
-          const std::uint64_t* pixels = rows[k] + 4 * four;
-          const __m256i x = load_words(pixels - 1), y = load_words(pixels), z = load_words(pixels + 1);
-          shared[four][3 * k] = x;
-          shared[four][3 * k + 1] = _mm256_xor_si256(x, y);
-          shared[four][3 * k + 2] = _mm256_xor_si256(x, z);
-          parity[k] = _mm256_xor_si256(shared[four][3 * k + 1], z);
+      if (blocks < TableCounts::kGroup) std::memset(bytes, 0, sizeof bytes);
+      for (int ky = 0; ky < 3; ++ky) {
+        for (int kx = 0; kx < 3; ++kx) {
+          const std::uint64_t* words = rows[ky] + kMargin - 1 + kx;
+          for (int i = 0; i < blocks; ++i) split(words + kLanes * i, bytes[ky][0][kx] + kLanes * i);
         }
-        shared[four][9] = parity[0];
-        shared[four][10] = _mm256_xor_si256(parity[0], parity[1]);
-        shared[four][11] = _mm256_xor_si256(parity[0], parity[2]);
-        shared[four][12] = _mm256_xor_si256(shared[four][10], parity[2]);
       }
     }
 
-    Counts differing(const std::uint64_t* adders) const {
-      return {count(shared[0], shared[2], adders), count(shared[1], shared[3], adders)};
+    // 16 words to 16 bytes of each plane.
+    static void split(const std::uint64_t* words, std::uint8_t* plane) {
+      const __m256i by_byte = _mm256_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15,  //
+                                               0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+      __m256i twos[4];  // bytes 0 to 7 of words 2 i, 2 i + 1 and of 8 + 2 i, 9 + 2 i
+      for (int i = 0; i < 4; ++i) {
+        const __m256i both = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words + 2 * i))),
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(words + 8 + 2 * i)), 1);
+        twos[i] = _mm256_shuffle_epi8(both, by_byte);
+      }
+      for (int half = 0; half < 2; ++half) {
+        const __m256i first = half ? _mm256_unpackhi_epi16(twos[0], twos[1])
+                                   : _mm256_unpacklo_epi16(twos[0], twos[1]),
+                      second = half ? _mm256_unpackhi_epi16(twos[2], twos[3])
+                                    : _mm256_unpacklo_epi16(twos[2], twos[3]);
+        store(_mm256_unpacklo_epi32(first, second), plane + kStride * (8 * half));
+        store(_mm256_unpackhi_epi32(first, second), plane + kStride * (8 * half + 4));
+      }
     }
 
-    // Four pixels each of the lower and the upper half of a block: they share the loads of the weights.
-    struct Pair {
-      __m256i low, high;
-    };
-
-    static Pair exclusive_or(Pair x, Pair y) {
-      return {_mm256_xor_si256(x.low, y.low), _mm256_xor_si256(x.high, y.high)};
-    }
-    static Pair both(Pair x, Pair y) {
-      return {_mm256_and_si256(x.low, y.low), _mm256_and_si256(x.high, y.high)};
+    // Two bytes of the words, each as two planes.
+    static void store(__m256i bytes, std::uint8_t* plane) {
+      const __m256i nibble = _mm256_set1_epi8(15), pixels = _mm256_permute4x64_epi64(bytes, 0xD8);
+      const __m256i low = _mm256_and_si256(pixels, nibble),
+                    high = _mm256_and_si256(_mm256_srli_epi16(pixels, 4), nibble);
+      const __m128i planes[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
+                                 _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
+      for (int i = 0; i < 4; ++i) _mm_store_si128(reinterpret_cast<__m128i*>(plane + kStride * i), planes[i]);
     }
 
-    static Pair difference(const __m256i* low, const __m256i* high, int index, const std::uint64_t* adders) {
-      const __m256i weight = _mm256_set1_epi64x(static_cast<long long>(adders[index]));
-      return {_mm256_xor_si256(low[index], weight), _mm256_xor_si256(high[index], weight)};
-    }
-
-    static Pair carries(const __m256i* low, const __m256i* high, int adder, const std::uint64_t* adders) {
-      const Pair x12 = difference(low, high, 3 * adder + 1, adders),
-                 x13 = difference(low, high, 3 * adder + 2, adders);
-      return exclusive_or(difference(low, high, 3 * adder, adders), both(x12, x13));
-    }
-
-    // 32-bit counts in lane order. A fifth adder over three of the carries leaves words of weight 1, 2, 2 and
-    // 4.
-    static __m256i count(const __m256i* low, const __m256i* high, const std::uint64_t* adders) {
-      const Pair x = carries(low, high, 0, adders), y = carries(low, high, 1, adders),
-                 z = carries(low, high, 2, adders);
-      const Pair xy = exclusive_or(x, y), xz = exclusive_or(x, z);
-      const Pair fours = exclusive_or(x, both(xy, xz)), twos = exclusive_or(xy, z),
-                 more_twos = carries(low, high, 3, adders), ones = difference(low, high, 12, adders);
-      const __m256i upper = total(ones.high, twos.high, more_twos.high, fours.high);
-      return _mm256_or_si256(total(ones.low, twos.low, more_twos.low, fours.low),
-                             _mm256_slli_epi64(upper, 32));
-    }
-
-    // 64-bit counts; at most 9 taps of 8 bits a byte.
-    static __m256i total(__m256i ones, __m256i twos, __m256i more_twos, __m256i fours) {
-      const __m256i four_count = byte_counts(fours);
-      const __m256i half = _mm256_add_epi8(_mm256_add_epi8(byte_counts(twos), byte_counts(more_twos)),
-                                           _mm256_add_epi8(four_count, four_count));
-      return _mm256_sad_epu8(_mm256_add_epi8(byte_counts(ones), _mm256_add_epi8(half, half)),
-                             _mm256_setzero_si256());
-    }
-
-    __m256i shared[4][kAdderWords];
+    static constexpr std::size_t kStride = sizeof bytes[0][0];
   };
+
+  // Counts of all outputs in a group of blocks, of 32 pixels each in the order (block, lanes 0..7 and 8..15).
+  static void count_group(const BConv2DParams& conv, const BConv2DRow& row, int block,
+                          std::uint16_t* counts) {
+    const int blocks = std::min(TableCounts::kGroup, block_count(row.width) - block);
+    for (int word = 0; word < conv.words; ++word) {
+      const Planes planes(row, word, block, blocks);
+      const int pairs = pair_count(conv.out_channels);
+      for (int pair = 0; pair < pairs; ++pair) {
+        const std::uint8_t* weights =
+            conv.pairs + (static_cast<std::size_t>(word) * pairs + pair) * kPairBytes;
+        std::uint16_t* sums = counts + 2 * kGroupPixels * pair;
+        blocks > 2 ? count_pair<2>(planes, weights, sums, word > 0)
+                   : count_pair<1>(planes, weights, sums, word > 0);
+      }
+    }
+  }
+
+  // In one or both halves of the group.
+  template <int kHalves>
+  static void count_pair(const Planes& planes, const std::uint8_t* weights, std::uint16_t* counts, bool add) {
+    __m256i first[kHalves][3], second[kHalves][3];  // [32 pixels][ky], at most 3 taps of 64 bits a byte
+    for (int ky = 0; ky < 3; ++ky) {
+      BytePairs sums[kHalves];
+      for (int begin = 0; begin < kNibbles; begin += 2) {
+        for (int k = begin; k < begin + 2; ++k, weights += 3) {  // unrolled: of four, registers would not do
+          __m256i found[kHalves];  // by three look-ups, at most 12 in each half of a byte
+          for (int kx = 0; kx < 3; ++kx) {
+            const __m256i table = _mm256_broadcastsi128_si256(
+                _mm_load_si128(reinterpret_cast<const __m128i*>(kPairTables.counts[weights[kx]])));
+            const __m256i* bits = reinterpret_cast<const __m256i*>(planes.bytes[ky][k][kx]);
+            for (int half = 0; half < kHalves; ++half) {
+              const __m256i count = _mm256_shuffle_epi8(table, _mm256_load_si256(bits + half));
+              found[half] = kx == 0 ? count : _mm256_add_epi8(found[half], count);
+            }
+          }
+          for (int half = 0; half < kHalves; ++half) sums[half].add(found[half]);
+        }
+      }
+      for (int half = 0; half < kHalves; ++half) sums[half].separate(&first[half][ky], &second[half][ky]);
+    }
+    for (int half = 0; half < kHalves; ++half) {
+      store_pixels(counts + 32 * half, first[half], add);
+      store_pixels(counts + kGroupPixels + 32 * half, second[half], add);
+    }
+  }
+
+  // Sums of the lower and of the upper halves of bytes, each below 256, without a mask in the loop: `all` is the sum of
+  // the bytes, modulo 256, and `upper` that of the 16-bit numbers' bytes shifted by a half. So in odd bytes `upper` is
+  // the upper halves' sum; in even ones there is 16 times the lower halves' sum of the odd byte above, too.
+  struct BytePairs {
+    void add(__m256i bytes) {
+      all = _mm256_add_epi8(all, bytes);
+      upper = _mm256_add_epi8(upper, _mm256_srli_epi16(bytes, 4));
+    }
+    void separate(__m256i* lower_sum, __m256i* upper_sum) const {
+      const __m256i odd_lower = _mm256_srli_epi16(_mm256_sub_epi8(all, times16(upper)), 8);
+      *upper_sum = _mm256_sub_epi8(upper, times16(odd_lower));
+      *lower_sum = _mm256_sub_epi8(all, times16(*upper_sum));
+    }
+    static __m256i times16(__m256i bytes) {
+      return _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi8(15)), 4);
+    }
+
+    __m256i all = _mm256_setzero_si256(), upper = _mm256_setzero_si256();
+  };
+
+  // The sums of three counts of 32 pixels, in 16 bits and in lane order.
+  static void store_pixels(std::uint16_t* counts, const __m256i* bytes, bool add) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i low = zero, high = zero;  // pixels 0..7 and 8..15 of two blocks
+    for (int ky = 0; ky < 3; ++ky) {
+      low = _mm256_add_epi16(low, _mm256_unpacklo_epi8(bytes[ky], zero));
+      high = _mm256_add_epi16(high, _mm256_unpackhi_epi8(bytes[ky], zero));
+    }
+    __m256i lanes[2] = {_mm256_unpacklo_epi16(low, high), _mm256_unpackhi_epi16(low, high)};
+    for (int i = 0; i < 2; ++i) {
+      __m256i* p = reinterpret_cast<__m256i*>(counts + 16 * i);
+      if (add) lanes[i] = _mm256_add_epi16(lanes[i], _mm256_load_si256(p));
+      _mm256_store_si256(p, lanes[i]);
+    }
+  }
 
   static __m256i load_words(const std::uint64_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -165,29 +273,11 @@ struct Avx2 {
     return _mm256_add_epi8(_mm256_shuffle_epi8(nibble_count, low), _mm256_shuffle_epi8(nibble_count, high));
   }
 
-  static Counts load_counts(const std::int32_t* p) {
-    const __m256i* vectors = reinterpret_cast<const __m256i*>(p);
-    return {_mm256_load_si256(vectors), _mm256_load_si256(vectors + 1)};
-  }
-  static Counts add_counts(Counts x, Counts y) {
-    return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
-  }
-
   static F32x16 count_float(Counts counts) {
     const __m256 origin = _mm256_set1_ps(kCountOrigin);
     return {_mm256_or_ps(_mm256_castsi256_ps(counts.a), origin),
             _mm256_or_ps(_mm256_castsi256_ps(counts.b), origin)};
   }
-  static F32x16 count_float(Counts counts, const std::int32_t* partial) {
-    return count_float(add_counts(counts, load_counts(partial)));
-  }
-  static void store_counts(std::int32_t* partial, Counts counts, bool add) {
-    if (add) counts = add_counts(counts, load_counts(partial));
-    __m256i* vectors = reinterpret_cast<__m256i*>(partial);
-    _mm256_store_si256(vectors, counts.a);
-    _mm256_store_si256(vectors + 1, counts.b);
-  }
-
   // 64 masks of 16 lanes to 16 words of 64 channels: the top bits of 32 bytes at a time.
   static void transpose(const std::uint16_t* masks, std::uint64_t* words) {
     for (int half = 0; half < 2; ++half) {

@@ -31,6 +31,9 @@ struct ByteIndex {
 alignas(64) constexpr ByteIndex kByteIndex = ByteIndex::make();
 
 struct Avx512 : Avx512Lanes {
+  template <bool kOneWord>
+  using BlockCounts = CarrySaveCounts<Avx512, kOneWord>;
+
   struct Taps : SharedTaps {
     using SharedTaps::SharedTaps;
 

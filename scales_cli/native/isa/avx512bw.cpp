@@ -5,6 +5,9 @@ namespace scales {
 namespace {
 
 struct Avx512Bw : Avx512Lanes {
+  template <bool kOneWord>
+  using BlockCounts = CarrySaveCounts<Avx512Bw, kOneWord>;
+
   struct Taps : SharedTaps {
     using SharedTaps::SharedTaps;
 

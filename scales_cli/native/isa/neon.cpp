@@ -101,6 +101,9 @@ struct Neon {
     uint32x4_t q[4];
   };
 
+  template <bool kOneWord>
+  using BlockCounts = CarrySaveCounts<Neon, kOneWord>;
+
   // Shared xors of activations, as in bconv2d.h, two pixels a register.
   struct Taps {
     Taps(const BConv2DRow& row, int word, int block) {

@@ -35,41 +35,52 @@ struct BaseLanes {
   typename Isa::Mask first_lane, last_lane;
 };
 
-// Counts of all words but the last, for channels that do not fit in one.
-template <class Isa>
-void count_leading_words(const BConv2DParams& conv, const BConv2DRow& row, int block,
-                         const RowScratch& scratch) {
-  for (int word = 0; word + 1 < conv.words; ++word) {
-    const typename Isa::Taps taps(row, word, block);
-    const std::uint64_t* adders =
-        conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
-    for (int o = 0; o < conv.out_channels; ++o) {
-      Isa::store_counts(scratch.partial + kLanes * o, taps.differing(adders + kAdderWords * o), word > 0);
+// The counts of one block's channels, each computed when it is asked for; those of all words but the last beforehand.
+// An `Isa` has this or its own as `BlockCounts<kOneWord>`. Blocks of a row are counted from left to right.
+template <class Isa, bool kOneWord>
+struct CarrySaveCounts {
+  CarrySaveCounts(const BConv2DParams& conv, const BConv2DRow& row, int block, const RowScratch& scratch)
+      : taps(row, conv.words - 1, block), adders(adders_of(conv, conv.words - 1)), partial(scratch.partial) {
+    for (int word = 0; !kOneWord && word + 1 < conv.words; ++word) {
+      const typename Isa::Taps leading(row, word, block);
+      for (int o = 0; o < conv.out_channels; ++o) {
+        Isa::store_counts(partial + kLanes * o, leading.differing(adders_of(conv, word) + kAdderWords * o),
+                          word > 0);
+      }
     }
   }
-}
 
-static inline const std::uint64_t* last_word_adders(const BConv2DParams& conv) {
-  return conv.adders + static_cast<std::size_t>(conv.words - 1) * conv.out_channels * kAdderWords;
-}
+  // 2^23 + the count.
+  typename Isa::F32x16 floats(int o) const {
+    const typename Isa::Counts counts = taps.differing(adders + kAdderWords * o);
+    return kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
+  }
+
+  // 16 lanes.
+  const std::int32_t* integers(int o) const {
+    Isa::store_counts(partial + kLanes * o, taps.differing(adders + kAdderWords * o), !kOneWord);
+    return partial + kLanes * o;
+  }
+
+  static const std::uint64_t* adders_of(const BConv2DParams& conv, int word) {
+    return conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
+  }
+
+  const typename Isa::Taps taps;
+  const std::uint64_t* const adders;
+  std::int32_t* const partial;
+};
 
 template <class Isa, bool kEdge, bool kPool, bool kOneWord>
 void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
                    int block, const NextLayer& next, const RowScratch& scratch) {
   using F32x16 = typename Isa::F32x16;
-  if (!kOneWord) count_leading_words<Isa>(conv, row, block, scratch);
-  const typename Isa::Taps taps(row, conv.words - 1, block);
-  const std::uint64_t* adders = last_word_adders(conv);
+  const typename Isa::template BlockCounts<kOneWord> counts(conv, row, block, scratch);
   const BaseLanes<Isa, kEdge> base(conv, row, block);
   BlockWriter<Isa, kEdge, kPool> writer(row.residual, conv.out_channels, block, row.width, next, scratch);
   const F32x16 spatial = Isa::load(row.spatial + kLanes * block);
   const F32x16 zero = Isa::set1(0.0F);
-  const std::int32_t* partial = scratch.partial;
   const int out_channels = conv.out_channels;
-  const auto count = [&](int o) {
-    const typename Isa::Counts counts = taps.differing(adders + kAdderWords * o);
-    return kOneWord ? Isa::count_float(counts) : Isa::count_float(counts, partial + kLanes * o);
-  };
   const auto transform_channel = [&](int o, F32x16 n) {
     const F32x16 sum = Isa::sub(n, base.at(o));
     const OutputTransform& t = transform[o];
@@ -83,9 +94,9 @@ void bconv2d_block(const BConv2DParams& conv, const OutputTransform* transform, 
   };
   // A channel is transformed while the next one is counted: its long chain of float operations runs beside
   // independent integer ones.
-  F32x16 n = count(0);
+  F32x16 n = counts.floats(0);
   for (int o = 1; o < out_channels; ++o) {
-    const F32x16 following = count(o);
+    const F32x16 following = counts.floats(o);
     transform_channel(o - 1, n);
     n = following;
   }
@@ -106,6 +117,21 @@ void bconv2d_blocks(const BConv2DParams& conv, const OutputTransform* transform,
   finish_row<kPool>(conv.out_channels, row.width, next, scratch);
 }
 
+template <class Isa, bool kOneWord>
+void bconv2d_sums_blocks(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch& scratch,
+                         std::int32_t* sums) {
+  for (int block = 0; block < block_count(row.width); ++block) {
+    const typename Isa::template BlockCounts<kOneWord> counts(conv, row, block, scratch);
+    for (int o = 0; o < conv.out_channels; ++o) {
+      const std::int32_t* lanes = counts.integers(o);
+      for (int x = kLanes * block; x < row.width && x < kLanes * (block + 1); ++x) {
+        const std::int32_t base = conv.base[border_index(conv, row.border, border_of(x, row.width)) + o];
+        sums[static_cast<std::size_t>(o) * row.width + x] = base - 2 * lanes[lane_of(x % kLanes)];
+      }
+    }
+  }
+}
+
 template <class Isa>
 void bconv2d_row(const BConv2DParams& conv, const OutputTransform* transform, const BConv2DRow& row,
                  const NextLayer& next, const RowScratch& scratch) {
@@ -122,19 +148,8 @@ void bconv2d_row(const BConv2DParams& conv, const OutputTransform* transform, co
 template <class Isa>
 void bconv2d_sums_row(const BConv2DParams& conv, const BConv2DRow& row, const RowScratch& scratch,
                       std::int32_t* sums) {
-  const std::uint64_t* adders = last_word_adders(conv);
-  for (int block = 0; block < block_count(row.width); ++block) {
-    count_leading_words<Isa>(conv, row, block, scratch);
-    const typename Isa::Taps taps(row, conv.words - 1, block);
-    for (int o = 0; o < conv.out_channels; ++o) {
-      std::int32_t* counts = scratch.partial + kLanes * o;
-      Isa::store_counts(counts, taps.differing(adders + kAdderWords * o), conv.words > 1);
-      for (int x = kLanes * block; x < row.width && x < kLanes * (block + 1); ++x) {
-        const std::int32_t base = conv.base[border_index(conv, row.border, border_of(x, row.width)) + o];
-        sums[static_cast<std::size_t>(o) * row.width + x] = base - 2 * counts[lane_of(x % kLanes)];
-      }
-    }
-  }
+  conv.words == 1 ? bconv2d_sums_blocks<Isa, true>(conv, row, scratch, sums)
+                  : bconv2d_sums_blocks<Isa, false>(conv, row, scratch, sums);
 }
 
 }  // namespace

@@ -7,10 +7,13 @@
 
 namespace scales {
 
+static constexpr int kGroupPixels = 64;
+
 // Memory a kernel may scribble on; one per job.
 struct RowScratch {
   std::uint16_t* masks;   // [channels] thresholded lanes of one block
   std::int32_t* partial;  // [channels][16] counts of the words before the last
+  std::uint16_t* counts;  // [channels][kGroupPixels] of a group of blocks, in kernels that count whole groups
   float* pool;            // [channels][16] pooling lanes of one row
 };
 
