@@ -107,7 +107,9 @@ class Grid {
       for (const int planes : {1, 2, 3, 4}) head_and_tail(width, channels, planes);
       for (const int border : {kInside, kFirst, kLast, kOnly}) bconv2d(width, channels, border);
     }
-    for (const int channels : {1, 63, 65, 130}) bconv2d_sums(width, channels);
+    for (const int channels : {1, 63, 64, 65, 130}) {
+      for (const bool extreme : {false, true}) bconv2d_sums(width, channels, extreme);
+    }
     for (const int window : {3, 8}) attention(width, window);
     for (const int inputs : {1, 60, 64, 130}) {
       for (const int taps : {1, 9}) channels_last_layer(width, inputs, taps);
@@ -210,12 +212,12 @@ class Grid {
     return -128 * sum;
   }
 
-  AlignedBuffer<std::uint64_t> packed_row(int width, int channels) {
+  AlignedBuffer<std::uint64_t> packed_row(int width, int channels, std::uint64_t set = 0) {
     AlignedBuffer<std::uint64_t> row(packed_stride(width) * word_count(channels));
     for (int word = 0; word < word_count(channels); ++word) {
       for (int x = 0; x < width; ++x) {
         std::uint64_t& bits = row[packed_stride(width) * word + kMargin + x];
-        bits = static_cast<std::uint64_t>(generator()) << 32 | generator();
+        bits = static_cast<std::uint64_t>(generator()) << 32 | generator() | set;
         if (channels % kWordBits != 0 && word == channels / kWordBits)
           bits &= (1ULL << channels % kWordBits) - 1;
       }
@@ -254,12 +256,19 @@ class Grid {
     }
   }
 
-  void bconv2d_sums(int width, int channels) {
+  // Of `extreme` rows all bits are set, and all or none of an output's weights.
+  void bconv2d_sums(int width, int channels, bool extreme) {
     constexpr int kOutputs = 5;
-    const auto weights = random_buffer<std::uint64_t>(kOutputs * kTaps * word_count(channels));
+    auto weights = random_buffer<std::uint64_t>(kOutputs * kTaps * word_count(channels));
+    auto above = packed_row(width, channels), centre = packed_row(width, channels),
+         below = packed_row(width, channels);
+    if (extreme) {
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        weights[i] = i * kOutputs / weights.size() % 2 ? ~0ULL : 0;
+      for (AlignedBuffer<std::uint64_t>* row : {&above, &centre, &below})
+        *row = packed_row(width, channels, ~0ULL);
+    }
     const BConv2DFilter filter(weights.data(), channels, kOutputs);
-    const auto above = packed_row(width, channels), centre = packed_row(width, channels),
-               below = packed_row(width, channels);
     const BConv2DRow row = {width, kInside, above.data(), centre.data(), below.data(), nullptr, nullptr};
     RowScratchBuffer scratch(kOutputs);
     AlignedBuffer<std::int32_t> expected(static_cast<std::size_t>(kOutputs) * width), found(expected.size());
@@ -348,6 +357,7 @@ int main() {
   for (const std::string& name : available_kernels(features)) {
     Grid grid(select_kernels(features, name));
     for (int width = 1; width <= 70; width += width < 34 ? 1 : 9) grid.run_width(width);
+    grid.run_width(135);  // more than two groups of blocks
     std::printf("%s: %s\n", name.c_str(), grid.failures() == 0 ? "equals the reference" : "DIFFERS");
     failures += grid.failures();
   }
