@@ -27,7 +27,7 @@ the extremes; null stands for what could not be measured.
       layer     one fused binary layer on one thread (null for more threads):
         ns_per_pixel, macs_per_second       spreads
         peak_macs_per_second                spread; xor, popcount and add on registers, measured before each run
-        fraction                            spread; of the peak
+        fraction                            spread; of it, more than 1 with AVX2
     marginals   model, threads, contender, ns_per_pixel: (time of the largest - time of the smallest picture) / pixels
                 between them, from medians
 """

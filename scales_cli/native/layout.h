@@ -1,8 +1,8 @@
 // How pixels, channels and bits lie in memory; every kernel and executor shares this.
 //
 // A row of W pixels is cut into blocks of 16. Inside a block, float data holds its pixels in *lane order*:
-// lane 2i is pixel i, lane 2i + 1 is pixel i + 8. It is the order in which counts arrive: a kernel counts
-// bits in 64-bit lanes, pixels 0..7 in one group and 8..15 in another, and shifts the second into the upper
+// lane 2i is pixel i, lane 2i + 1 is pixel i + 8. It is the order in which counts arrive: most kernels
+// count bits in 64-bit lanes, pixels 0..7 in one group and 8..15 in another, and shift the second into the upper
 // halves of the first.
 //
 //     residual row   float    [block][channel][16 lanes]

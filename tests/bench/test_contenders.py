@@ -153,7 +153,7 @@ def test_quantized_twin_is_near_the_twin(exported):
     quantized, full = OpenVinoNetwork(exported, "twin", None, quantized=True), OpenVinoNetwork(exported, "twin")
     assert quantized.model_bytes < full.model_bytes / 2
     expected = full.run()
-    assert 0 < np.std(quantized.run() - expected) < 0.2 * np.std(expected)  # of AVX2 more than of VNNI
+    assert 0 < np.std(quantized.run() - expected) < 0.2 * np.std(expected)  # with AVX2 it is larger than with VNNI
 
 
 def test_quantized_plain_networks_keep_their_last_convolution(exported):

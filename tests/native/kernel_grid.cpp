@@ -256,15 +256,16 @@ class Grid {
     }
   }
 
-  // Of `extreme` rows all bits are set, and all or none of an output's weights.
+  // Of `extreme` rows all bits are set, and of outputs all weights or none, in every combination of two.
   void bconv2d_sums(int width, int channels, bool extreme) {
-    constexpr int kOutputs = 5;
+    constexpr int kOutputs = 9;
     auto weights = random_buffer<std::uint64_t>(kOutputs * kTaps * word_count(channels));
     auto above = packed_row(width, channels), centre = packed_row(width, channels),
          below = packed_row(width, channels);
     if (extreme) {
-      for (std::size_t i = 0; i < weights.size(); ++i)
-        weights[i] = i * kOutputs / weights.size() % 2 ? ~0ULL : 0;
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        weights[i] = 0xD8 >> i * kOutputs / weights.size() & 1 ? ~0ULL : 0;
+      }
       for (AlignedBuffer<std::uint64_t>* row : {&above, &centre, &below})
         *row = packed_row(width, channels, ~0ULL);
     }

@@ -63,7 +63,7 @@ class Upscale(Runner):
 
 
 class BinaryLayerRunner(Runner):
-    """One fused layer of the body on one thread: the difference of two depths, beside the machine's peak.
+    """One fused layer of the body on one thread: the difference of two depths, beside the plain form's peak.
 
     The peak is xor, popcount and add on registers by the same instruction set; with AVX2, look-ups for two outputs at
     once do more. The picture is cut to 2^17 pixels, which run layer by layer, so that no window or halo is counted.

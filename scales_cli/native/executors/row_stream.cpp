@@ -3,11 +3,6 @@
 #include <algorithm>
 
 namespace scales {
-namespace {
-
-constexpr std::size_t kScratchBytes = std::size_t{1} << 16;  // of all channels: more than any network has
-
-}  // namespace
 
 RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<const FixedGates> gates,
                      Tile tile)
@@ -39,7 +34,7 @@ std::size_t RowStream::bytes(const NetworkShape& network, int columns) {
                              + TailWindow::kRows * channels / kQuad  // the tail's input, four channels a word
                              + Network::tail_outputs(network);       // and output
   const std::size_t packed = ring * kPackedRing * channels / 8;
-  return width * (sizeof(float) * floats + packed) + kScratchBytes;
+  return width * (sizeof(float) * floats + packed) + RowScratchBuffer::bytes(network.channels);
 }
 
 int RowStream::rows_needed(int rows) const {

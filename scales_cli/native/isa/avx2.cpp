@@ -1,7 +1,6 @@
 // AVX2 with FMA (Haswell, Zen and later).
 #include <immintrin.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "kernels/vector_kernels.h"
@@ -12,12 +11,11 @@ namespace {
 // How many bits of a nibble differ from those of a pair of nibbles, in the halves of a byte.
 struct PairTables {
   constexpr PairTables() {
+    constexpr std::uint8_t kBits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
     for (int pair = 0; pair < 256; ++pair) {
       for (int nibble = 0; nibble < 16; ++nibble) {
-        int count = 0;
-        for (int bit = 0; bit < 8; ++bit)
-          count += (pair >> bit & 1) != (nibble >> bit % 4 & 1) ? 1 << (bit / 4 * 4) : 0;
-        counts[pair][nibble] = static_cast<std::uint8_t>(count);
+        const int first = kBits[(pair & 15) ^ nibble], second = kBits[pair >> 4 ^ nibble];
+        counts[pair][nibble] = static_cast<std::uint8_t>(first | second << 4);
       }
     }
   }
@@ -135,7 +133,8 @@ struct Avx2 {
     Planes(const BConv2DRow& row, int word, int block, int blocks) {
       const std::size_t origin = packed_stride(row.width) * word + static_cast<std::size_t>(kLanes) * block;
       const std::uint64_t* rows[3] = {row.above + origin, row.centre + origin, row.below + origin};
-      if (blocks < TableCounts::kGroup) std::memset(bytes, 0, sizeof bytes);
+      // Else half a register of pixels, whose counts are never used, would be uninitialised.
+      if (blocks % 2 != 0) std::memset(bytes, 0, sizeof bytes);
       for (int ky = 0; ky < 3; ++ky) {
         for (int kx = 0; kx < 3; ++kx) {
           const std::uint64_t* words = rows[ky] + kMargin - 1 + kx;
@@ -165,7 +164,7 @@ struct Avx2 {
       }
     }
 
-    // Two bytes of the words, each as two planes.
+    // Stores two bytes of 16 words as four planes.
     static void store(__m256i bytes, std::uint8_t* plane) {
       const __m256i nibble = _mm256_set1_epi8(15), pixels = _mm256_permute4x64_epi64(bytes, 0xD8);
       const __m256i low = _mm256_and_si256(pixels, nibble),
@@ -178,10 +177,11 @@ struct Avx2 {
     static constexpr std::size_t kStride = sizeof bytes[0][0];
   };
 
-  // Counts of all outputs in a group of blocks, of 32 pixels each in the order (block, lanes 0..7 and 8..15).
+  // Counts of all outputs in a group of blocks, [outputs][halves of the group][lanes 0..7, 8..15][two blocks][8].
   static void count_group(const BConv2DParams& conv, const BConv2DRow& row, int block,
                           std::uint16_t* counts) {
-    const int blocks = std::min(TableCounts::kGroup, block_count(row.width) - block);
+    const int left = block_count(row.width) - block;
+    const int blocks = left < TableCounts::kGroup ? left : TableCounts::kGroup;
     for (int word = 0; word < conv.words; ++word) {
       const Planes planes(row, word, block, blocks);
       const int pairs = pair_count(conv.out_channels);
@@ -195,14 +195,15 @@ struct Avx2 {
     }
   }
 
-  // In one or both halves of the group.
+  // Counts of two outputs, in the first or in both halves of a group.
   template <int kHalves>
   static void count_pair(const Planes& planes, const std::uint8_t* weights, std::uint16_t* counts, bool add) {
-    __m256i first[kHalves][3], second[kHalves][3];  // [32 pixels][ky], at most 3 taps of 64 bits a byte
+    __m256i first[kHalves][3], second[kHalves][3];  // [half][ky]: 32 bytes, each at most 3 x 64
     for (int ky = 0; ky < 3; ++ky) {
       BytePairs sums[kHalves];
       for (int begin = 0; begin < kNibbles; begin += 2) {
-        for (int k = begin; k < begin + 2; ++k, weights += 3) {  // unrolled: of four, registers would not do
+        for (int k = begin; k < begin + 2;
+             ++k, weights += 3) {  // unrolled by two: more need too many registers
           __m256i found[kHalves];  // by three look-ups, at most 12 in each half of a byte
           for (int kx = 0; kx < 3; ++kx) {
             const __m256i table = _mm256_broadcastsi128_si256(
@@ -224,9 +225,9 @@ struct Avx2 {
     }
   }
 
-  // Sums of the lower and of the upper halves of bytes, each below 256, without a mask in the loop: `all` is the sum of
-  // the bytes, modulo 256, and `upper` that of the 16-bit numbers' bytes shifted by a half. So in odd bytes `upper` is
-  // the upper halves' sum; in even ones there is 16 times the lower halves' sum of the odd byte above, too.
+  // Sums of the lower and of the upper halves of bytes, each below 256, without a mask in the loop. `all` sums the bytes,
+  // modulo 256. `upper` sums them after a shift of 16-bit numbers by 4: an odd byte gives its upper half, an even one
+  // also the odd byte's lower half, times 16.
   struct BytePairs {
     void add(__m256i bytes) {
       all = _mm256_add_epi8(all, bytes);
@@ -278,6 +279,7 @@ struct Avx2 {
     return {_mm256_or_ps(_mm256_castsi256_ps(counts.a), origin),
             _mm256_or_ps(_mm256_castsi256_ps(counts.b), origin)};
   }
+
   // 64 masks of 16 lanes to 16 words of 64 channels: the top bits of 32 bytes at a time.
   static void transpose(const std::uint16_t* masks, std::uint64_t* words) {
     for (int half = 0; half < 2; ++half) {

@@ -13,8 +13,8 @@
 // known beforehand. Three such adders and a fourth one over their s leave one word of weight 1 and four words
 // of weight 2 to count.
 //
-// The table form, for instruction sets that count bits by look-ups of 16 entries: of four channels of a tap, the
-// activations' bits look up how many differ from the weights of two outputs at once, in the halves of a byte.
+// The table form, which AVX2 uses: of four channels of a tap, the activations' bits look up how many differ from the
+// weights of two outputs at once, in the halves of a byte.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +27,10 @@ namespace scales {
 static constexpr int kTaps = 9;         // 3 ky + kx
 static constexpr int kAdderWords = 13;  // (w1, w1^w2, w1^w3) of four adders, then the xor of all nine
 static constexpr int kNibbles = kWordBits / 4;
+static constexpr int kPairBytes = kTaps * kNibbles;
+static constexpr int pair_count(int outputs) {
+  return (outputs + 1) / 2;
+}
 
 // Which neighbours a row or a column lacks: index of the tables of `base`.
 enum Border : int { kInside = 0, kFirst = 1, kLast = 2, kOnly = 3 };
@@ -40,11 +44,6 @@ static constexpr bool is_outside(int border, int index) {
   return (index == 0 && border & kFirst) || (index == 2 && border & kLast);
 }
 
-static constexpr int kPairBytes = kTaps * kNibbles;
-static constexpr int pair_count(int outputs) {
-  return (outputs + 1) / 2;
-}
-
 // Weights of one layer as the kernels read them.
 struct BConv2DParams {
   int in_channels;
@@ -52,8 +51,8 @@ struct BConv2DParams {
   int words;
   const std::uint64_t* taps;    // [words][out][kTaps]
   const std::uint64_t* adders;  // [words][out][kAdderWords]
-  const std::uint8_t*
-      pairs;  // [words][(out + 1) / 2][ky][kNibbles][kx], the second output's bits are the upper half
+  // [words][(out + 1) / 2][ky][kNibbles][kx], the second output's bits in the upper half.
+  const std::uint8_t* pairs;
   const std::int32_t* base;  // [row Border][column Border][out]
   const float* half_base;    // 2^23 + base / 2, see `OutputTransform`
 };

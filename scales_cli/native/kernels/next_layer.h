@@ -7,13 +7,14 @@
 
 namespace scales {
 
-static constexpr int kGroupPixels = 64;
+static constexpr int kGroupPixels = 64;  // that AVX2 counts at once
 
 // Memory a kernel may scribble on; one per job.
 struct RowScratch {
-  std::uint16_t* masks;   // [channels] thresholded lanes of one block
-  std::int32_t* partial;  // [channels][16] counts of the words before the last
-  std::uint16_t* counts;  // [channels][kGroupPixels] of a group of blocks, in kernels that count whole groups
+  std::uint16_t* masks;  // [channels] thresholded lanes of one block
+  std::int32_t*
+      partial;  // [channels][16] counts of the words before the last; at last those that `integers` gives
+  std::uint16_t* counts;  // [channels, made even][kGroupPixels] of a group of blocks, with AVX2
   float* pool;            // [channels][16] pooling lanes of one row
 };
 

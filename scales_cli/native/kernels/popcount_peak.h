@@ -1,4 +1,4 @@
-// The parameters of the limit that a binary convolution is compared with.
+// The parameters of what a binary convolution is compared with.
 #pragma once
 
 namespace scales {
