@@ -10,6 +10,7 @@ import threading
 
 # A start makes half a million objects, and no garbage: to look for it every 700 takes 40 ms.
 _OBJECTS_BETWEEN_LOOKS = 100_000
+_OF_SIGNALS = 128  # and a signal's number: exit codes from here on
 
 
 def main() -> int:
@@ -30,8 +31,13 @@ def main() -> int:
 
 
 def _leave_threads(code: int) -> None:
-    """Ends the process at once if a thread of ours could not be waited for: Python would abort when that comes back."""
-    if any(thread.daemon and thread.name.startswith("scales") for thread in threading.enumerate()):
+    """Ends the process at once if a thread of ours cannot be waited for.
+
+    Python would abort when a daemon comes back, and after a signal would wait for ever for a thread that waits for what
+    the interrupted one had locked.
+    """
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("scales")]
+    if any(thread.daemon or code >= _OF_SIGNALS for thread in ours):
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(AttributeError, OSError, ValueError):  # it is closed, or was never there
                 stream.flush()

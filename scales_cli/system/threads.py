@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_LOOK_SECONDS = 0.002  # between two looks at tasks that are to end
 
 
 class ThreadPool:
@@ -35,25 +38,34 @@ class ThreadPool:
         return threads[1]
 
     def run(self, tasks: Iterable[Callable[[], object]], stop: Callable[[], object] = lambda: None) -> None:
-        """Runs every task. The first error or interrupt calls `stop`, drops the waiting tasks, and is raised."""
+        """Runs every task. The first error or interrupt calls `stop`, drops the waiting tasks, and is raised.
+
+        An interrupt that is raised while this thread holds one of the executor's locks leaves that locked. So what has
+        become of a task is looked up where there are no locks, and other threads take the place of those that may hang.
+        """
         executor = self._executor
         if executor is None:
             for task in tasks:
                 task()
             return
-        futures: list[Future[object]] = []
+        batch, jobs = _Batch(), list[_Job]()
         try:
             for task in tasks:
-                futures.append(executor.submit(task))
-            finished = wait(futures, return_when=FIRST_EXCEPTION)
+                jobs.append(_Job(task, batch))
+                executor.submit(jobs[-1])
+            failed = any(batch.done.get() for _ in jobs)
         except BaseException:
-            _abandon(futures, stop)
+            self._threads = None
+            _abandon(batch, jobs, stop)
             raise
-        if finished.not_done:
-            _abandon(futures, stop)
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+        if failed:
+            _abandon(batch, jobs, stop)
+            error = next(job.error for job in jobs if job.error is not None)
+            jobs.clear()
+            try:
+                raise error
+            finally:
+                del error  # which refers to this frame
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Results in the items' order, as of the built-in `map`, but all items are begun at once."""
@@ -92,7 +104,9 @@ def _start_threads(count: int) -> ThreadPoolExecutor | None:
             for started in range(count):  # noqa: B007
                 executor.submit(gate.wait)  # each takes a thread of its own, as none is idle
             return executor
-        except RuntimeError:  # of a limit
+        except RuntimeError as error:
+            if "start new thread" not in str(error):  # an interrupt inside a lock, say
+                raise
             count = started
         finally:
             gate.set()
@@ -100,8 +114,39 @@ def _start_threads(count: int) -> ThreadPoolExecutor | None:
     return None
 
 
-def _abandon(futures: list[Future[object]], stop: Callable[[], object]) -> None:
+class _Batch:
+    """What the tasks of one run share."""
+
+    def __init__(self) -> None:
+        self.dropped = False
+        self.done: queue.SimpleQueue[bool] = queue.SimpleQueue()  # whether each failed
+
+
+class _Job:
+    """A task as it is submitted, and what has become of it."""
+
+    def __init__(self, task: Callable[[], object], batch: _Batch) -> None:
+        self._task: Callable[[], object] | None = task
+        self._batch = batch
+        self.begun = self.ended = False
+        self.error: BaseException | None = None
+
+    def __call__(self) -> None:
+        self.begun = True
+        task, self._task = self._task, None
+        try:
+            if task is not None and not self._batch.dropped:
+                task()
+        except BaseException as error:
+            self.error = error
+        finally:
+            del task
+        self.ended = True
+        self._batch.done.put(self.error is not None)
+
+
+def _abandon(batch: _Batch, jobs: list[_Job], stop: Callable[[], object]) -> None:
+    batch.dropped = True
     stop()
-    for future in futures:
-        future.cancel()
-    wait(futures)
+    while any(job.begun and not job.ended for job in jobs):
+        time.sleep(_LOOK_SECONDS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import _thread
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -53,6 +55,39 @@ def test_thread_pool_works_with_the_threads_that_start(monkeypatch: pytest.Monke
     pool.run(partial(ran.append, index) for index in range(20))
     assert sorted(ran) == list(range(20))
     assert bool(started) == (most > 0)
+
+
+def test_interrupts_inside_a_lock_of_the_executor_hang_nothing() -> None:
+    """The n-th time that the main thread has taken one. In a process of its own, whose threads may stay locked."""
+    code = """if True:
+        import os, threading, time
+        from scales_cli.system.threads import ThreadPool
+
+        main, enter, left = threading.get_ident(), threading.Condition.__enter__, [0]
+
+        def interrupted(condition):
+            result = enter(condition)
+            if threading.get_ident() == main:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise KeyboardInterrupt
+            return result
+
+        threading.Condition.__enter__ = interrupted
+        interrupts = 0
+        for number in range(1, 16):
+            pool, ran = ThreadPool(2), []
+            for left[0] in (number, 0):
+                try:
+                    pool.run([lambda: ran.append(time.sleep(0.001))] * 4)
+                except KeyboardInterrupt:
+                    interrupts += 1
+            assert len(ran) >= 4
+        print(interrupts, flush=True)
+        os._exit(0)"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert int(result.stdout) > 5
 
 
 def test_interrupts_leave_a_task_behind() -> None:
