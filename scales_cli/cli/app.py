@@ -123,7 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("scales: error: not enough memory (use a smaller picture)")
         return MemoryLimitError.exit_code
     except RuntimeError as error:
-        if "start new thread" not in str(error):
+        from scales_cli.system.threads import is_limit_of_threads
+
+        if not is_limit_of_threads(error):
             return _say_unexpected(error)
         say("scales: error: no thread can be started here (raise the limit of processes: ulimit -u, or that of pids)")
         return ScarcityError.exit_code

@@ -85,7 +85,9 @@ def interruptible(task: Callable[[], Result]) -> Result:
 
     try:
         threading.Thread(target=work, name="scales decoder", daemon=True).start()
-    except RuntimeError:  # the system starts no more
+    except RuntimeError as refusal:
+        if not is_limit_of_threads(refusal):
+            raise
         return task()
     result, error = done.get()
     if error is None:
@@ -94,6 +96,11 @@ def interruptible(task: Callable[[], Result]) -> Result:
         raise error
     finally:
         del error  # which refers to this frame, and to all that the task held
+
+
+def is_limit_of_threads(error: RuntimeError) -> bool:
+    """Whether the system starts no more. What else `Thread.start` raises may be an interrupt inside a lock."""
+    return "start new thread" in str(error)
 
 
 def _start_threads(count: int) -> ThreadPoolExecutor | None:
@@ -105,7 +112,7 @@ def _start_threads(count: int) -> ThreadPoolExecutor | None:
                 executor.submit(gate.wait)  # each takes a thread of its own, as none is idle
             return executor
         except RuntimeError as error:
-            if "start new thread" not in str(error):  # an interrupt inside a lock, say
+            if not is_limit_of_threads(error):
                 raise
             count = started
         finally:

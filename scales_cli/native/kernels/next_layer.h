@@ -13,7 +13,7 @@ static constexpr int kGroupPixels = 64;  // that AVX2 counts at once
 struct RowScratch {
   std::uint16_t* masks;  // [channels] thresholded lanes of one block
   std::int32_t*
-      partial;  // [channels][16] counts of the words before the last; at last those that `integers` gives
+      partial;  // [channels][16] counts of the words before the last, or those that `integers` gives
   std::uint16_t* counts;  // [channels, made even][kGroupPixels] of a group of blocks, with AVX2
   float* pool;            // [channels][16] pooling lanes of one row
 };
