@@ -5,6 +5,7 @@ All of them map [B, F, H, W] to [B, G, H, W], by default 3x3 and G = F, so a bac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -13,7 +14,6 @@ from torch.nn import functional
 
 from scales_cli.layers.binarize import mean_magnitude, ste_sign, ste_sign_identity
 from scales_cli.layers.binary_layer import BinaryLayer
-from scales_cli.layers.sign_convolution import convolve_signs
 
 
 class BinaryConv2d(BinaryLayer):
@@ -23,6 +23,7 @@ class BinaryConv2d(BinaryLayer):
     """
 
     stream_slope: ClassVar[float | None] = None  # of a LeakyReLU that backbones put between two layers of this kind
+    convolution: Callable[[Tensor, Tensor], Tensor] | None = None  # in the place of torch's, of bits and weights of +-1
 
     def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
         super().__init__(out_feats or n_feats, n_feats, kernel_size, kernel_size)
@@ -31,8 +32,8 @@ class BinaryConv2d(BinaryLayer):
     def convolve(self, bits: Tensor) -> Tensor:
         """The zero-padded convolution of +-1 activations with the +-1 weights: whole numbers, float32."""
         weight = ste_sign_identity(self.weight)
-        if self.compute_dtype is torch.int8:
-            return convolve_signs(bits, weight)
+        if self.convolution is not None:
+            return self.convolution(bits, weight)
         padding = self.weight.shape[-1] // 2
         out = functional.conv2d(bits.to(self.compute_dtype), weight.to(self.compute_dtype), padding=padding)
         return out.to(torch.float32)

@@ -13,7 +13,7 @@ class BinaryLayer(nn.Module):
 
     Latent weights start four times smaller than usual, so that Adam's steps can turn their signs. Products of +-1
     numbers run in `compute_dtype`; bfloat16 holds their sums exactly up to 256, and even ones, as of 64 channels, up to
-    512, int8, which convolutions take, all of them.
+    512.
     """
 
     LATENT_GAIN = 0.25

@@ -8,6 +8,7 @@
 #include "cpu_features.h"
 #include "kernels/attention.h"
 #include "kernels/bconv2d.h"
+#include "kernels/byte_products.h"
 #include "kernels/channels_last.h"
 #include "kernels/compose.h"
 #include "kernels/head.h"
@@ -42,6 +43,8 @@ struct KernelTable {
   // Steps 3 to 6: out [count][outputs].
   void (*apply_pixels)(const ChannelsLastParams&, const PixelRun&, float* out);
   void (*attend)(const AttentionHead&);
+  void (*byte_products)(const ByteProducts&);
+  bool multiplies_bytes;  // faster than others multiply floats
   // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
   // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
   // all of it.

@@ -8,6 +8,7 @@ from torch import nn
 from scales_cli.errors import UsageError
 from scales_cli.layers.binary_conv import BinaryConv2d
 from scales_cli.layers.binary_layer import BinaryLayer
+from scales_cli.training import sign_convolution
 
 
 def choose_device(name: str) -> torch.device:
@@ -24,14 +25,12 @@ def choose_device(name: str) -> torch.device:
 
 def use_fast_products(network: nn.Module, device: torch.device) -> None:
     """Lets binary layers multiply bfloat16, or convolutions whole numbers of 8 bits, where that is faster."""
-    layers = [module for module in network.modules() if isinstance(module, BinaryLayer)]
-    if bfloat16_pays(device):
-        for layer in layers:
+    in_bytes = device.type == "cpu" and not bfloat16_pays(device) and sign_convolution.is_faster_here()
+    for layer in network.modules():
+        if isinstance(layer, BinaryLayer) and bfloat16_pays(device):
             layer.compute_dtype = torch.bfloat16
-    elif device.type == "cpu" and torch.cpu._is_vnni_supported():
-        for layer in layers:
-            if isinstance(layer, BinaryConv2d):
-                layer.compute_dtype = torch.int8
+        elif isinstance(layer, BinaryConv2d) and in_bytes:
+            layer.convolution = sign_convolution.convolve_signs
 
 
 def bfloat16_pays(device: torch.device) -> bool:

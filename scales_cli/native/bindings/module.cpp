@@ -38,6 +38,7 @@ NB_MODULE(_native, module) {
   bind_channels_last_layer(module);
   bind_bit_operations(module);
   bind_composition(module);
+  bind_sign_convolution(module);
 }
 
 }  // namespace scales

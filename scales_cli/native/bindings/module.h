@@ -12,5 +12,6 @@ void bind_window_attention(nanobind::module_& module);
 void bind_channels_last_layer(nanobind::module_& module);
 void bind_bit_operations(nanobind::module_& module);
 void bind_composition(nanobind::module_& module);
+void bind_sign_convolution(nanobind::module_& module);
 
 }  // namespace scales

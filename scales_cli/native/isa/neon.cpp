@@ -269,6 +269,8 @@ struct Neon {
     return {vpadalq_s16(sum.low, low), vpadalq_s16(sum.high, high)};
   }
 
+  static constexpr int kProductRows = 0;
+
   using Vector = float32x4_t;
   static constexpr int kVectorFloats = 4;
   static constexpr int kTailVectors = 1;

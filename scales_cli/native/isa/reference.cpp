@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernel_table.h"
+#include "kernels/byte_products_loops.h"
 #include "kernels/compose_loops.h"
 #include "kernels/sigmoid.h"
 
@@ -221,6 +222,6 @@ std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
 
 const KernelTable kReferenceKernels = {
     "reference", head_row,    bconv2d_row,  bconv2d_sums_row, tail_input_row, tail_row, compose_row,
-    compose_row, pack_pixels, apply_pixels, attend,           xor_popcount,   kWordBits};
+    compose_row, pack_pixels, apply_pixels, attend, byte_products, false, xor_popcount,   kWordBits};
 
 }  // namespace scales

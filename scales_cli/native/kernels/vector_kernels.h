@@ -9,6 +9,7 @@
 #include "kernel_table.h"
 #include "kernels/attention_lanes.h"
 #include "kernels/bconv2d_lanes.h"
+#include "kernels/byte_products_lanes.h"
 #include "kernels/channels_last_lanes.h"
 #include "kernels/compose_loops.h"
 #include "kernels/head_lanes.h"
@@ -23,7 +24,7 @@ template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
   return {name,          head_row<Isa>,     bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
           tail_row<Isa>, compose_row,       compose_row,      pack_pixels<Isa>,      apply_pixels<Isa>,
-          attend<Isa>,   xor_popcount<Isa>, Isa::kPeakBits};
+          attend<Isa>,   byte_products<Isa>, Isa::kProductRows != 0, xor_popcount<Isa>, Isa::kPeakBits};
 }
 
 }  // namespace
