@@ -13,6 +13,7 @@
 #include "executors/channels_last_layer.h"
 #include "executors/composition.h"
 #include "executors/row_scratch.h"
+#include "executors/sign_convolution.h"
 #include "executors/window_attention.h"
 #include "kernel_table.h"
 
@@ -113,6 +114,9 @@ class Grid {
     for (const int window : {3, 8}) attention(width, window);
     for (const int inputs : {1, 60, 64, 130}) {
       for (const int taps : {1, 9}) channels_last_layer(width, inputs, taps);
+    }
+    for (const int inputs : {1, 90}) {  // a row of the kernel of 90 takes more steps than 16 bits hold
+      for (const bool extreme : {false, true}) sign_products(width, inputs, 3, extreme);
     }
     for (const int channels : {1, 2, 3, 4}) {
       for (const int scale : {2, 3, 4}) {
@@ -327,6 +331,33 @@ class Grid {
           .run(picture.data(), kHeight, width, 0, kHeight, nullptr, found.data());
       comparison("channels_last_layer", width, inputs)("pixels", expected, found);
     }
+  }
+
+  // Of `extreme` numbers all are the largest.
+  void sign_products(int width, int inputs, int size, bool extreme) {
+    const PictureShape shape = {2, width, inputs, 33, size};
+    const std::size_t pixels = static_cast<std::size_t>(shape.height) * width;
+    auto codes = random_buffer<std::uint8_t>(pixels * inputs);
+    auto weights = random_buffer<std::int8_t>(static_cast<std::size_t>(shape.outputs) * inputs * size * size);
+    auto gradients = random_buffer<std::int8_t>(pixels * shape.outputs);
+    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = extreme || weights[i] >= 0 ? 1 : -1;
+    if (extreme) std::memset(codes.data(), 255, codes.size());
+    AlignedBuffer<float> expected(pixels * shape.outputs), found(expected.size());
+    SignFilter(weights.data(), shape, kReferenceKernels).run(codes.data(), 128, expected.data());
+    SignFilter(weights.data(), shape, kernels_).run(codes.data(), 128, found.data());
+    comparison("byte_products", width, inputs)("pixels", expected, found);
+
+    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = extreme ? 2 : codes[i] % 3;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      gradients[i] = extreme ? 127 : std::max<std::int8_t>(gradients[i], -127);
+    }
+    AlignedBuffer<std::int32_t> expected_sums(weights.size()), found_sums(weights.size());
+    for (AlignedBuffer<std::int32_t>* sums : {&expected_sums, &found_sums}) {
+      SignCorrelation correlation(shape, sums == &found_sums ? kernels_ : kReferenceKernels);
+      for (int picture = 0; picture < 2; ++picture) correlation.add(codes.data(), gradients.data());
+      correlation.store(sums->data());
+    }
+    comparison("byte_products", width, inputs)("sums over pictures", expected_sums, found_sums);
   }
 
   template <class Sample>

@@ -111,6 +111,13 @@ def calls(arrays: Guarded, weights: PackedWeights) -> Iterator[Call]:
     packed = arrays.array((height, -(-inputs // 64), width), np.uint64)
     kernels = arrays.array((5, 3, 3, -(-inputs // 64)), np.uint64)
     yield Call("bconv2d", native.bconv2d, {"packed": packed, "weights": kernels, "channels": inputs, "isa": isa})
+    codes, outputs, size = arrays.array((2, height, width, 5), np.uint8), 33, int(rng.choice([1, 3, 5]))
+    kernels = arrays.array((outputs, 5, size, size), np.int8)
+    made = {"codes": codes, "weights": kernels, "zero": 1, "out": arrays.array((2, height, width, outputs)), "isa": isa}
+    yield Call("convolve_signs", native.convolve_signs, made)
+    gradients = arrays.array((2, height, width, outputs), np.int8)
+    made = {"codes": codes, "gradients": gradients, "out": arrays.array(kernels.shape, np.int32), "isa": isa}
+    yield Call("correlate_signs", native.correlate_signs, made)
     for dtype in (np.uint8, np.uint16):
         image = arrays.array((height, width, 3), dtype)
         rows = {"scale": scale, "begin": 0, "end": scale * height, "isa": isa}

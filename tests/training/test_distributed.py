@@ -19,13 +19,8 @@ from scales_cli.training.config import TrainConfig
 from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.trainer import Trainer
 
-PROGRAM = """# without gradients of 8 bits, which each process rounds by the deviation of its own share
-import sys, torch
-torch.cpu._is_vnni_supported = lambda: False
-from scales_cli.cli.app import main
-sys.exit(main())
-"""
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "program.py"]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "scales_cli"]
+PATHS = {"PYTHONPATH": str(Path(scales_cli.__file__).parents[1])}
 SETTINGS = "steps = 12\nbatch_size = 4\npatch_size = 8\nwarmup_steps = 2\n[network]\nscale = 2\nn_blocks = 1\n"
 
 
@@ -37,7 +32,6 @@ def folder(tmp_path, rng, monkeypatch):
         picture = imresize(rng.integers(0, 256, (12, 14), dtype=np.uint8), 8)
         Image.fromarray(picture).save(tmp_path / "photos" / f"{index}.png")
     (tmp_path / "settings.toml").write_text(SETTINGS)
-    (tmp_path / "program.py").write_text(PROGRAM)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -48,20 +42,20 @@ def arguments(out):
 
 @pytest.fixture
 def one(folder, monkeypatch):
-    """What this process trains, as `program.py` does."""
-    monkeypatch.setattr("torch.cpu._is_vnni_supported", lambda: False)
+    """What this process trains, without gradients of 8 bits: each process rounds them by those of its own share."""
+    monkeypatch.setattr("scales_cli.training.sign_convolution.is_faster_here", lambda: False)
     assert main(arguments("one")) == 0
     return Checkpoint.load(folder / "one")
 
 
 @pytest.fixture
 def train(folder):
-    """Trains in two processes."""
+    """Trains in two processes, likewise without gradients of 8 bits."""
 
     def run(out, *options):
         result = subprocess.run(
             [*TWO, *arguments(out), *options],
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(scales_cli.__file__).parents[1])},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "SCALES_ISA": "reference"} | PATHS,
             capture_output=True,
             text=True,
             check=False,

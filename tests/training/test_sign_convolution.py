@@ -3,12 +3,13 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("scales_cli.engine._native")
 
 from torch.nn import functional  # noqa: E402
 
 from scales_cli.layers.binary_conv import BinaryConv2d  # noqa: E402
-from scales_cli.layers.sign_convolution import convolve_signs  # noqa: E402
 from scales_cli.training.device import use_fast_products  # noqa: E402
+from scales_cli.training.sign_convolution import convolve_signs  # noqa: E402
 
 SHAPES = [
     ((4, 64, 16, 16), 64, 3),
@@ -26,11 +27,7 @@ def products(shape, features, size):
         torch.where(torch.rand(*sizes) < 0.5, 1.0, -1.0).requires_grad_()
         for sizes in (shape, (features, shape[1], size, size))
     )
-    try:
-        fast = convolve_signs(bits, weight)
-    except (RuntimeError, NotImplementedError) as error:
-        pytest.skip(f"torch has no such products here: {error}")
-    return (bits, weight), fast, functional.conv2d(bits, weight, padding=size // 2)
+    return (bits, weight), convolve_signs(bits, weight), functional.conv2d(bits, weight, padding=size // 2)
 
 
 @pytest.mark.parametrize(("shape", "features", "size"), SHAPES)
@@ -69,13 +66,39 @@ def test_a_clipped_gradient_keeps_its_sign():
     assert torch.equal(of_bits[0, :, 9:12, 9:12].sign(), inputs[1].detach()[0])
 
 
-def test_layers_take_them_where_the_processor_has_them(monkeypatch):
-    products((1, 4, 5, 5), 4, 3)
-    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_any_number_of_threads_gives_the_same(threads):
+    before = torch.get_num_threads()
+    inputs, fast, _ = products((4, 8, 6, 6), 8, 3)
+    gradient = torch.randn_like(fast)
+    expected = torch.autograd.grad(fast, inputs, gradient)
+    try:
+        torch.set_num_threads(threads)
+        fast = convolve_signs(*inputs)
+        assert all(map(torch.equal, torch.autograd.grad(fast, inputs, gradient), expected))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+@pytest.mark.parametrize("faster", [False, True])
+def test_layers_take_the_fastest(monkeypatch, faster, bfloat16):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: bfloat16)
+    monkeypatch.setattr("scales_cli.engine._native.multiplies_bytes", lambda: faster)
     layer, x = BinaryConv2d(8), torch.randn(2, 8, 6, 6)
     expected = layer(x)
-    for has, dtype in ((False, torch.float32), (True, torch.int8)):
-        monkeypatch.setattr("torch.cpu._is_vnni_supported", lambda has=has: has)
-        use_fast_products(layer, torch.device("cpu"))
-        assert layer.compute_dtype == dtype
-        assert torch.equal(layer(x), expected)
+    use_fast_products(layer, torch.device("cpu"))
+    assert layer.compute_dtype == (torch.bfloat16 if bfloat16 else torch.float32)
+    assert layer.convolution is (convolve_signs if faster and not bfloat16 else None)
+    assert torch.equal(layer(x), expected)
+
+
+def test_float32_is_taken_without_the_engine(monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr("importlib.import_module", missing)
+    layer = BinaryConv2d(8)
+    use_fast_products(layer, torch.device("cpu"))
+    assert layer.convolution is None

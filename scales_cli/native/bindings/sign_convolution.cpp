@@ -36,8 +36,8 @@ void convolve_signs(Input<std::uint8_t, 4> codes, int zero, Input<std::int8_t, 4
   }
 }
 
-void correlate_signs(Input<std::uint8_t, 4> codes, Input<std::int8_t, 4> gradients, Array<std::int32_t, 4> out,
-                     const std::optional<std::string>& isa) {
+void correlate_signs(Input<std::uint8_t, 4> codes, Input<std::int8_t, 4> gradients,
+                     Array<std::int32_t, 4> out, const std::optional<std::string>& isa) {
   const std::size_t size = out.shape(3);
   const PictureShape shape = picture_shape(codes, gradients.shape(3), static_cast<int>(size));
   require_shape(gradients, {codes.shape(0), codes.shape(1), codes.shape(2), gradients.shape(3)}, "gradients");
@@ -56,16 +56,19 @@ void correlate_signs(Input<std::uint8_t, 4> codes, Input<std::int8_t, 4> gradien
 
 void bind_sign_convolution(nb::module_& module) {
   module.def(
-      "multiplies_bytes", [](const std::optional<std::string>& isa) { return kernels_for(isa).multiplies_bytes; },
+      "multiplies_bytes",
+      [](const std::optional<std::string>& isa) { return kernels_for(isa).multiplies_bytes; },
       "isa"_a = nb::none(), "Whether the two below are faster than products of float32.");
-  module.def("convolve_signs", &convolve_signs, "codes"_a.noconvert(), "zero"_a, "weights"_a.noconvert(),
-             "out"_a.noconvert(), "isa"_a = nb::none(),
-             "Writes the zero-padded convolution of bytes [B, H, W, Ci] less `zero` with signs [Co, Ci, k, k] into "
-             "`out` [B, H, W, Co].");
-  module.def("correlate_signs", &correlate_signs, "codes"_a.noconvert(), "gradients"_a.noconvert(),
-             "out"_a.noconvert(), "isa"_a = nb::none(),
-             "Writes the sums of gradients [B, H, W, Co], from -127 to 127, times bytes 0 to 2 [B, H, W, Ci] less 1 "
-             "under each tap into `out` [Co, Ci, k, k].");
+  module.def(
+      "convolve_signs", &convolve_signs, "codes"_a.noconvert(), "zero"_a, "weights"_a.noconvert(),
+      "out"_a.noconvert(), "isa"_a = nb::none(),
+      "Writes the zero-padded convolution of bytes [B, H, W, Ci] less `zero` with signs [Co, Ci, k, k] into "
+      "`out` [B, H, W, Co].");
+  module.def(
+      "correlate_signs", &correlate_signs, "codes"_a.noconvert(), "gradients"_a.noconvert(),
+      "out"_a.noconvert(), "isa"_a = nb::none(),
+      "Writes the sums of gradients [B, H, W, Co], from -127 to 127, times bytes 0 to 2 [B, H, W, Ci] less 1 "
+      "under each tap into `out` [Co, Ci, k, k].");
 }
 
 }  // namespace scales

@@ -10,7 +10,8 @@ SignFilter::SignFilter(const std::int8_t* weights, const PictureShape& shape, co
       shape_(shape),
       panels_(row_weights() * shape.size * shape.panels()),
       totals_(static_cast<std::size_t>(kPanel) * shape.panels()),
-      padded_(static_cast<std::size_t>(shape.height + shape.size - 1) * shape.padded_width() * padded_inputs()),
+      padded_(static_cast<std::size_t>(shape.height + shape.size - 1) * shape.padded_width() *
+              padded_inputs()),
       sums_(static_cast<std::size_t>(kPanel) * shape.width) {
   const std::size_t taps = static_cast<std::size_t>(shape.size) * shape.size;
   for (int o = 0; o < shape.outputs; ++o) {
@@ -39,10 +40,9 @@ void SignFilter::run(const std::uint8_t* codes, std::uint8_t zero, float* out) {
     for (int o = 0; o < outputs; ++o) offsets[o] = static_cast<float>(zero * totals_[first + o]);
     for (int y = 0; y < shape_.height; ++y) {
       for (int ky = 0; ky < shape_.size; ++ky) {
-        kernels_->byte_products({padded_.data() + row * (y + ky), pixel, shape_.width,
-                                 shape_.size * padded_inputs() / kStep,
-                                 panels_.data() + row_weights() * (shape_.size * panel + ky), sums_.data(),
-                                 ky > 0});
+        kernels_->byte_products(
+            {padded_.data() + row * (y + ky), pixel, shape_.width, shape_.size * padded_inputs() / kStep,
+             panels_.data() + row_weights() * (shape_.size * panel + ky), sums_.data(), ky > 0});
       }
       float* target = out + static_cast<std::size_t>(shape_.width) * shape_.outputs * y + first;
       const std::int32_t* sums = sums_.data();
@@ -70,7 +70,8 @@ SignCorrelation::SignCorrelation(const PictureShape& shape, const KernelTable& k
 void SignCorrelation::add(const std::uint8_t* codes, const std::int8_t* gradients) {
   const int inputs = shape_.inputs, outputs = shape_.outputs, row = shape_.padded_width();
   for (int y = 0; y < shape_.height; ++y) {
-    std::uint8_t* plane = planes_.data() + static_cast<std::size_t>(y + shape_.margin()) * row + shape_.margin();
+    std::uint8_t* plane =
+        planes_.data() + static_cast<std::size_t>(y + shape_.margin()) * row + shape_.margin();
     for (int i = 0; i < inputs; ++i, plane += plane_size_) {
       for (int x = 0; x < shape_.width; ++x) plane[x] = codes[static_cast<std::size_t>(inputs) * x + i];
     }

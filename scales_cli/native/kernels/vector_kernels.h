@@ -22,9 +22,21 @@ namespace {
 
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
-  return {name,          head_row<Isa>,     bconv2d_row<Isa>, bconv2d_sums_row<Isa>, tail_input_row<Isa>,
-          tail_row<Isa>, compose_row,       compose_row,      pack_pixels<Isa>,      apply_pixels<Isa>,
-          attend<Isa>,   byte_products<Isa>, Isa::kProductRows != 0, xor_popcount<Isa>, Isa::kPeakBits};
+  return {name,
+          head_row<Isa>,
+          bconv2d_row<Isa>,
+          bconv2d_sums_row<Isa>,
+          tail_input_row<Isa>,
+          tail_row<Isa>,
+          compose_row,
+          compose_row,
+          pack_pixels<Isa>,
+          apply_pixels<Isa>,
+          attend<Isa>,
+          byte_products<Isa>,
+          Isa::kProductRows != 0,
+          xor_popcount<Isa>,
+          Isa::kPeakBits};
 }
 
 }  // namespace
