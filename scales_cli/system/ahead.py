@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -29,7 +29,11 @@ class Ahead(Iterator[Item], Generic[Item]):
         *,
         leave_seconds: float | None = _LEAVE_SECONDS,
     ) -> None:
-        self._queue: Queue[tuple[Item | None, BaseException | None]] = Queue(count)
+        # Not one bounded `Queue`: an interrupt that came inside its lock would leave that locked, and the thread stuck.
+        self._made: SimpleQueue[tuple[Item | None, BaseException | None]] = SimpleQueue()
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(count):
+            self._places.put(None)
         self._closed, self._leave_seconds = closed, leave_seconds
         self._ended = False
         self._thread = threading.Thread(target=self._make, args=(items,), name="scales-ahead", daemon=True)
@@ -38,7 +42,8 @@ class Ahead(Iterator[Item], Generic[Item]):
     def __next__(self) -> Item:
         while not self._ended and not self._closed.is_set():
             with suppress(Empty):
-                item, error = self._queue.get(timeout=_LOOK_SECONDS)
+                item, error = self._made.get(timeout=_LOOK_SECONDS)
+                self._places.put(None)
                 if error is not None:
                     self._ended = True
                     raise error
@@ -65,7 +70,8 @@ class Ahead(Iterator[Item], Generic[Item]):
     def _put(self, item: Item | None, error: BaseException | None) -> bool:
         """Whether anybody waited for it."""
         while not self._closed.is_set():
-            with suppress(Full):
-                self._queue.put((item, error), timeout=_LOOK_SECONDS)
+            with suppress(Empty):
+                self._places.get(timeout=_LOOK_SECONDS)
+                self._made.put((item, error))
                 return True
         return False

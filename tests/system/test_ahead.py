@@ -1,5 +1,7 @@
 """Items made ahead: their order, their errors, and an end at any time."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -63,3 +65,39 @@ def test_stages_end_together():
     assert time.monotonic() - started < 30
     timer.join()
     assert threading.active_count() <= before
+
+
+def test_interrupts_hang_nothing():
+    """At any line that the main thread runs to take an item, the standard library's among them."""
+    code = """if True:
+        import os, sys, threading
+        from scales_cli.system.ahead import Ahead
+
+        left = 0
+
+        def interrupted(frame, event, argument):
+            global left
+            if event == "line":
+                left -= 1
+                if left == 0:
+                    raise KeyboardInterrupt
+            return interrupted
+
+        interrupts = 0
+        for number in range(1, 40):
+            with Ahead(iter(range(9)), 3, threading.Event(), leave_seconds=None) as items:
+                next(items)
+                left = number
+                sys.settrace(interrupted)
+                try:
+                    next(items)
+                    next(items)
+                except KeyboardInterrupt:
+                    interrupts += 1
+                finally:
+                    sys.settrace(None)
+        print(interrupts, flush=True)
+        os._exit(0)"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert int(result.stdout) > 5
