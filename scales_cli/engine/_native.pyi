@@ -154,12 +154,14 @@ def ycc(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), or
 @overload
 def ycc(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None: ...
 
-def multiplies_bytes(isa: str | None = None) -> bool:
-    """Whether the two below are faster than products of float32."""
-
-def convolve_signs(codes: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], zero: int, weights: Annotated[NDArray[numpy.int8], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], isa: str | None = None) -> None:
+def byte_products_pay(isa: str | None = None) -> bool:
     """
-    Writes the zero-padded convolution of bytes [B, H, W, Ci] less `zero` with signs [Co, Ci, k, k] into `out` [B, H, W, Co].
+    Whether `convolve_signs` and `correlate_signs` are faster than float32 elsewhere.
+    """
+
+def convolve_signs(codes: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], zero: int, weights: Annotated[NDArray[numpy.int8], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], begin: int, end: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], isa: str | None = None) -> None:
+    """
+    Writes rows [begin, end), numbered through all pictures, of the zero-padded convolution of bytes [B, H, W, Ci] less `zero` with signs [Co, Ci, k, k] into `out` [B, H, W, Co].
     """
 
 def correlate_signs(codes: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], gradients: Annotated[NDArray[numpy.int8], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.int32], dict(shape=(None, None, None, None), order='C', device='cpu')], isa: str | None = None) -> None:

@@ -23,7 +23,7 @@ class BinaryConv2d(BinaryLayer):
     """
 
     stream_slope: ClassVar[float | None] = None  # of a LeakyReLU that backbones put between two layers of this kind
-    convolution: Callable[[Tensor, Tensor], Tensor] | None = None  # in the place of torch's, of bits and weights of +-1
+    convolution: Callable[[Tensor, Tensor], Tensor] | None = None  # of bits and weights, both +-1; None is torch's
 
     def __init__(self, n_feats: int, out_feats: int | None = None, kernel_size: int = 3) -> None:
         super().__init__(out_feats or n_feats, n_feats, kernel_size, kernel_size)

@@ -44,7 +44,7 @@ struct KernelTable {
   void (*apply_pixels)(const ChannelsLastParams&, const PixelRun&, float* out);
   void (*attend)(const AttentionHead&);
   void (*byte_products)(const ByteProducts&);
-  bool multiplies_bytes;  // faster than others multiply floats
+  bool byte_products_pay;  // are faster than others multiply floats
   // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
   // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
   // all of it.

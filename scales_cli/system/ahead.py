@@ -17,8 +17,8 @@ _LEAVE_SECONDS = 5.0
 class Ahead(Iterator[Item], Generic[Item]):
     """The items of an iterator in their order, up to `count` of which wait; its errors are raised in their place.
 
-    Left, it ends the thread with the item in work, for which it waits `leave_seconds` at most, or for ever. Stages that
-    feed one another share `closed`, and end together.
+    Left, it ends the thread with the item in work, for which it waits `leave_seconds` at most, or for ever; after an
+    interrupt it is only to be left. Stages that feed one another share `closed`, and end together.
     """
 
     def __init__(
@@ -41,13 +41,15 @@ class Ahead(Iterator[Item], Generic[Item]):
 
     def __next__(self) -> Item:
         while not self._ended and not self._closed.is_set():
-            with suppress(Empty):
+            try:
                 item, error = self._made.get(timeout=_LOOK_SECONDS)
-                self._places.put(None)
-                if error is not None:
-                    self._ended = True
-                    raise error
-                return item  # type: ignore[return-value]
+            except Empty:
+                continue
+            self._places.put(None)
+            if error is not None:
+                self._ended = True
+                raise error
+            return item  # type: ignore[return-value]
         raise StopIteration
 
     def __enter__(self) -> Ahead[Item]:

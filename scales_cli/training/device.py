@@ -25,9 +25,10 @@ def choose_device(name: str) -> torch.device:
 
 def use_fast_products(network: nn.Module, device: torch.device) -> None:
     """Lets binary layers multiply bfloat16, or convolutions whole numbers of 8 bits, where that is faster."""
-    in_bytes = device.type == "cpu" and not bfloat16_pays(device) and sign_convolution.is_faster_here()
+    in_bfloat16 = bfloat16_pays(device)
+    in_bytes = device.type == "cpu" and not in_bfloat16 and sign_convolution.is_faster_here()
     for layer in network.modules():
-        if isinstance(layer, BinaryLayer) and bfloat16_pays(device):
+        if isinstance(layer, BinaryLayer) and in_bfloat16:
             layer.compute_dtype = torch.bfloat16
         elif isinstance(layer, BinaryConv2d) and in_bytes:
             layer.convolution = sign_convolution.convolve_signs

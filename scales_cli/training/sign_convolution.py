@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from scales_cli.engine import native_module as native
-from scales_cli.errors import ScalesError
+from scales_cli.errors import ScalesError, UsageError
 from scales_cli.system.threads import ThreadPool
 
 GRADIENT_RANGE = 10.0  # deviations; what is beyond them is clipped, as little as one in a thousand numbers is
@@ -18,9 +19,11 @@ LEVELS = 127
 
 
 def is_faster_here() -> bool:
-    """Whether the native engine is built and this CPU multiplies bytes faster than float32."""
+    """Whether the native engine is built, and products of bytes by it are faster on this CPU than those of float32."""
     try:
-        return native.multiplies_bytes()
+        return native.byte_products_pay()
+    except UsageError:  # SCALES_ISA names no kernels
+        raise
     except ScalesError:
         return False
 
@@ -57,13 +60,14 @@ class _SignConvolution(torch.autograd.Function):
 @torch.library.custom_op("scales::convolve", mutates_args=())
 def _convolve(codes: Tensor, zero: int, weight: Tensor) -> Tensor:
     """The convolution of the numbers that the uint8 `codes` are, less `zero`, with int8 weights."""
-    pixels, weights = _channels_last(codes), weight.contiguous().numpy()
-    out = torch.empty(*pixels.shape[:3], len(weight))
+    pixels, weights = _channels_last(codes), weight.contiguous()
+    out = torch.empty(*pixels.shape[:3], len(weight), dtype=torch.float32)
+    rows = pixels.shape[0] * pixels.shape[1]
 
-    def convolve(part: slice) -> None:
-        native.convolve_signs(pixels[part].numpy(), zero, weights, out[part].numpy())
+    def convolve(begin: int, end: int) -> None:
+        native.convolve_signs(pixels.numpy(), zero, weights.numpy(), begin, end, out.numpy())
 
-    _in_parts(convolve, len(codes))
+    _share(rows, convolve)
     return out.permute(0, 3, 1, 2)
 
 
@@ -79,11 +83,12 @@ def _correlate(codes: Tensor, gradient: Tensor, size: int) -> Tensor:
     pixels, gradients = _channels_last(codes), _channels_last(gradient)
     sums: list[Tensor] = []
 
-    def correlate(part: slice) -> None:
-        sums.append(torch.empty(gradient.shape[1], codes.shape[1], size, size, dtype=torch.int32))
-        native.correlate_signs(pixels[part].numpy(), gradients[part].numpy(), sums[-1].numpy())
+    def correlate(begin: int, end: int) -> None:
+        share = torch.empty(gradient.shape[1], codes.shape[1], size, size, dtype=torch.int32)
+        native.correlate_signs(pixels[begin:end].numpy(), gradients[begin:end].numpy(), share.numpy())
+        sums.append(share)
 
-    _in_parts(correlate, len(codes))
+    _share(len(codes), correlate)
     return torch.stack(sums).sum(0).to(torch.float32)
 
 
@@ -97,11 +102,11 @@ def _channels_last(picture: Tensor) -> Tensor:
     return picture.permute(0, 2, 3, 1).contiguous()
 
 
-def _in_parts(task: Callable[[slice], None], count: int) -> None:
-    """Runs a task on each thread's share of so many pictures."""
+def _share(count: int, task: Callable[[int, int], None]) -> None:
+    """Gives each of torch's threads a part [begin, end) of so many rows or pictures."""
     parts = min(torch.get_num_threads(), count)
-    shares = [slice(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
-    _threads(parts).run(functools.partial(task, share) for share in shares)
+    edges = [count * part // parts for part in range(parts + 1)]
+    _threads(parts).run(functools.partial(task, *part) for part in pairwise(edges))
 
 
 @functools.cache

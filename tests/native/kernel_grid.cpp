@@ -335,7 +335,7 @@ class Grid {
 
   // Of `extreme` numbers all are the largest.
   void sign_products(int width, int inputs, int size, bool extreme) {
-    const PictureShape shape = {2, width, inputs, 33, size};
+    const ConvolutionShape shape = {2, width, inputs, 33, size};
     const std::size_t pixels = static_cast<std::size_t>(shape.height) * width;
     auto codes = random_buffer<std::uint8_t>(pixels * inputs);
     auto weights = random_buffer<std::int8_t>(static_cast<std::size_t>(shape.outputs) * inputs * size * size);
@@ -343,8 +343,9 @@ class Grid {
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = extreme || weights[i] >= 0 ? 1 : -1;
     if (extreme) std::memset(codes.data(), 255, codes.size());
     AlignedBuffer<float> expected(pixels * shape.outputs), found(expected.size());
-    SignFilter(weights.data(), shape, kReferenceKernels).run(codes.data(), 128, expected.data());
-    SignFilter(weights.data(), shape, kernels_).run(codes.data(), 128, found.data());
+    SignFilter(weights.data(), shape, kReferenceKernels)
+        .run(codes.data(), 128, 0, shape.height, expected.data());
+    SignFilter(weights.data(), shape, kernels_).run(codes.data(), 128, 0, shape.height, found.data());
     comparison("byte_products", width, inputs)("pixels", expected, found);
 
     for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = extreme ? 2 : codes[i] % 3;

@@ -113,7 +113,9 @@ def calls(arrays: Guarded, weights: PackedWeights) -> Iterator[Call]:
     yield Call("bconv2d", native.bconv2d, {"packed": packed, "weights": kernels, "channels": inputs, "isa": isa})
     codes, outputs, size = arrays.array((2, height, width, 5), np.uint8), 33, int(rng.choice([1, 3, 5]))
     kernels = arrays.array((outputs, 5, size, size), np.int8)
-    made = {"codes": codes, "weights": kernels, "zero": 1, "out": arrays.array((2, height, width, outputs)), "isa": isa}
+    kernels[...] = 2 * kernels - 1
+    made = {"codes": codes, "zero": 1, "weights": kernels, "begin": 1, "end": 2 * height}
+    made |= {"out": arrays.array((2, height, width, outputs)), "isa": isa}
     yield Call("convolve_signs", native.convolve_signs, made)
     gradients = arrays.array((2, height, width, outputs), np.int8)
     made = {"codes": codes, "gradients": gradients, "out": arrays.array(kernels.shape, np.int32), "isa": isa}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ SHAPES = [
     ((2, 6, 17, 64), 64, 3),
     ((1, 9, 4, 70), 33, 5),
     ((3, 2, 3, 2), 40, 1),
+    ((2, 18, 18, 5), 7, 3),  # more positions than a correlation takes at once
 ]
 
 
@@ -37,7 +40,9 @@ def test_convolution(
     codes = rng.integers(0, 2 * zero, shape, np.uint8)
     weights = signs(rng, (outputs, shape[-1], size, size))
     out = np.full((*shape[:3], outputs), np.nan, np.float32)
-    native.convolve_signs(codes, zero, weights, out, isa)
+    rows = shape[0] * shape[1]
+    for begin, end in pairwise([0, rows // 3, rows] if rows > 2 else [0, rows]):
+        native.convolve_signs(codes, zero, weights, begin, end, out, isa)
     expected = np.einsum("yxbhwi,oiyx->bhwo", taps(codes.astype(np.int64) - zero, size), weights.astype(np.int64))
     np.testing.assert_array_equal(out, expected)
 
@@ -52,19 +57,39 @@ def test_correlation(isa: str, shape: tuple[int, ...], outputs: int, size: int, 
     np.testing.assert_array_equal(out, expected)
 
 
-@pytest.mark.parametrize("size", [0, 2, 17])
-def test_kernels_have_a_centre_and_few_taps(size: int) -> None:
-    codes, weights = np.zeros((1, 4, 4, 2), np.uint8), np.ones((3, 2, size, size), np.int8)
-    with pytest.raises(ValueError, match="odd"):
-        native.convolve_signs(codes, 1, weights, np.zeros((1, 4, 4, 3), np.float32))
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"weights": np.ones((3, 2, 2, 2), np.int8)}, "odd"),
+        ({"weights": np.ones((3, 2, 17, 17), np.int8)}, "1 to 15 wide"),
+        ({"weights": np.zeros((3, 2, 3, 3), np.int8)}, "signs"),
+        ({"zero": 256}, "zero"),
+        ({"end": 5}, "rows"),
+        ({"begin": 4}, "rows"),
+    ],
+)
+def test_convolution_refuses(change: dict[str, object], words: str) -> None:
+    arguments = {"codes": np.zeros((1, 4, 4, 2), np.uint8), "zero": 1, "begin": 0, "end": 4}
+    arguments |= {"weights": np.ones((3, 2, 3, 3), np.int8), "out": np.zeros((1, 4, 4, 3), np.float32)}
+    native.convolve_signs(**arguments)
+    with pytest.raises(ValueError, match=words):
+        native.convolve_signs(**arguments | change)
 
 
-def test_pictures_whose_sums_might_overflow_are_refused() -> None:
-    codes, gradients = np.zeros((9, 1, 2**20, 1), np.uint8), np.zeros((9, 1, 2**20, 1), np.int8)
-    with pytest.raises(ValueError, match="fewer than"):
+@pytest.mark.parametrize(
+    ("codes", "gradients", "words"),
+    [
+        (np.full((1, 4, 4, 1), 3, np.uint8), np.zeros((1, 4, 4, 1), np.int8), "0 to 2"),
+        (np.zeros((1, 4, 4, 1), np.uint8), np.full((1, 4, 4, 1), -128, np.int8), "-127"),
+        (np.zeros((9, 1, 2**20, 1), np.uint8), np.zeros((9, 1, 2**20, 1), np.int8), "fewer than"),
+        (np.zeros((0, 4, 4, 1), np.uint8), np.zeros((0, 4, 4, 1), np.int8), "a picture"),
+    ],
+)
+def test_correlation_refuses(codes: NDArray[np.uint8], gradients: NDArray[np.int8], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         native.correlate_signs(codes, gradients, np.zeros((1, 1, 3, 3), np.int32))
 
 
 def test_a_table_says_whether_it_is_fast() -> None:
-    assert not native.multiplies_bytes("reference")
-    assert {isa for isa in native.available_isas() if native.multiplies_bytes(isa)} <= {"avx2", "avx512bw", "avx512"}
+    isas = native.available_isas()
+    assert {isa for isa in isas if native.byte_products_pay(isa)} == {"avx2", "avx512bw", "avx512"} & set(isas)

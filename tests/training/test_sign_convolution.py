@@ -1,5 +1,7 @@
 """Whole numbers of 8 bits give what float32 gives: exactly forwards, nearly backwards."""
 
+import sys
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -7,6 +9,7 @@ pytest.importorskip("scales_cli.engine._native")
 
 from torch.nn import functional  # noqa: E402
 
+from scales_cli.errors import UsageError  # noqa: E402
 from scales_cli.layers.binary_conv import BinaryConv2d  # noqa: E402
 from scales_cli.training.device import use_fast_products  # noqa: E402
 from scales_cli.training.sign_convolution import convolve_signs  # noqa: E402
@@ -66,25 +69,30 @@ def test_a_clipped_gradient_keeps_its_sign():
     assert torch.equal(of_bits[0, :, 9:12, 9:12].sign(), inputs[1].detach()[0])
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [1, 3, 8])
 def test_any_number_of_threads_gives_the_same(threads):
-    before = torch.get_num_threads()
-    inputs, fast, _ = products((4, 8, 6, 6), 8, 3)
+    """Even if they take turns all the time: a hundred times."""
+    before, interval = torch.get_num_threads(), sys.getswitchinterval()
+    inputs, fast, _ = products((8, 8, 3, 6), 8, 3)
     gradient = torch.randn_like(fast)
     expected = torch.autograd.grad(fast, inputs, gradient)
     try:
         torch.set_num_threads(threads)
-        fast = convolve_signs(*inputs)
-        assert all(map(torch.equal, torch.autograd.grad(fast, inputs, gradient), expected))
+        sys.setswitchinterval(1e-6)
+        for _ in range(100):
+            found = convolve_signs(*inputs)
+            assert torch.equal(found, fast)
+            assert all(map(torch.equal, torch.autograd.grad(found, inputs, gradient), expected))
     finally:
         torch.set_num_threads(before)
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("faster", [False, True])
 def test_layers_take_the_fastest(monkeypatch, faster, bfloat16):
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: bfloat16)
-    monkeypatch.setattr("scales_cli.engine._native.multiplies_bytes", lambda: faster)
+    monkeypatch.setattr("scales_cli.engine._native.byte_products_pay", lambda: faster)
     layer, x = BinaryConv2d(8), torch.randn(2, 8, 6, 6)
     expected = layer(x)
     use_fast_products(layer, torch.device("cpu"))
@@ -102,3 +110,10 @@ def test_float32_is_taken_without_the_engine(monkeypatch):
     layer = BinaryConv2d(8)
     use_fast_products(layer, torch.device("cpu"))
     assert layer.convolution is None
+
+
+def test_kernels_that_do_not_exist_are_an_error(monkeypatch):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setenv("SCALES_ISA", "sse9")
+    with pytest.raises(UsageError, match="sse9"):
+        use_fast_products(BinaryConv2d(8), torch.device("cpu"))

@@ -376,20 +376,22 @@ struct Avx2 {
   }
 
   static constexpr int kProductRows = 2;
-  static constexpr int kPairSteps = 64;  // each adds at most 510 to a number of 16 bits
-  using PairSums = __m256i;
+  static constexpr int kPartialSteps = 64;  // each adds at most 510 to a number of 16 bits
+  using PartialSums = __m256i;
   static Bytes broadcast_codes(const std::uint8_t* p) {
-    return _mm256_castps_si256(_mm256_broadcast_ss(reinterpret_cast<const float*>(p)));
+    std::int32_t codes;
+    std::memcpy(&codes, p, sizeof codes);
+    return _mm256_set1_epi32(codes);
   }
   static Bytes load_weights(const std::int8_t* p) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
   }
-  static PairSums begin_pairs() { return _mm256_setzero_si256(); }
-  static PairSums add_pairs(PairSums sum, Bytes codes, Bytes weights) {
+  static PartialSums begin_partial() { return _mm256_setzero_si256(); }
+  static PartialSums add_step(PartialSums sum, Bytes codes, Bytes weights) {
     return _mm256_add_epi16(sum, _mm256_maddubs_epi16(codes, weights));
   }
-  static ByteSums add_sums(ByteSums sum, PairSums pairs) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  static ByteSums add_sums(ByteSums sum, PartialSums partial) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(partial, _mm256_set1_epi16(1)));
   }
   static ByteSums load_sums(const std::int32_t* p) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));

@@ -86,11 +86,11 @@ struct Avx512 : Avx512Lanes {
     return sum;
   }
 
-  static constexpr int kPairSteps = 1 << 20;  // the sums have 32 bits
-  static PairSums add_pairs(PairSums sum, Bytes codes, Bytes weights) {
+  static constexpr int kPartialSteps = 1 << 20;  // the sums have 32 bits
+  static PartialSums add_step(PartialSums sum, Bytes codes, Bytes weights) {
     return _mm512_dpbusd_epi32(sum, codes, weights);
   }
-  static ByteSums add_sums(ByteSums sum, PairSums pairs) { return _mm512_add_epi32(sum, pairs); }
+  static ByteSums add_sums(ByteSums sum, PartialSums partial) { return _mm512_add_epi32(sum, partial); }
 
   static Words add_differing(Words sum, Words x, Words y) {
     return _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(x, y)));

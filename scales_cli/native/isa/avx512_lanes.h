@@ -165,14 +165,14 @@ struct Avx512Lanes {
   static ByteSums begin_sums(std::int32_t origin) { return _mm512_set1_epi32(origin); }
 
   static constexpr int kProductRows = 6;
-  using PairSums = __m512i;
+  using PartialSums = __m512i;
   static Bytes broadcast_codes(const std::uint8_t* p) {
     std::int32_t codes;
     std::memcpy(&codes, p, sizeof codes);
     return _mm512_set1_epi32(codes);
   }
   static Bytes load_weights(const std::int8_t* p) { return _mm512_load_si512(p); }
-  static PairSums begin_pairs() { return _mm512_setzero_si512(); }
+  static PartialSums begin_partial() { return _mm512_setzero_si512(); }
   static ByteSums load_sums(const std::int32_t* p) { return _mm512_load_si512(p); }
   static void store_sums(std::int32_t* p, ByteSums sums) { _mm512_store_si512(p, sums); }
 

@@ -84,12 +84,12 @@ struct Avx512Bw : Avx512Lanes {
     return sum;
   }
 
-  static constexpr int kPairSteps = 64;  // each adds at most 510 to a number of 16 bits
-  static PairSums add_pairs(PairSums sum, Bytes codes, Bytes weights) {
+  static constexpr int kPartialSteps = 64;  // each adds at most 510 to a number of 16 bits
+  static PartialSums add_step(PartialSums sum, Bytes codes, Bytes weights) {
     return _mm512_add_epi16(sum, _mm512_maddubs_epi16(codes, weights));
   }
-  static ByteSums add_sums(ByteSums sum, PairSums pairs) {
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+  static ByteSums add_sums(ByteSums sum, PartialSums partial) {
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(partial, _mm512_set1_epi16(1)));
   }
 
   static Words add_differing(Words sum, Words x, Words y) {

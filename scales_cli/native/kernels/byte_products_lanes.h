@@ -8,40 +8,40 @@
 namespace scales {
 namespace {
 
-// kRows rows from `row` on: each vector of weights that is loaded serves them all. Products are added in pairs, as far as
-// 16 bits hold their sums.
+// kRows rows from `row` on: each vector of weights that is loaded serves them all. Partial sums may have 16 bits, which
+// hold those of kPartialSteps.
 template <class Isa, int kRows>
 void product_rows(const ByteProducts& products, int row) {
-  constexpr int kOutputs = Isa::kVectorFloats, kVectors = kPanel / kOutputs;
-  std::int32_t* out = products.sums + static_cast<std::size_t>(kPanel) * row;
+  constexpr int kOutputs = Isa::kVectorFloats, kVectors = kPanelOutputs / kOutputs;
+  std::int32_t* out = products.sums + static_cast<std::size_t>(kPanelOutputs) * row;
   typename Isa::ByteSums sums[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
-      sums[r][v] = products.add ? Isa::load_sums(out + kPanel * r + kOutputs * v) : Isa::begin_sums(0);
+      sums[r][v] = products.add ? Isa::load_sums(out + kPanelOutputs * r + kOutputs * v) : Isa::begin_sums(0);
     }
   }
   const std::uint8_t* codes = products.codes + products.stride * row;
   const std::int8_t* weights = products.weights;
-  for (int begin = 0; begin < products.steps; begin += Isa::kPairSteps) {
-    const int end = std::min(products.steps, begin + Isa::kPairSteps);
-    typename Isa::PairSums pairs[kRows][kVectors];
+  for (int begin = 0; begin < products.steps; begin += Isa::kPartialSteps) {
+    const int end = std::min(products.steps, begin + Isa::kPartialSteps);
+    typename Isa::PartialSums partial[kRows][kVectors];
     for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) pairs[r][v] = Isa::begin_pairs();
+      for (int v = 0; v < kVectors; ++v) partial[r][v] = Isa::begin_partial();
     }
-    for (int step = begin; step < end; ++step, codes += kStep, weights += kStep * kPanel) {
+    for (int step = begin; step < end; ++step, codes += kStepBytes, weights += kStepBytes * kPanelOutputs) {
       typename Isa::Bytes code[kRows];
       for (int r = 0; r < kRows; ++r) code[r] = Isa::broadcast_codes(codes + products.stride * r);
       for (int v = 0; v < kVectors; ++v) {
-        const typename Isa::Bytes weight = Isa::load_weights(weights + kStep * kOutputs * v);
-        for (int r = 0; r < kRows; ++r) pairs[r][v] = Isa::add_pairs(pairs[r][v], code[r], weight);
+        const typename Isa::Bytes weight = Isa::load_weights(weights + kStepBytes * kOutputs * v);
+        for (int r = 0; r < kRows; ++r) partial[r][v] = Isa::add_step(partial[r][v], code[r], weight);
       }
     }
     for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = Isa::add_sums(sums[r][v], pairs[r][v]);
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = Isa::add_sums(sums[r][v], partial[r][v]);
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) Isa::store_sums(out + kPanel * r + kOutputs * v, sums[r][v]);
+    for (int v = 0; v < kVectors; ++v) Isa::store_sums(out + kPanelOutputs * r + kOutputs * v, sums[r][v]);
   }
 }
 
