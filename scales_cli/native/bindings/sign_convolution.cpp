@@ -20,14 +20,6 @@ ConvolutionShape convolution_shape(const Input<std::uint8_t, 4>& codes, std::siz
           static_cast<int>(kernel_size)};
 }
 
-// Each is tried: with a way out of the loop it would take a hundred times as long.
-template <class ArrayType, class Condition>
-void require_each(const ArrayType& array, Condition condition, const char* message) {
-  bool holds = true;
-  for (std::size_t i = 0; i < array.size(); ++i) holds &= condition(array.data()[i]);
-  require(holds, message);
-}
-
 // Rows are numbered through all pictures.
 void convolve_signs(Input<std::uint8_t, 4> codes, int zero, Input<std::int8_t, 4> weights, int begin, int end,
                     Array<float, 4> out, const std::optional<std::string>& isa) {
@@ -38,8 +30,9 @@ void convolve_signs(Input<std::uint8_t, 4> codes, int zero, Input<std::int8_t, 4
   require_shape(out, {codes.shape(0), codes.shape(1), codes.shape(2), weights.shape(0)}, "out");
   require(codes.shape(0) <= kMaxPixels / codes.shape(1), "pictures must have fewer than 2^31 rows together");
   require_rows(begin, end, static_cast<int>(codes.shape(0)) * shape.height);
-  require_each(
-      weights, [](std::int8_t weight) { return weight == 1 || weight == -1; }, "weights must be signs");
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    require(weights.data()[i] == 1 || weights.data()[i] == -1, "weights must be signs");
+  }
   const KernelTable& kernels = kernels_for(isa);
   nb::gil_scoped_release release;
   SignFilter filter(weights.data(), shape, kernels);
@@ -61,9 +54,9 @@ void correlate_signs(Input<std::uint8_t, 4> codes, Input<std::int8_t, 4> gradien
   // So many products of 2 and 127 stay below 2^31.
   require((codes.shape(1) + size) * (codes.shape(2) + size) < (std::size_t{1} << 23) / codes.shape(0),
           "pictures must have fewer than 2^23 pixels together");
-  require_each(codes, [](std::uint8_t code) { return code <= 2; }, "codes must be 0 to 2");
-  require_each(
-      gradients, [](std::int8_t gradient) { return gradient >= -127; }, "gradients must be -127 to 127");
+  require(SignCorrelation::largest(codes.data(), codes.size()) <= 2, "codes must be 0 to 2");
+  require(SignCorrelation::least(gradients.data(), gradients.size()) >= -127,
+          "gradients must be -127 to 127");
   const KernelTable& kernels = kernels_for(isa);
   nb::gil_scoped_release release;
   SignCorrelation correlation(shape, kernels);

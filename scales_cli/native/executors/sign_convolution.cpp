@@ -74,6 +74,18 @@ SignCorrelation::SignCorrelation(const ConvolutionShape& shape, const KernelTabl
   std::memset(planes_.data(), 1, planes_.size());
 }
 
+std::uint8_t SignCorrelation::largest(const std::uint8_t* codes, std::size_t count) {
+  std::uint8_t most = 0;
+  for (std::size_t i = 0; i < count; ++i) most = std::max(most, codes[i]);
+  return most;
+}
+
+std::int8_t SignCorrelation::least(const std::int8_t* gradients, std::size_t count) {
+  std::int8_t least = 0;
+  for (std::size_t i = 0; i < count; ++i) least = std::min(least, gradients[i]);
+  return least;
+}
+
 void SignCorrelation::add(const std::uint8_t* codes, const std::int8_t* gradients) {
   const int inputs = shape_.inputs, outputs = shape_.outputs, row = shape_.padded_width();
   for (int y = 0; y < shape_.height; ++y) {

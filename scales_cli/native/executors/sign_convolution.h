@@ -47,6 +47,10 @@ class SignCorrelation {
  public:
   SignCorrelation(const ConvolutionShape& shape, const KernelTable& kernels);
 
+  // Here rather than beside the bindings, which are built for size.
+  static std::uint8_t largest(const std::uint8_t* codes, std::size_t count);
+  static std::int8_t least(const std::int8_t* gradients, std::size_t count);
+
   // Adds codes [height][width][inputs] less 1, signs, times gradients [height][width][outputs].
   void add(const std::uint8_t* codes, const std::int8_t* gradients);
   // sums [outputs][inputs][size][size].
