@@ -21,6 +21,7 @@ namespace scales {
 
 struct KernelTable {
   const char* name;
+  WeightForm weight_form;
   // residual = head(rows), and what layer 0 needs of it.
   void (*head_row)(const HeadParams&, const float* rows, int width, float* residual, const NextLayer&,
                    const RowScratch&);

@@ -232,7 +232,8 @@ class Grid {
   void bconv2d(int width, int channels, int border) {
     const auto weights =
         random_buffer<std::uint64_t>(static_cast<std::size_t>(channels) * kTaps * word_count(channels));
-    const BConv2DFilter filter(weights.data(), channels, channels);
+    const BConv2DFilter expected_filter(weights.data(), channels, channels, kReferenceKernels.weight_form),
+        found_filter(weights.data(), channels, channels, kernels_.weight_form);
     AlignedBuffer<OutputTransform> transforms(channels);
     for (int c = 0; c < channels; ++c) transforms[c] = {normal() / 16, normal(), normal(), normal()};
     const AlignedBuffer<std::uint64_t> outside(packed_stride(width) * word_count(channels));
@@ -253,6 +254,7 @@ class Grid {
                                   row->spatial.data(),
                                   row->residual.data()};
         const KernelTable& kernels = row == &found ? kernels_ : kReferenceKernels;
+        const BConv2DFilter& filter = row == &found ? found_filter : expected_filter;
         kernels.bconv2d_row(filter.params(), transforms.data(), input, row->next(binarizations_.data(), pool),
                             row->scratch.rows());
       }
@@ -273,12 +275,13 @@ class Grid {
       for (AlignedBuffer<std::uint64_t>* row : {&above, &centre, &below})
         *row = packed_row(width, channels, ~0ULL);
     }
-    const BConv2DFilter filter(weights.data(), channels, kOutputs);
+    const BConv2DFilter expected_filter(weights.data(), channels, kOutputs, kReferenceKernels.weight_form),
+        found_filter(weights.data(), channels, kOutputs, kernels_.weight_form);
     const BConv2DRow row = {width, kInside, above.data(), centre.data(), below.data(), nullptr, nullptr};
     RowScratchBuffer scratch(kOutputs);
     AlignedBuffer<std::int32_t> expected(static_cast<std::size_t>(kOutputs) * width), found(expected.size());
-    kReferenceKernels.bconv2d_sums_row(filter.params(), row, scratch.rows(), expected.data());
-    kernels_.bconv2d_sums_row(filter.params(), row, scratch.rows(), found.data());
+    kReferenceKernels.bconv2d_sums_row(expected_filter.params(), row, scratch.rows(), expected.data());
+    kernels_.bconv2d_sums_row(found_filter.params(), row, scratch.rows(), found.data());
     comparison("bconv2d_sums_row", width, channels)("sums", expected, found);
   }
 

@@ -53,7 +53,7 @@ Array<std::int32_t, 3> bconv2d(Input<std::uint64_t, 3> packed, Input<std::uint64
   auto sums = new_array<std::int32_t>(
       {static_cast<std::size_t>(outputs), static_cast<std::size_t>(height), static_cast<std::size_t>(width)});
   nb::gil_scoped_release release;
-  const BConv2DFilter filter(weights.data(), channels, outputs);
+  const BConv2DFilter filter(weights.data(), channels, outputs, kernels.weight_form);
   PackedTensor rows(height + 2, width, static_cast<int>(words));  // with a row of zeros above and below
   for (int y = 0; y < height; ++y) {
     for (std::size_t word = 0; word < words; ++word) {

@@ -1,6 +1,8 @@
 #include "executors/bconv2d_filter.h"
 
+#include <algorithm>
 #include <bitset>
+#include <vector>
 
 namespace scales {
 namespace {
@@ -36,28 +38,40 @@ void pair_nibbles(const std::uint64_t* w, int o, std::uint8_t* pair) {
 
 }  // namespace
 
-BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels)
+BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels, WeightForm form)
     : in_channels_(in_channels),
       out_channels_(out_channels),
       words_(word_count(in_channels)),
-      taps_(static_cast<std::size_t>(words_) * out_channels * kTaps),
-      adders_(static_cast<std::size_t>(words_) * out_channels * kAdderWords),
-      pairs_(static_cast<std::size_t>(words_) * pair_count(out_channels) * kPairBytes),
       base_(16 * static_cast<std::size_t>(out_channels)),
       half_base_(16 * static_cast<std::size_t>(out_channels)) {
-  const std::uint64_t last_word = last_word_mask(in_channels);
+  const std::size_t filters = static_cast<std::size_t>(words_) * out_channels;
+  const std::size_t pairs = static_cast<std::size_t>(words_) * pair_count(out_channels);
+  if (form == WeightForm::kTaps) taps_ = AlignedBuffer<std::uint64_t>(filters * kTaps);
+  if (form == WeightForm::kAdders) adders_ = AlignedBuffer<std::uint64_t>(filters * kAdderWords);
+  if (form == WeightForm::kPairs) pairs_ = AlignedBuffer<std::uint8_t>(pairs * kPairBytes);
+  std::vector<int> set_bits(static_cast<std::size_t>(out_channels) * kTaps);
   for (int word = 0; word < words_; ++word) {
+    const std::uint64_t valid = word == words_ - 1 ? last_word_mask(in_channels) : ~std::uint64_t{0};
     for (int o = 0; o < out_channels; ++o) {
-      const std::size_t filter = static_cast<std::size_t>(word) * out_channels + o;
-      std::uint64_t* taps = taps_.data() + filter * kTaps;
+      std::uint64_t taps[kTaps];
       for (int tap = 0; tap < kTaps; ++tap) {
-        taps[tap] = bits[(static_cast<std::size_t>(o) * kTaps + tap) * words_ + word];
-        if (word == words_ - 1) taps[tap] &= last_word;
+        const std::size_t place = static_cast<std::size_t>(o) * kTaps + tap;
+        taps[tap] = bits[place * words_ + word] & valid;
+        set_bits[place] += popcount(taps[tap]);
       }
-      carry_save_words(taps, adders_.data() + filter * kAdderWords);
-      pair_nibbles(
-          taps, o,
-          pairs_.data() + (static_cast<std::size_t>(word) * pair_count(out_channels) + o / 2) * kPairBytes);
+      const std::size_t filter = static_cast<std::size_t>(word) * out_channels + o;
+      const std::size_t pair = static_cast<std::size_t>(word) * pair_count(out_channels) + o / 2;
+      switch (form) {
+        case WeightForm::kTaps:
+          std::copy_n(taps, kTaps, taps_.data() + filter * kTaps);
+          break;
+        case WeightForm::kAdders:
+          carry_save_words(taps, adders_.data() + filter * kAdderWords);
+          break;
+        case WeightForm::kPairs:
+          pair_nibbles(taps, o, pairs_.data() + pair * kPairBytes);
+          break;
+      }
     }
   }
   const BConv2DParams view = params();
@@ -66,13 +80,8 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
       for (int o = 0; o < out_channels; ++o) {
         int sum = 0;
         for (int tap = 0; tap < kTaps; ++tap) {
-          if (!is_outside(row, tap / 3) && !is_outside(column, tap % 3)) {
-            sum += in_channels;
-            continue;
-          }
-          for (int word = 0; word < words_; ++word) {
-            sum += 2 * popcount(taps_[(static_cast<std::size_t>(word) * out_channels + o) * kTaps + tap]);
-          }
+          const bool outside = is_outside(row, tap / 3) || is_outside(column, tap % 3);
+          sum += outside ? 2 * set_bits[static_cast<std::size_t>(o) * kTaps + tap] : in_channels;
         }
         base_[border_index(view, row, column) + o] = sum;
         half_base_[border_index(view, row, column) + o] = static_cast<float>((1 << 23) + sum / 2);

@@ -11,7 +11,7 @@ namespace scales {
 class BConv2DFilter {
  public:
   // bits: [out][kTaps][words], pad bits beyond in_channels are ignored.
-  BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels);
+  BConv2DFilter(const std::uint64_t* bits, int in_channels, int out_channels, WeightForm form);
 
   BConv2DParams params() const;
 

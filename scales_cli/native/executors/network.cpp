@@ -51,7 +51,8 @@ Network::Network(const NetworkTensors& t, const KernelTable& kernels)
   transforms_.resize(shape_.layers * channels);
   const std::size_t filter_size = channels * kTaps * word_count(shape_.channels);
   for (int layer = 0; layer < shape_.layers; ++layer) {
-    filters_.emplace_back(t.bits + filter_size * layer, shape_.channels, shape_.channels);
+    filters_.emplace_back(t.bits + filter_size * layer, shape_.channels, shape_.channels,
+                          kernels.weight_form);
     for (std::size_t c = 0; c < channels; ++c) {
       const std::size_t i = layer * channels + c;
       binarizations_[i] = {t.threshold[i], t.spatial[i]};

@@ -122,6 +122,7 @@ struct Avx2 {
     std::int32_t* const lanes;
   };
 
+  static constexpr WeightForm kWeightForm = WeightForm::kPairs;
   template <bool kOneWord>
   using BlockCounts = TableCounts;
 

@@ -31,6 +31,7 @@ struct ByteIndex {
 alignas(64) constexpr ByteIndex kByteIndex = ByteIndex::make();
 
 struct Avx512 : Avx512Lanes {
+  static constexpr WeightForm kWeightForm = WeightForm::kAdders;
   template <bool kOneWord>
   using BlockCounts = CarrySaveCounts<Avx512, kOneWord>;
 

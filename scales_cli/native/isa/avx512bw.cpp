@@ -5,6 +5,7 @@ namespace scales {
 namespace {
 
 struct Avx512Bw : Avx512Lanes {
+  static constexpr WeightForm kWeightForm = WeightForm::kAdders;
   template <bool kOneWord>
   using BlockCounts = CarrySaveCounts<Avx512Bw, kOneWord>;
 

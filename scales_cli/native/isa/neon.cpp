@@ -101,6 +101,7 @@ struct Neon {
     uint32x4_t q[4];
   };
 
+  static constexpr WeightForm kWeightForm = WeightForm::kAdders;
   template <bool kOneWord>
   using BlockCounts = CarrySaveCounts<Neon, kOneWord>;
 

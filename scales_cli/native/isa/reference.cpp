@@ -220,9 +220,9 @@ std::uint64_t xor_popcount(const std::uint64_t* words, int rounds) {
 
 }  // namespace
 
-const KernelTable kReferenceKernels = {"reference",    head_row,     bconv2d_row, bconv2d_sums_row,
-                                       tail_input_row, tail_row,     compose_row, compose_row,
-                                       pack_pixels,    apply_pixels, attend,      byte_products,
-                                       false,          xor_popcount, kWordBits};
+const KernelTable kReferenceKernels = {
+    "reference",  WeightForm::kTaps, head_row,    bconv2d_row,  bconv2d_sums_row, tail_input_row, tail_row,
+    compose_row,  compose_row,       pack_pixels, apply_pixels, attend,           byte_products,  false,
+    xor_popcount, kWordBits};
 
 }  // namespace scales

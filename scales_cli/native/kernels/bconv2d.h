@@ -44,14 +44,20 @@ static constexpr bool is_outside(int border, int index) {
   return (index == 0 && border & kFirst) || (index == 2 && border & kLast);
 }
 
+// How a table wants the weights of a layer.
+enum class WeightForm {
+  kTaps,    // uint64 [words][out][kTaps]
+  kAdders,  // uint64 [words][out][kAdderWords]
+  kPairs,   // uint8 [words][(out + 1) / 2][ky][kNibbles][kx], the second output's bits in the upper half
+};
+
 // Weights of one layer as the kernels read them.
 struct BConv2DParams {
   int in_channels;
   int out_channels;
   int words;
-  const std::uint64_t* taps;    // [words][out][kTaps]
-  const std::uint64_t* adders;  // [words][out][kAdderWords]
-  // [words][(out + 1) / 2][ky][kNibbles][kx], the second output's bits in the upper half.
+  const std::uint64_t* taps;  // in these three forms, of which there is one
+  const std::uint64_t* adders;
   const std::uint8_t* pairs;
   const std::int32_t* base;  // [row Border][column Border][out]
   const float* half_base;    // 2^23 + base / 2, see `OutputTransform`

@@ -23,6 +23,7 @@ namespace {
 template <class Isa>
 constexpr KernelTable vector_kernels(const char* name) {
   return {name,
+          Isa::kWeightForm,
           head_row<Isa>,
           bconv2d_row<Isa>,
           bconv2d_sums_row<Isa>,
