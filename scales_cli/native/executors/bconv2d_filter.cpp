@@ -26,6 +26,19 @@ void carry_save_words(const std::uint64_t* w, std::uint64_t* adders) {
   adders[12] = parity[0] ^ parity[1] ^ parity[2];
 }
 
+// Of the weights that read one word of activations.
+std::size_t word_bytes(WeightForm form, int outputs) {
+  switch (form) {
+    case WeightForm::kTaps:
+      return outputs * kTaps * sizeof(std::uint64_t);
+    case WeightForm::kAdders:
+      return outputs * kAdderWords * sizeof(std::uint64_t);
+    case WeightForm::kPairs:
+      return static_cast<std::size_t>(pair_count(outputs)) * kPairBytes;
+  }
+  return 0;
+}
+
 // Adds output o's bits to those of its pair.
 void pair_nibbles(const std::uint64_t* w, int o, std::uint8_t* pair) {
   for (int tap = 0; tap < kTaps; ++tap) {
@@ -42,13 +55,9 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
     : in_channels_(in_channels),
       out_channels_(out_channels),
       words_(word_count(in_channels)),
+      weights_(words_ * word_bytes(form, out_channels)),
       base_(16 * static_cast<std::size_t>(out_channels)),
       half_base_(16 * static_cast<std::size_t>(out_channels)) {
-  const std::size_t filters = static_cast<std::size_t>(words_) * out_channels;
-  const std::size_t pairs = static_cast<std::size_t>(words_) * pair_count(out_channels);
-  if (form == WeightForm::kTaps) taps_ = AlignedBuffer<std::uint64_t>(filters * kTaps);
-  if (form == WeightForm::kAdders) adders_ = AlignedBuffer<std::uint64_t>(filters * kAdderWords);
-  if (form == WeightForm::kPairs) pairs_ = AlignedBuffer<std::uint8_t>(pairs * kPairBytes);
   std::vector<int> set_bits(static_cast<std::size_t>(out_channels) * kTaps);
   for (int word = 0; word < words_; ++word) {
     const std::uint64_t valid = word == words_ - 1 ? last_word_mask(in_channels) : ~std::uint64_t{0};
@@ -59,17 +68,16 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
         taps[tap] = bits[place * words_ + word] & valid;
         set_bits[place] += popcount(taps[tap]);
       }
-      const std::size_t filter = static_cast<std::size_t>(word) * out_channels + o;
-      const std::size_t pair = static_cast<std::size_t>(word) * pair_count(out_channels) + o / 2;
+      std::uint8_t* of_word = weights_.data() + word * word_bytes(form, out_channels);
       switch (form) {
         case WeightForm::kTaps:
-          std::copy_n(taps, kTaps, taps_.data() + filter * kTaps);
+          std::copy_n(taps, kTaps, reinterpret_cast<std::uint64_t*>(of_word) + o * kTaps);
           break;
         case WeightForm::kAdders:
-          carry_save_words(taps, adders_.data() + filter * kAdderWords);
+          carry_save_words(taps, reinterpret_cast<std::uint64_t*>(of_word) + o * kAdderWords);
           break;
         case WeightForm::kPairs:
-          pair_nibbles(taps, o, pairs_.data() + pair * kPairBytes);
+          pair_nibbles(taps, o, of_word + o / 2 * kPairBytes);
           break;
       }
     }
@@ -91,8 +99,7 @@ BConv2DFilter::BConv2DFilter(const std::uint64_t* bits, int in_channels, int out
 }
 
 BConv2DParams BConv2DFilter::params() const {
-  return {in_channels_,   out_channels_, words_,       taps_.data(),
-          adders_.data(), pairs_.data(), base_.data(), half_base_.data()};
+  return {in_channels_, out_channels_, words_, weights_.data(), base_.data(), half_base_.data()};
 }
 
 }  // namespace scales

@@ -17,8 +17,7 @@ class BConv2DFilter {
 
  private:
   int in_channels_, out_channels_, words_;
-  AlignedBuffer<std::uint64_t> taps_, adders_;
-  AlignedBuffer<std::uint8_t> pairs_;
+  AlignedBuffer<std::uint8_t> weights_;  // in the form asked for
   AlignedBuffer<std::int32_t> base_;
   AlignedBuffer<float> half_base_;
 };

@@ -187,8 +187,8 @@ struct Avx2 {
       const Planes planes(row, word, block, blocks);
       const int pairs = pair_count(conv.out_channels);
       for (int pair = 0; pair < pairs; ++pair) {
-        const std::uint8_t* weights =
-            conv.pairs + (static_cast<std::size_t>(word) * pairs + pair) * kPairBytes;
+        const std::uint8_t* weights = static_cast<const std::uint8_t*>(conv.weights) +
+                                      (static_cast<std::size_t>(word) * pairs + pair) * kPairBytes;
         std::uint16_t* sums = counts + 2 * kGroupPixels * pair;
         blocks > 2 ? count_pair<2>(planes, weights, sums, word > 0)
                    : count_pair<1>(planes, weights, sums, word > 0);

@@ -61,7 +61,8 @@ int bconv2d_sum(const BConv2DParams& conv, const BConv2DRow& row, int o, int x) 
   const std::uint64_t* rows[3] = {row.above, row.centre, row.below};
   int differing = 0;
   for (int word = 0; word < conv.words; ++word) {
-    const std::uint64_t* taps = conv.taps + (static_cast<std::size_t>(word) * conv.out_channels + o) * kTaps;
+    const std::uint64_t* taps = static_cast<const std::uint64_t*>(conv.weights) +
+                                (static_cast<std::size_t>(word) * conv.out_channels + o) * kTaps;
     const std::size_t origin = packed_stride(row.width) * word + kMargin + x;
     for (int tap = 0; tap < kTaps; ++tap) {
       differing += static_cast<int>(std::bitset<64>(rows[tap / 3][origin + tap % 3 - 1] ^ taps[tap]).count());

@@ -56,9 +56,7 @@ struct BConv2DParams {
   int in_channels;
   int out_channels;
   int words;
-  const std::uint64_t* taps;  // in these three forms, of which there is one
-  const std::uint64_t* adders;
-  const std::uint8_t* pairs;
+  const void* weights;       // in the `WeightForm` of the table
   const std::int32_t* base;  // [row Border][column Border][out]
   const float* half_base;    // 2^23 + base / 2, see `OutputTransform`
 };

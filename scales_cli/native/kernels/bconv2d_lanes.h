@@ -63,7 +63,8 @@ struct CarrySaveCounts {
   }
 
   static const std::uint64_t* adders_of(const BConv2DParams& conv, int word) {
-    return conv.adders + static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
+    return static_cast<const std::uint64_t*>(conv.weights) +
+           static_cast<std::size_t>(word) * conv.out_channels * kAdderWords;
   }
 
   const typename Isa::Taps taps;
