@@ -28,6 +28,7 @@ if not (ROOT / "README.md").is_file():
     pytest.skip("there is no source tree here", allow_module_level=True)
 READMES = sorted(path for folder in ("scales_cli", "tests") for path in (ROOT / folder).rglob("README.md"))
 READMES = [ROOT / "README.md", *READMES]
+NAMES = {item.name for folder in ("scales_cli", "tests", ".ci") for item in (ROOT / folder).rglob("*")}
 
 # Commands that do not run here, by how they begin, and why.
 NOT_RUN = {
@@ -177,10 +178,9 @@ def test_links_lead_somewhere(path):
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(path):
     """Every file of source that is named, but for patterns as `NAME.h`, is in the tree."""
-    known = {item.name for item in ROOT.rglob("*") if ".venv" not in item.parts}
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for name in re.findall(r"`([\w./-]+\.(?:py|h|cpp))`", text):
-        assert Path(name).name in known or "NAME" in name, name
+        assert Path(name).name in NAMES or "NAME" in name, name
 
 
 def test_the_main_readme_is_short():
