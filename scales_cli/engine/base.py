@@ -126,11 +126,5 @@ class TiledEngine(RegionalEngine, Protocol):
         ...
 
 
-def check_finite(planes: Planes) -> None:
-    """Raises `WeightsError` if a network gave infinities or no numbers."""
-    if not np.isfinite(planes).all():
-        raise not_finite()
-
-
 def not_finite() -> WeightsError:
     return WeightsError("the network gave values that are not numbers", "the model is unusable; choose another")

@@ -21,14 +21,7 @@ class Symmetry:
 
     def turn(self, planes: NDArray[Any]) -> NDArray[Any]:
         """A view of planes [..., H, W], turned."""
-        return self._reversed(planes.swapaxes(-1, -2) if self.transposed else planes)
-
-    def turn_back(self, planes: NDArray[Any]) -> NDArray[Any]:
-        """A view of turned planes, as they were before."""
-        planes = self._reversed(planes)
-        return planes.swapaxes(-1, -2) if self.transposed else planes
-
-    def _reversed(self, planes: NDArray[Any]) -> NDArray[Any]:
+        planes = planes.swapaxes(-1, -2) if self.transposed else planes
         return planes[..., :: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
 
     def place(self, region: Region, height: int, width: int) -> Region:

@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.decoding import count_frames, decoding_errors, open_image
+from scales_cli.imaging.encoding import encoding_errors
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.metadata import read_orientation
 from scales_cli.imaging.picture import Layout, Pixels
@@ -24,6 +25,7 @@ from scales_cli.imaging.upright import as_stored
 from scales_cli.imaging.writers.png import as_texts
 from scales_cli.imaging.writers.webp import QUALITY, is_lossless
 
+_MOST_LOOPS = 2**16 - 1  # that WebP counts; animated PNG counts further, GIF as far
 _FRAMES_HELD = 16  # beside the frames: canvases, the packed file, and what coding one of them takes
 
 
@@ -45,7 +47,7 @@ def read_frames(stream: BinaryIO, max_pixels: int) -> Iterator[Frame]:
         count = first + count_frames(survey, image)
         orientation = read_orientation(image)
         width, height = image.size
-        loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
+        loop = _plays(image)
     if count > MAX_FRAMES:
         raise InputError(f"the animation has {count} frames, more than {MAX_FRAMES}", "cut it first")
     for index in range(first, count):
@@ -66,8 +68,8 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
         if layout.background is not None:
             image = Image.alpha_composite(Image.new("RGBA", image.size, layout.background), image)
         images.append(image)
-        durations.append(round(frame.duration))
-        loop = frame.loop
+        durations.append(frame.duration)
+        loop = min(frame.loop, _MOST_LOOPS)
     options: dict[str, Any] = {"loop": loop, "duration": durations}
     if image_format is ImageFormat.WEBP:
         options |= {"quality": layout.quality or QUALITY, "exact": True}
@@ -77,12 +79,23 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
         if (value := getattr(layout, name)) is not None:
             options[name] = value
     if image_format is ImageFormat.PNG:
+        if layout.dpi is not None:
+            options["dpi"] = layout.dpi
         options["pnginfo"] = PngImagePlugin.PngInfo()
         for chunk in layout.color_chunks:
             options["pnginfo"].add(*chunk)
         for text in as_texts(layout):
             options["pnginfo"].add(text.kind, text.data)
-    images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)
+    with encoding_errors(image_format):
+        images[0].save(stream, image_format.name, save_all=True, append_images=images[1:], **options)
+
+
+def _plays(image: Image.Image) -> int:
+    """How often an animation runs, 0 for ever. A GIF says how often again, and without a word runs once."""
+    count = image.info.get("loop")
+    if count is None:
+        return 1 if image.format == "GIF" else 0
+    return int(count) + 1 if image.format == "GIF" and count else int(count)
 
 
 def animation_bytes(layout: Layout, frames: int) -> int:

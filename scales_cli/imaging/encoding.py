@@ -94,7 +94,7 @@ class RowWriter:
         self._filled = 0
         self._strip: Pixels | None = None  # where rows wait that do not fill one
         self._above: Pixels | None = None  # the row over the strip
-        with self._writing():
+        with encoding_errors(image_format):
             self._writer = _WRITERS[image_format](self.layout, stream)
 
     def write(self, rows: Pixels) -> None:
@@ -106,7 +106,7 @@ class RowWriter:
             )
         if self._top + self._filled + len(rows) > given.height:
             raise ValueError(f"more than the {given.height} rows of the picture")
-        with self._writing():
+        with encoding_errors(self._format):
             for strip in self._map(self._encode, self._strips(rows)):
                 self._writer.append(strip)
             if self._above is not None:
@@ -116,7 +116,7 @@ class RowWriter:
         """Finishes the file after the last row."""
         if self._top != self._given.height:
             raise ValueError(f"{self._top + self._filled} rows were written of {self._given.height}")
-        with self._writing():
+        with encoding_errors(self._format):
             self._writer.finish()
 
     def _strips(self, rows: Pixels) -> Iterator[tuple[Pixels, Pixels | None]]:
@@ -157,15 +157,16 @@ class RowWriter:
             fitted[top : top + step] = to_8_bit(part) if rounded else part
         return fitted
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Turns what an encoder raises into one line; a full disk stays an OSError."""
-        try:
-            yield
-        except (ScalesError, OSError, MemoryError):
-            raise
-        except Exception as error:
-            raise OutputError(f"the result cannot be written as {self._format.name}: {error}", "choose PNG") from error
+
+@contextmanager
+def encoding_errors(image_format: ImageFormat) -> Iterator[None]:
+    """Turns what an encoder raises into one line; a full disk stays an OSError."""
+    try:
+        yield
+    except (ScalesError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise OutputError(f"the result cannot be written as {image_format.name}: {error}", "choose PNG") from error
 
 
 def to_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -58,8 +58,8 @@ _UNTRUE = {(2, number) for number in _PREVIEWS}
 
 def _datasets(records: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Record, number and bytes of each."""
-    at = 0
-    while at < len(records.rstrip(b"\0")):
+    at, end = 0, len(records.rstrip(b"\0"))
+    while at < end:
         if records[at : at + 1] != MARKER or at + 5 > len(records):
             raise ValueError("they are damaged")
         size, start = int.from_bytes(records[at + 3 : at + 5], "big"), at + 5

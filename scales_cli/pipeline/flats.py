@@ -11,6 +11,7 @@ tiles or threads, and costs less than mirrored margins, which would be as wide a
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from scales_cli.imaging.picture import Pixels
 from scales_cli.pipeline.planes import REACH, Read
 from scales_cli.system.threads import ThreadPool
 
-_JOB_PIXELS = 2**14
+_JOB_PIXELS, _JOB_COLUMNS = 2**14, 2**11
+_JOB_BYTES = {1: 8, 2: 40}  # of a sample in a job or around it, by its own: what the differences take, measured
 
 Margins = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # of channels, above and below, left and right
 
@@ -31,28 +33,41 @@ def flat_weights(
     """The weights [n, W] of some rows of a picture (height, width); None if all are 1."""
     height, width = size
     begin, end = rows
-    step = max(1, _JOB_PIXELS // width)
-    found: dict[int, NDArray[np.float32]] = {}
+    columns = min(width, _JOB_COLUMNS)
+    step = _JOB_PIXELS // columns
+    weights = np.empty((end - begin, width), np.float32)
+    lessened = []
 
-    def part(top: int) -> None:
-        bottom = min(top + step, end)
+    def part(corner: tuple[int, int]) -> None:
+        top, left = corner
+        bottom, right = min(top + step, end), min(left + columns, width)
         above, below = max(top - REACH, 0), min(bottom + REACH, height)
-        pixels = read(above, below, 0, width)
-        margins = ((0, 0), (above - (top - REACH), bottom + REACH - below), (REACH, REACH))
+        before, after = max(left - REACH, 0), min(right + REACH, width)
+        pixels = read(above, below, before, after)
+        rows_beyond = (above - (top - REACH), bottom + REACH - below)
+        margins = ((0, 0), rows_beyond, (before - (left - REACH), right + REACH - after))
         is_deep = pixels.dtype == np.uint16
         planes = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
         differences = _bends(planes, margins) if is_deep else _spans(planes, margins)
         step_of_8_bits = 257 if is_deep else 1
+        here = weights[top - begin : bottom - begin, left:right]
         if (differences < step_of_8_bits).any():
-            found[top] = np.minimum(differences, step_of_8_bits).astype(np.float32) / np.float32(step_of_8_bits)
+            lessened.append(corner)
+            np.divide(np.minimum(differences, step_of_8_bits), step_of_8_bits, out=here, dtype=np.float32)
+        else:
+            here.fill(1)
 
-    threads.run(partial(part, top) for top in range(begin, end, step))
-    if not found:
-        return None
-    weights = np.ones((end - begin, width), np.float32)
-    for top, band in found.items():
-        weights[top - begin : top - begin + len(band)] = band
-    return weights
+    threads.run(partial(part, corner) for corner in product(range(begin, end, step), range(0, width, columns)))
+    return weights if lessened else None
+
+
+def flats_bytes(height: int, width: int, channels: int, itemsize: int, threads: int) -> int:
+    """What `flat_weights` takes at most beside the weights, of a picture of so many bytes a sample."""
+    columns = min(width, _JOB_COLUMNS)
+    rows = min(height, _JOB_PIXELS // columns)
+    return min(threads, -(-height // rows) * -(-width // columns)) * (
+        (rows + 2 * REACH) * (columns + 2 * REACH) * channels * _JOB_BYTES[itemsize]
+    )
 
 
 def _spans(planes: Pixels, margins: Margins) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.wear.estimate import wear_bytes
 from scales_cli.pipeline.alpha import visible_colors_bytes
+from scales_cli.pipeline.flats import flats_bytes
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.plan import Allowance, Job, Plan
 from scales_cli.pipeline.resampling import resampling_bytes
@@ -91,7 +92,9 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     held += encoding_bytes(written, job.format, upscaler.threads.size)
     if job.size != (network.width, network.height):
         held += resampling_bytes(network, job.size)
-    pixel_bytes = layout.channels * layout.dtype.itemsize
+    itemsize = layout.dtype.itemsize
+    held += flats_bytes(layout.height, layout.width, layout.channels, itemsize, upscaler.threads.size)
+    pixel_bytes = layout.channels * itemsize
     if layout.has_alpha:
         held += visible_colors_bytes(layout.height, layout.width, layout.channels)
         pixel_bytes *= 2  # constant alpha is joined to the colours

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from scales_cli.errors import UsageError
+from scales_cli.imaging.colors import profile_fits
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.tables import read_jpeg_quality
@@ -14,7 +15,10 @@ _REFUSED = {"I": "32-bit integers", "F": "floating-point numbers"}  # whose rang
 
 
 def to_pixels(image: Image.Image) -> Pixels:
-    """[H, W, C] of 8 bits, or [H, W, 1] of 16. Palettes and other color spaces become RGB, transparency is kept."""
+    """[H, W, C] of 8 bits, or [H, W, 1] of 16. Palettes and other color spaces become RGB.
+
+    Transparency is kept, but for the one level that may stand for it in 16 bits.
+    """
     if image.mode in _REFUSED:
         raise UsageError(f"an image of {_REFUSED[image.mode]} is not a picture", "convert it to 8 bits a channel")
     if image.mode.startswith("I;16"):
@@ -33,7 +37,9 @@ def to_details(image: Image.Image) -> Details:
 
 
 def to_image(pixels: Pixels, like: Image.Image) -> Image.Image:
-    """An image of pixels [H, W, C], with what `like` says beside its own: profile, resolution, EXIF."""
+    """An image of pixels [H, W, C], with what `like` says beside its own: profile, if it is of such pixels, EXIF."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     image.info = {key: value for key, value in like.info.items() if key != "transparency"}
+    if not profile_fits(image.info.get("icc_profile") or b"", pixels.shape[2]):
+        image.info.pop("icc_profile", None)
     return image

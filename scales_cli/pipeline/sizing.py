@@ -25,6 +25,8 @@ class Sizing:
     scales: tuple[int, ...] = SCALES
 
     def __post_init__(self) -> None:
+        if min(bound for bound in (self.width, self.height, self.longest, 1) if bound is not None) < 1:
+            raise UsageError("a size is at least 1 pixel", "give another bound")
         if not 1 < self.factor <= max(SCALES):
             raise UsageError(f"a scale of {self.factor:g} is not supported", f"use more than 1, at most {max(SCALES)}")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging.animation import Frame, write_frames
 from scales_cli.imaging.decoding import read_header
 from scales_cli.imaging.files import read_frames
@@ -42,7 +42,8 @@ def test_read_frames_gives_whole_pictures_with_their_timing(moving, image_format
     data = animated(moving, image_format, **SAVED[image_format])
     frames = list(read_frames(data))
     assert [round(frame.duration) for frame in frames] == DURATIONS
-    assert {frame.loop for frame in frames} == {SAVED[image_format].get("loop", 0)}
+    first = 1 if image_format == "GIF" else 0  # it counts from the second time on
+    assert {frame.loop for frame in frames} == {SAVED[image_format].get("loop", 0) + first}
     for frame, expected in zip(frames, moving, strict=True):
         seen = expected[..., 3] > 0
         assert np.array_equal(frame.pixels[..., 3], expected[..., 3])
@@ -80,6 +81,34 @@ def test_write_frames_can_be_read_again(moving, image_format):
         assert np.array_equal(written.pixels[..., 3], frame.pixels[..., 3])
         seen = frame.pixels[..., 3] > 0
         assert np.array_equal(written.pixels[seen], frame.pixels[seen])
+
+
+def test_fractions_of_milliseconds_and_the_resolution_are_kept(moving):
+    """Of WebP, which has whole ones, the sum of them."""
+    layout = Layout(16, 12, 4, np.dtype(np.uint8), dpi=(300.0, 300.0))
+    different = (np.roll(pixels, turn, axis=1) for pixels in moving for turn in range(6))  # equal ones are joined
+    frames = [Frame(pixels, 1000 / 60, 0) for pixels in different]
+    for image_format, tolerance in ((ImageFormat.PNG, 0.02), (ImageFormat.WEBP, 0.6)):
+        stream = io.BytesIO()
+        write_frames(frames, layout, image_format, stream)
+        again = list(read_frames(stream.getvalue()))
+        assert sum(frame.duration for frame in again) == pytest.approx(400, abs=tolerance)
+        if image_format is ImageFormat.PNG:
+            assert Image.open(stream).info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
+def test_more_loops_than_webp_counts_are_as_many_as_it_can(moving):
+    stream = io.BytesIO()
+    layout = Layout(16, 12, 4, np.dtype(np.uint8))
+    write_frames([Frame(pixels, 50, 2**16) for pixels in moving], layout, ImageFormat.WEBP, stream)
+    assert next(read_frames(stream.getvalue())).loop == 2**16 - 1
+
+
+def test_what_an_encoder_refuses_is_an_output_error(moving):
+    """Here a frame that is shown for longer than WebP can say."""
+    layout = Layout(16, 12, 4, np.dtype(np.uint8))
+    with pytest.raises(OutputError, match="cannot be written as WEBP"):
+        write_frames([Frame(pixels, 2e7, 0) for pixels in moving], layout, ImageFormat.WEBP, io.BytesIO())
 
 
 def test_write_frames_puts_them_on_a_background(moving):

@@ -1,10 +1,14 @@
 """Flat parts of pictures stay flat, to the edges, and nothing else is changed."""
 
+import tracemalloc
+from functools import partial
+
 import numpy as np
 import pytest
 
 from scales_cli.pipeline import upscaler as upscaler_module
-from scales_cli.pipeline.flats import flat_weights
+from scales_cli.pipeline.flats import flat_weights, flats_bytes
+from scales_cli.pipeline.upscaler import crop
 from scales_cli.pipeline.upscalers import load
 from scales_cli.system.threads import ThreadPool
 
@@ -56,10 +60,11 @@ def test_what_changes_by_a_step_of_8_bits_is_left_to_the_network(rng, monkeypatc
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize("size", [(50, 700), (20, 2**11 + 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_weights_are_the_largest_difference_nearby(rng, dtype):
-    """Of 16 bits, the largest second one. By the plainest code; in jobs of rows, from any row on, on any threads."""
-    height, width = 50, 700
+def test_weights_are_the_largest_difference_nearby(rng, dtype, size):
+    """Of 16 bits, the largest second one. By the plainest code; in jobs, from any row on, on any threads."""
+    height, width = size
     pixels = np.full((height, width, 2), 100, dtype)
     places = rng.integers(0, (height, width), (60, 2))
     pixels[places[:, 0], places[:, 1], 1] += rng.integers(0, 300 if dtype == np.uint16 else 2, 60).astype(dtype)
@@ -76,8 +81,23 @@ def test_weights_are_the_largest_difference_nearby(rng, dtype):
         bends = [np.diff(across, axis=4), np.diff(down, axis=3), np.diff(across, axis=3)]
         differences = np.max([np.abs(values).max((2, 3, 4)) for values in bends], axis=0) / 257
     expected = np.minimum(differences, 1).astype(np.float32)
-    for first, last in ((0, height), (7, 31)):
+    for first, last in ((0, height), (7, 18)):
         read = lambda top, bottom, left, right: pixels[top:bottom, left:right]  # noqa: E731
         for threads in (1, 2):
             found = flat_weights(read, (height, width), (first, last), ThreadPool(threads))
             assert np.allclose(found, expected[first:last], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("size", [(3, 40_000), (40, 3000), (300, 300), (9000, 2), (20_000, 1)])
+def test_flats_take_no_more_than_foretold(rng, dtype, size):
+    """On one thread, as numpy counts; and hardly less, or pictures would be refused that fit."""
+    pixels = rng.integers(0, np.iinfo(dtype).max, (*size, 3), dtype)
+    tracemalloc.start()
+    try:
+        flat_weights(partial(crop, pixels), size, (0, size[0]), ThreadPool(1))
+        taken = tracemalloc.get_traced_memory()[1] - 4 * size[0] * size[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.3 < taken / flats_bytes(*size, 3, pixels.itemsize, 1) <= 1
+    assert flats_bytes(*size, 3, pixels.itemsize, 64) <= 64 * flats_bytes(*size, 3, pixels.itemsize, 1)

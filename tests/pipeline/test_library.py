@@ -75,6 +75,12 @@ def test_images_keep_their_profile_and_transparency(tiny, photo, folder):
     assert (clear.mode, clear.getextrema()[3], "transparency" in clear.info) == ("RGBA", (0, 0), False)
 
 
+def test_a_profile_of_another_color_space_goes_with_it(tiny):
+    image = Image.new("CMYK", (4, 4))
+    image.info |= {"icc_profile": bytes(16) + b"CMYK" + bytes(16) + b"acsp" + bytes(88), "dpi": (300, 300)}
+    assert tiny(image).info == {"dpi": (300, 300)}
+
+
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_images_of_unknown_range_are_refused(tiny, mode):
     with pytest.raises(scales_cli.UsageError, match="is not a picture"):

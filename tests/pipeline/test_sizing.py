@@ -35,6 +35,13 @@ def test_bounds_give_the_largest_size_within(width, height, most_wide, most_high
     assert scale * height >= higher
 
 
+@pytest.mark.parametrize("bound", ["width", "height", "longest"])
+@pytest.mark.parametrize("pixels", [0, -5])
+def test_a_bound_below_one_pixel_is_refused(bound, pixels):
+    with pytest.raises(UsageError, match="at least 1 pixel"):
+        Sizing(**{bound: pixels})
+
+
 def test_only_networks_that_there_are_reach_between_the_scales():
     assert Sizing(1.5, scales=(4,)).network_scales == (4,)
     assert Sizing(2, scales=(4,)).network_scales == (2,)  # asked for as such; whoever loads it says what there is

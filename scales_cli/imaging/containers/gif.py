@@ -68,11 +68,11 @@ def read_application(stream: BinaryIO, name: bytes, max_bytes: int) -> bytes | N
 
 def joined(pieces: bytes) -> bytes:
     """The data of a chain's pieces, without their lengths."""
-    data, place = b"", 0
+    data, place = [], 0
     while place < len(pieces) and (size := pieces[place]):
-        data += pieces[place + 1 : place + 1 + size]
+        data.append(pieces[place + 1 : place + 1 + size])
         place += 1 + size
-    return data
+    return b"".join(data)
 
 
 def _check(links: int) -> None:

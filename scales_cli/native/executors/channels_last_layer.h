@@ -21,7 +21,6 @@ class ChannelsLastLayer {
 
   ChannelsLastLayer(const Tensors& tensors, const KernelTable& kernels);
 
-  const KernelTable& kernels() const { return *kernels_; }
   int inputs() const { return inputs_; }
   int outputs() const { return outputs_; }
 
