@@ -18,6 +18,7 @@ def main() -> int:
     if sys.argv[1:2] not in (["train"], ["ablate"]):  # where torch may compute with it
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing needs more, and it interrupts us if it gets none
         gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
+    _occupy_standard_streams()
     _keep_libraries_quiet()
     try:
         from scales_cli.cli.app import main as run
@@ -28,6 +29,13 @@ def main() -> int:
     _leave_threads(code)
     gc.freeze()  # or Python would look through all that there is, a tenth of a second long, before it ends
     return code
+
+
+def _occupy_standard_streams() -> None:
+    """If some are closed, gives their numbers to nothing, or what is opened next would be taken for one of them."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def _leave_threads(code: int) -> None:

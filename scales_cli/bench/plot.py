@@ -9,17 +9,19 @@ from typing import Any
 
 from scales_cli.bench.contenders.registry import INSTALL
 from scales_cli.bench.report import Contest, Report
-from scales_cli.errors import OutputError, ScalesError, UsageError
+from scales_cli.errors import OutputError, OutputExistsError, ScalesError, UsageError
 
 FORMATS = (".png", ".svg")
 
 
-def check_plot(path: Path) -> None:
+def check_plot(path: Path, *, overwrite: bool = False) -> None:
     """Raises if `plot` would fail after everything was measured."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: plots are PNG or SVG", "end its name in .png or .svg")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: its folder does not exist", "make it first")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(path)
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

@@ -141,6 +141,7 @@ def bench(
             metavar="FILE", rich_help_panel=opt.OUTPUT, help="Draw time and memory against size, as PNG or SVG."
         ),
     ] = None,
+    overwrite: opt.Overwrite = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
     offline: opt.Offline = False,
@@ -160,7 +161,7 @@ def bench(
     if plot is not None:
         from scales_cli.bench.plot import check_plot
 
-        check_plot(plot)
+        check_plot(plot, overwrite=overwrite)
     names = tuple(VIDEO_CONTENDERS) if video else quick_names() if quick else tuple(CONTENDERS)
     request = BenchRequest(
         models=tuple(dict.fromkeys(model or ["tiny" if video else default_model()])),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import scales_cli.cli.options as opt
-from scales_cli.cli.console import print_json, progress_bar
+from scales_cli.cli.console import print_json, print_path, progress_bar
 from scales_cli.system.extras import require
 
 
@@ -24,6 +24,7 @@ def export(
             metavar="DIR", rich_help_panel=opt.OUTPUT, help="Score it on these pictures for its card; may be repeated."
         ),
     ] = None,
+    overwrite: opt.Overwrite = False,
     threads: opt.Threads = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
@@ -36,10 +37,12 @@ def export(
     $ scales export run -o mine.safetensors --benchmark Set5
     """
     require("torch", "train", "training needs torch")
+    from scales_cli.pipeline.targets import check_target
     from scales_cli.training.checkpoint import Checkpoint
     from scales_cli.training.export import export_packed, score_packed
 
     source = Checkpoint.load(run)
+    check_target(output, overwrite)
     weights = export_packed(source, output)
     if benchmark:
         with progress_bar("evaluating", quiet=quiet) as progress:
@@ -48,4 +51,4 @@ def export(
     if as_json:
         print_json({"output": str(output), "card": dict(weights.card)})
     elif not quiet:
-        typer.echo(output)
+        print_path(str(output))

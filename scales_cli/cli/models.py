@@ -120,7 +120,9 @@ def pull(
     for target, address in zip(targets, addresses, strict=True):
         if address is not None:
             with progress_bar(f"downloading {address.name}", quiet=quiet) as progress:
-                print_path(str(store.pull_address(address, progress)))
+                pulled = store.pull_address(address, progress)
+            if not quiet:
+                print_path(str(pulled))
             continue
         entries = published(store, target, scale)
         if source is not None and len(entries) > 1:

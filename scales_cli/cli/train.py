@@ -18,7 +18,7 @@ import typer
 
 import scales_cli.cli.options as opt
 from scales_cli.backbones.table import SIZES
-from scales_cli.cli.console import LeaveNow, print_json, say, saying_warnings
+from scales_cli.cli.console import LeaveNow, print_json, print_path, say, saying_warnings
 from scales_cli.cli.train_view import Display, describe
 from scales_cli.errors import UsageError
 from scales_cli.system.extras import require
@@ -162,7 +162,7 @@ def train(
         state = "finished" if finished else "stopped, --resume goes on"
         steps_done = "1 step" if done.step == 1 else f"{done.step} steps"
         say(f"{steps_done} in {done.seconds:.0f} s, validation {describe(done.valid_psnr)}: {state}")
-        typer.echo(path)
+        print_path(str(path))
     if received:
         signal.raise_signal(received[0])
 

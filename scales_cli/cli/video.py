@@ -115,8 +115,9 @@ def video(
     from scales_cli.cli.video_view import frame_bar
     from scales_cli.errors import UsageError
     from scales_cli.pipeline.sizing import Sizing
-    from scales_cli.pipeline.targets import check_target
+    from scales_cli.pipeline.targets import check_clashes, check_target
     from scales_cli.pipeline.upscalers import Upscalers
+    from scales_cli.storage.address import Address
     from scales_cli.video.run import STREAM, VideoOptions, enlarge_video
     from scales_cli.weights.family import resolve
 
@@ -126,9 +127,13 @@ def video(
             raise UsageError("--keep-partial is for files", "leave it out: what was written to a pipe is there")
     if not output:
         raise UsageError("the output's name is empty", "give a file or -")
+    for name in (source, output):
+        if Address.parse(name) is not None:
+            raise UsageError(f"{name}: videos are read from files and written to files", "copy it, or pipe it")
     options = VideoOptions.of(codec, crf, start, end, keep_partial=keep_partial)
     target = None if output == STREAM else Path(output)
     if target is not None:
+        check_clashes([(source, target)], [] if source == STREAM else [source])
         check_target(target, overwrite)
     family = resolve(model)
     sizing = Sizing.of(scale, width, height, None, scales=family.scales, default=2)

@@ -51,7 +51,7 @@ class Compared:
         return "; ".join(picture.explanation for picture in self.pictures)
 
     def to_dict(self) -> dict[str, Any]:
-        first, kept = self.pictures[0], ("model", "strength", "ensemble", "seconds")
+        first, kept = self.pictures[0], ("model", "strength", "wear", "ensemble", "seconds")
         pictures = [picture.to_dict() for picture in self.pictures]
         return {
             "input": self.input,

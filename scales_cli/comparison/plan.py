@@ -14,7 +14,8 @@ from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.plan import STREAM, Job, plan_job
 from scales_cli.pipeline.region import Region
 from scales_cli.pipeline.targets import is_folder
-from scales_cli.storage.address import Address
+from scales_cli.storage.address import WEB, Address
+from scales_cli.storage.locations import Location, locate
 
 PAGE_BYTES = 64 * 2**20  # the most that a page has, even if its pictures are noise
 _SAMPLE_BYTES = PAGE_BYTES * 3 // 4 - 2**20  # of its pictures, which base64 makes a third longer
@@ -29,12 +30,12 @@ class PagePlan:
     """One input, the page it becomes, and a job for each picture in it; `target` None stands for standard output."""
 
     name: str
-    target: Path | None
+    target: Location | None
     jobs: tuple[Job, ...]
 
     @property
     def title(self) -> str:
-        return _path(self.name).name
+        return _location(self.name).name
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -51,7 +52,6 @@ def plan_page(
     Raises `InputError` if the input cannot be read or enlarged or has no pixel `at`, `OutputError` or `UsageError` if
     the output is none for a page.
     """
-    target = _target(name, output, several=several)
     jobs: list[Job] = []
     for enlargement in enlargements:
         opened = (
@@ -67,25 +67,28 @@ def plan_page(
             source=opened,
         )
         jobs.append(dataclasses.replace(job, region=_region(job, len(enlargements), at)))
-    return PagePlan(name, target, tuple(jobs))
+    return PagePlan(name, _target(name, output, several=several), tuple(jobs))
 
 
-def _path(name: str) -> Path:
-    return Path("stdin" if name == STREAM else name)
+def _location(name: str) -> Location:
+    return Path("stdin") if name == STREAM else locate(name)
 
 
-def _target(name: str, output: str | None, *, several: bool) -> Path | None:
+def _target(name: str, output: str | None, *, several: bool) -> Location | None:
     if output == STREAM or (output is None and name == STREAM and not several):
         return None
     is_page = output is not None and output.lower().endswith(_EXTENSIONS)
     if several and is_page:
         raise UsageError(f"several pictures cannot go to the one page {output}", "give a folder to -o")
     if output is None or several or is_folder(output):
-        folder = _path(name).parent if output is None else Path(output)
-        return folder / _NAME.name(_path(name).name, "", "", _EXTENSIONS[0])
+        source = _location(name)
+        if output is None and isinstance(source, Address) and source.scheme in WEB:
+            raise UsageError("pages cannot be put on the web", "give a file or a folder to -o")
+        folder = source.parent if output is None else locate(output)
+        return folder / _NAME.name(source.name, "", "", _EXTENSIONS[0])
     if not is_page:
         raise OutputError(f"{output}: is no name of a page", "give one that ends in .html, or a folder that exists")
-    return Path(output)
+    return locate(output)
 
 
 def _region(job: Job, count: int, at: Point | None) -> Region | None:

@@ -22,7 +22,7 @@ from scales_cli.evaluation.datasets import Benchmark
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.networks.build import build_network
 from scales_cli.networks.cost import count_everything
-from scales_cli.system.files import replacing
+from scales_cli.system.files import read_small_text, replacing
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.config import TrainConfig
@@ -60,7 +60,7 @@ class Ablation:
         """The package's of a name, or that of a TOML file; raises `UsageError` for what is none."""
         try:
             source = ABLATIONS.joinpath(f"{name}.toml")
-            values = tomllib.loads((source if source.is_file() else Path(name)).read_text(encoding="utf-8"))
+            values = tomllib.loads(source.read_text("utf-8") if source.is_file() else read_small_text(name))
             rows = tuple(Row(**{"title": row["name"]} | row) for row in values.pop("rows"))
             rates, tuning_steps = tuple(map(float, values.pop("learning_rates"))), values.pop("tuning_steps")
             spec = NetworkSpec(scale=values.pop("scale"), **SIZES[values.pop("size")])
@@ -69,7 +69,7 @@ class Ablation:
             ablation._check()
         except FileNotFoundError as error:
             raise UsageError(f"{name}: no such file", "give one, or srresnet, rcan or swinir") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{name}: not the description of an ablation ({error})", "see scales_cli/training/ablations/"
             ) from error

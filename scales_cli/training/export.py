@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,13 @@ def score_packed(
     *,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Mean PSNR and SSIM of the native engine on benchmark folders, for the model card."""
+    """Mean PSNR and SSIM of the native engine on benchmark folders, for the model card; not those that are infinite."""
     upscaler = Upscaler(load_engine(weights, threads=threads), threads=threads)
     report = evaluate(upscaler, [find_benchmark(folder, weights.spec.scale) for folder in folders], progress=progress)
     return {
-        item.name: {"psnr": round(item.mean.psnr, 3), "ssim": round(item.mean.ssim, 4)} for item in report.benchmarks
+        item.name: {"psnr": round(item.mean.psnr, 3), "ssim": round(item.mean.ssim, 4)}
+        for item in report.benchmarks
+        if math.isfinite(item.mean.psnr)
     }
 
 

@@ -101,8 +101,12 @@ def open_run(
     processes: Processes = ALONE,
 ) -> Trainer:
     """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
-    if checkpoint.latest(out) is not None and not resume:
+    if not resume and any(next(out.glob(name), None) for name in ("weights-*", "model.safetensors")):
         raise UsageError(f"{out} already holds a run", "go on with --resume or give another -o")
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as error:  # which safetensors cannot write to
+        raise UsageError(f"{out} is not valid UTF-8", "give another -o") from error
     if teacher is not None and teacher_pictures is not None:
         raise UsageError("a run has one teacher", "give --teacher or --teacher-pictures")
     pictures = load_data(config, data, valid, device, teacher_pictures=teacher_pictures)

@@ -213,7 +213,9 @@ def load_packed(path: Path) -> PackedWeights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         spec = NetworkSpec.from_dict(json.loads(metadata.get("spec", "null")))
         text = metadata.get("card", "{}")
-        card = json.loads(text) if len(text) <= MAX_CARD_BYTES else None
+        card = None
+        if len(text) <= MAX_CARD_BYTES:  # what is no number is none
+            card = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
         if not isinstance(card, dict):
             raise WeightsError(f"{path}: the model card is too long or not an object", hint)
         weights = PackedWeights(spec, tensors, card)
@@ -224,6 +226,10 @@ def load_packed(path: Path) -> PackedWeights:
         raise WeightsError(f"{path}: no such weights file", "check its path") from error
     except (OSError, ValueError, TypeError, RecursionError, UsageError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path}: unreadable weights file ({error})", hint) from error
+
+
+def _finite(text: str) -> float | None:
+    return value if math.isfinite(value := float(text)) else None
 
 
 def as_words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:

@@ -182,6 +182,14 @@ def test_main_without_standard_streams(folder, model):
     assert Path("a_x2.png").exists()
 
 
+@pytest.mark.parametrize("closed", [">&- 2>&-", "<&- 2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_batch_without_standard_streams(folder, model, closed):
+    """A worker's pipe once got the number of one, and was then silenced."""
+    command = f'"{sys.executable}" -m scales_cli batch a.png -s 2 -m "{model}" -o out {closed}'
+    assert subprocess.run(command, shell=True, timeout=300, check=False).returncode == 0
+    assert Path("out/a_x2.png").exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_main_ends_on_signals(folder, start_scales, number, code):

@@ -116,14 +116,17 @@ def test_bench_plots(folder, suffix, capsys):
         (["--against", "tensorflow"], 2),
         (["--plot", "a.gif"], 2),
         (["--plot", "missing/a.png"], 4),
+        (["--plot", "a.png"], 4),
         (["--data", "missing"], 3),
         (["-m", "unheard-of"], 5),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_bench_exit_codes(folder, capsys, arguments, code):
+    before = Path("a.png").read_bytes()
     assert main(["bench", *arguments]) == code
     assert capsys.readouterr().err.count("\n") == 1
+    assert Path("a.png").read_bytes() == before
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")

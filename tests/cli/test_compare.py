@@ -257,6 +257,7 @@ def test_pages_go_where_they_are_wanted(compare, rng):
         (["missing.png"], 3),
         (["broken.png"], 3),
         (["https://example.org/a.png"], 3),
+        (["https://example.org/a.png", "-o", "page.html"], 3),
         (["a.png", "-m", "unknown"], 5),
     ],
     ids=str,

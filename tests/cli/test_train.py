@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -77,6 +78,44 @@ def test_train_needs_resume_for_a_folder_with_a_run(photos, settings, tmp_path, 
     assert run(*arguments, "--steps", 4) == 2
     assert "--resume" in capsys.readouterr().err
     assert run(*arguments, "--steps", 4, "--resume") == 0
+
+
+def test_train_leaves_alone_what_lies_in_its_folder(photos, settings, tmp_path, capsys):
+    """Also weights without the optimizer's state, which nothing goes on from."""
+    arguments = ("train", "--data", photos, "--recipe", settings, "-s", 2, "--steps", 1)
+    for name in ("weights-00000009.safetensors", "model.safetensors"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_bytes(b"mine")
+        assert run(*arguments, "-o", folder) == 2
+        assert "already holds" in capsys.readouterr().err
+        assert [path.read_bytes() for path in folder.iterdir()] == [b"mine"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="whose names are any bytes")
+def test_names_that_are_no_text(photos, settings, tmp_path):
+    """Trained weights cannot be written there; packed ones can, and the name is printed as it is."""
+    arguments = ["train", "--data", photos, "--recipe", settings, "-s", "2", "--steps", "1"]
+    assert run(*arguments, "-o", tmp_path / "run\udcff") == 2
+    assert run(*arguments, "-o", tmp_path / "run") == 0
+    command = [sys.executable, "-m", "scales_cli", "export", tmp_path / "run", "-o", tmp_path / "m\udcff.safetensors"]
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    result = subprocess.run(command, capture_output=True, check=True, env=environment)
+    assert (result.stdout, result.stderr) == (os.fsencode(command[-1]) + b"\n", b"")
+
+
+def test_export_replaces_nothing_unasked_and_leaves_out_infinite_scores(photos, settings, tmp_path, capsys):
+    assert run("train", "--data", photos, "-o", tmp_path / "a", "--recipe", settings, "-s", 2, "--steps", 1) == 0
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    Image.new("L", (40, 40), 128).save(flat / "grey.png")
+    model = tmp_path / "b.safetensors"
+    model.write_bytes(b"mine")
+    command = ("export", tmp_path / "a", "-o", model, "--benchmark", flat, "--json")
+    assert (run(*command), model.read_bytes()) == (4, b"mine")
+    capsys.readouterr()
+    assert run(*command, "--overwrite") == 0
+    assert json.loads(capsys.readouterr().out)["card"]["psnr"] == {}
 
 
 def test_train_starts_from_another_scale_and_export_tells_it(photos, settings, tmp_path, capsys):

@@ -83,6 +83,23 @@ def test_pictures_in_memory(monkeypatch, tmp_path, picture):
     assert [path for path in system.find("/folder") if "out" in path] == ["/folder/out/a b_x2.png"]
 
 
+def test_pages_in_memory(monkeypatch, tmp_path, picture, capsys):
+    """Beside their pictures, or where they are sent."""
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.chdir(tmp_path)
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/pages/a.png", picture())
+    command = ["compare", "memory://pages/a.png", "-s", "2", "-m", "tiny"]
+    assert main(command) == 0
+    assert main(command) == 4  # it exists
+    assert main([*command, "-o", "memory://pages/out/"]) == 0
+    assert main([*command, "-o", "memory://pages/b.html"]) == 0
+    written = [path for path in system.find("/pages") if path.endswith(".html")]
+    assert written == ["/pages/a_compare.html", "/pages/b.html", "/pages/out/a_compare.html"]
+    assert system.cat_file("/pages/b.html").startswith(b"<!doctype html>")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_picture_of_the_web_always_counts_as_new():
     address = Address.parse("https://host/a.png")
     assert status_of(address).st_mtime_ns < status_of(address).st_mtime_ns

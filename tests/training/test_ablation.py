@@ -166,6 +166,8 @@ def test_the_package_describes_other_backbones(name, rows):
         DESCRIPTION.replace('name = "plain"', 'name = "../../outside"'),
         DESCRIPTION.replace('name = "plain"', 'name = "e2fif"'),
         DESCRIPTION.replace('layers = "scales"', 'layers = "nonsense"'),
+        "rows = " + "[" * 10_000,
+        "#" * 2**20 + DESCRIPTION,
     ],
 )
 def test_a_broken_description_is_named(text, tmp_path):

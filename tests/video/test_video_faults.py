@@ -58,7 +58,9 @@ def test_what_is_refused(enlarge, make_clip, tmp_path, make, code, message, left
         (("-o", "out.mkv", "--denoise", "40"), 2, "does not mend"),
         (("-o", "-", "--json"), 2, "cannot share"),
         (("-o", "-", "--keep-partial"), 2, "is for files"),
-        (("-o", "clip.mkv"), 4, "exists"),
+        (("-o", "clip.mkv"), 4, "is the input"),
+        (("-o", "./clip.mkv", "--overwrite", "--keep-partial"), 4, "is the input"),
+        (("-o", "s3://bucket/out.mkv"), 2, "written to files"),
         (("-o", "no/such.mkv", "--start", "99"), 3, "no frame"),
     ],
 )
@@ -233,3 +235,10 @@ def test_times_that_go_back_are_put_in_order(enlarge, make_clip, tmp_path, decod
             output.mux(packet)
     assert enlarge(disordered, "-o", "out.mkv")[0] == 0
     assert [float(time) for time in decoded("out.mkv")[0]] == [0, 0.04, 0.041, 0.042, 0.16, 0.2]
+
+
+def test_a_video_that_exists_is_not_replaced(enlarge, make_clip):
+    Path("out.mkv").write_bytes(b"mine")
+    code, _, err = enlarge(make_clip(), "-o", "out.mkv")
+    assert (code, Path("out.mkv").read_bytes()) == (4, b"mine")
+    assert "exists" in err

@@ -29,6 +29,14 @@ def rewrite(path, tensors=None, **metadata):
     path.write_bytes(safetensors.numpy.save(values, old | metadata))
 
 
+def test_what_is_no_number_in_a_card_is_none(random_weights, tmp_path):
+    """Python's JSON has such, and no other."""
+    card = {"psnr": {"flat": float("inf"), "photos": 31.5}, "worst": float("nan")}
+    path = tmp_path / "model.safetensors"
+    dataclasses.replace(random_weights(), card=card).save(path)
+    assert load_packed(path).card == {"psnr": {"flat": None, "photos": 31.5}, "worst": None}
+
+
 def test_save_and_load_keep_everything(random_weights, tmp_path):
     weights = dataclasses.replace(random_weights(scale=3, planes="rgb", n_feats=128, n_blocks=2), card={"steps": 7})
     for _ in range(2):  # the second time over the first

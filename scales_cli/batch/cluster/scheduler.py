@@ -16,6 +16,7 @@ from scales_cli.system.extras import require
 from scales_cli.system.files import read_small_text
 from scales_cli.system.resources import usable_cores
 
+_NOBODY_ELSE = "127.0.0.1:0"
 _PATIENCE = 10  # seconds that a scheduler has to answer
 
 # What Dask measures of itself in this process takes more time than its work, and what it logs keeps a thousand groups.
@@ -64,7 +65,8 @@ class Scheduler:
                     threads_per_worker=1,
                     processes=False,
                     memory_limit=None,
-                    dashboard_address=None,
+                    dashboard_address=_NOBODY_ELSE,  # None would open one to everybody
+                    worker_dashboard_address=_NOBODY_ELSE,
                     silence_logs=_SILENT,
                 )
                 address = self._cluster.scheduler_address
@@ -97,12 +99,14 @@ class Scheduler:
 
     @property
     def description(self) -> str:
-        """Its address, and that of its dashboard, if it has one."""
+        """Its address, and that of its dashboard, if it has one; `local` if it is within this process."""
+        if self.local:
+            return f"scheduler: {self.where}"
         dashboard = ""
         with self.asking() as client:
             if client.scheduler_info(n_workers=0)["services"].get("dashboard"):
                 dashboard = f"; dashboard: {client.dashboard_link}"
-        return f"scheduler: {self.where if self.local else client.scheduler.address}{dashboard}"
+        return f"scheduler: {client.scheduler.address}{dashboard}"
 
     def lost(self) -> LostSchedulerError:
         return LostSchedulerError(
