@@ -133,7 +133,11 @@ class History:
         return Record(input=item.place.as_posix(), status=status, **values)
 
     def _owns(self, item: Item, target: Location) -> bool:
-        return self._records.owns(self._place(item, target))
+        place = self._place(item, target)
+        if isinstance(self._records, Ledger):
+            return self._records.owns(place)
+        there = _found(target)
+        return self._records.owns(place, None if there is None else there.st_size)
 
     def _place(self, item: Item, target: Location) -> str:
         """An output's path within the output folder."""

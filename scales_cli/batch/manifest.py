@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
@@ -27,7 +27,7 @@ class Manifest:
     def __init__(self, path: Path, files: Iterable[Path]) -> None:
         self.path = path
         self._records: dict[str, Record] = {}
-        self._written: set[str] = set()  # outputs that are ours
+        self._written: dict[str, int] = {}  # outputs that are ours, and their size then
         self._begun: dict[str, str] = {}  # outputs that may be, and the process that said so
         for file in files:
             self._read(file)
@@ -41,9 +41,9 @@ class Manifest:
 
     @classmethod
     def of(cls, output: Path, shard: tuple[int, int] | None = None) -> Manifest:
-        """The manifest of an output folder, which knows what all shards have recorded there."""
+        """The manifest of an output folder, which knows what all shards have recorded there, the latest last."""
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
-        return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
+        return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl"), key=_changed))
 
     def find(self, place: str, status: Status, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings."""
@@ -55,9 +55,12 @@ class Manifest:
         record = self._records.get(place)
         return "" if record is None else record.output
 
-    def owns(self, output: str) -> bool:
-        """Whether a file at `output` is, or may be, what this run or one that has ended wrote."""
-        if output in self._written:
+    def owns(self, output: str, size: int | None = None) -> bool:
+        """Whether a file at `output`, of this size if it is given, is or may be what this run or one that ended wrote.
+
+        One of another size was changed since.
+        """
+        if output in self._written and size in (None, self._written[output]):
             return True
         run = self._begun.get(output)
         return run is not None and (run == this_process() or not is_at_work(run))
@@ -86,7 +89,7 @@ class Manifest:
         if previous is not None and previous.status == BEGUN:
             self._begun.pop(previous.output, None)
         if record.output and record.status == DONE:
-            self._written.add(record.output)
+            self._written[record.output] = record.output_size
         elif record.output:
             self._begun[record.output] = record.run
         if (
@@ -121,6 +124,13 @@ class Manifest:
             return
         except OSError as error:
             raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
+
+
+def _changed(file: Path) -> tuple[int, str]:
+    """By which records of files come in order: when the last one was added."""
+    with suppress(OSError):  # of which reading it will say more
+        return file.stat().st_mtime_ns, file.name
+    return 0, file.name
 
 
 def _is_foreign(path: Path) -> bool:

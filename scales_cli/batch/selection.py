@@ -27,6 +27,8 @@ _SYSTEM_FOLDERS = frozenset(
 )
 
 _MOST_PATH_BYTES = 1100  # of buckets and keys, the longest of which have 1024
+_MOST_FOLDERS = 200  # inside each other here: Python neither finds nor makes a thousand
+_TOO_DEEP = "lies in more folders than there can be"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -143,14 +145,18 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
     if name in ("", "-"):
         raise UsageError("a batch reads no standard input", "give folders, patterns or files")
     if path.is_dir():
-        if file_identity(path) == left_out:
-            raise UsageError(f"{name} is the output folder, too", "choose another with -o")
+        _check_is_not_output(name, is_output=file_identity(path) == left_out)
         yield from _walk(path, PurePath(), selection, left_out, recursive=recursive)
     elif os.path.lexists(path):
         yield Item(path, PurePath(path.name))
     elif glob.has_magic(name):
         base, pattern = _split_pattern(path)
-        found = sorted(base.glob(pattern))
+        _check_pattern(name, path.parts)
+        _check_is_not_output(base, is_output=left_out is not None and file_identity(base) == left_out)
+        try:
+            found = sorted(base.glob(pattern))
+        except RecursionError as error:
+            raise InputError(f"{name}: what it matches {_TOO_DEEP}", "give the folder, not a pattern") from error
         matches = [match for match in found if not match.is_dir()]
         places = {match: match.relative_to(base) for match in matches}
         yield from (
@@ -159,7 +165,7 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
             if _is_named_as_picture(match)
             and _is_file(match)
             and not any(_is_left_out(part) for part in place.parts)
-            and all(file_identity(folder) != left_out for folder in match.parents)
+            and all(file_identity(base / folder) != left_out for folder in place.parents)
         )
         if not matches:
             what = "only folders match" if found else "nothing matches"
@@ -183,8 +189,12 @@ def _walk(
         if _is_left_out(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if recursive and file_identity(path) != left_out:
-                yield from _walk(path, place / entry.name, selection, left_out, recursive=recursive)
+            if not recursive or file_identity(path) == left_out:
+                continue
+            if len(place.parts) == _MOST_FOLDERS:
+                selection.failures.append((path, _too_deep(path, "give a folder that is further down, too")))
+                continue
+            yield from _walk(path, place / entry.name, selection, left_out, recursive=recursive)
         elif _is_named_as_picture(path) and (entry.is_file(follow_symlinks=False) or _is_file(path)):
             yield Item(path, place / entry.name)
 
@@ -196,8 +206,7 @@ def _find_elsewhere(address: Address, selection: Selection, output: Location, *,
     except FileNotFoundError:
         status = None
     if status is not None and status.is_folder:
-        if address == output:
-            raise UsageError(f"{address} is the output folder, too", "choose another with -o")
+        _check_is_not_output(address, is_output=address == output)
         yield from _walk_elsewhere(address, PurePosixPath(), selection, output, recursive=recursive)
     elif status is not None:
         yield Item(address, PurePosixPath(address.name), status)
@@ -207,11 +216,16 @@ def _find_elsewhere(address: Address, selection: Selection, output: Location, *,
         if wild == 0:
             raise UsageError(f"{address}: a pattern begins with a bucket", f"name it: {address.scheme}://BUCKET/*.jpg")
         base = Address(address.scheme, "/".join(parts[:wild]))
+        _check_pattern(address, parts)
+        _check_is_not_output(base, is_output=base == output)
+        left_out = output if _is_below(output, base) else None
         matches = [(match, match.relative_to(base)) for match in objects.matches_of(base, "/".join(parts[wild:]))]
         yield from (
             Item(match, place)
             for match, place in matches
-            if _is_named_as_picture(place) and not any(_is_left_out(part) for part in place.parts)
+            if _is_named_as_picture(place)
+            and not any(_is_left_out(part) for part in place.parts)
+            and not _is_below(match, left_out)
         )
         if not matches:
             raise InputError(f"{address}: nothing matches it", "check the pattern")
@@ -235,13 +249,34 @@ def _walk_elsewhere(
             continue
         if status.is_folder:
             if len(os.fsencode(below.path)) > _MOST_PATH_BYTES:
-                shown = f"{str(folder)[:100]}..."
-                reason = InputError(f"{shown}: lies in more folders than there can be", "ask whose storage it is")
-                selection.failures.append((folder, reason))
+                selection.failures.append((folder, _too_deep(folder, "ask whose storage it is")))
             elif recursive and below != output:
                 yield from _walk_elsewhere(below, place / below.name, selection, output, recursive=recursive)
         elif _is_named_as_picture(PurePosixPath(below.name)):
             yield Item(below, place / below.name, status)
+
+
+def _check_pattern(name: str | Address, parts: Sequence[str]) -> None:
+    """Of ** beside other letters, each version of Python makes something else."""
+    if any("**" in part and part != "**" for part in parts):
+        raise UsageError(f"{name}: ** stands for whole folders only", "write **/*.jpg, say")
+
+
+def _check_is_not_output(name: str | Location, *, is_output: bool) -> None:
+    """Or the next run would take the results for inputs."""
+    if is_output:
+        raise UsageError(f"{name} is the output folder, too", "choose another with -o")
+
+
+def _too_deep(folder: Location, hint: str) -> InputError:
+    return InputError(f"{os.fspath(folder)[:100]}...: {_TOO_DEEP}", hint)
+
+
+def _is_below(address: Location, folder: Location | None) -> bool:
+    """In a storage."""
+    if not (isinstance(address, Address) and isinstance(folder, Address)):
+        return False
+    return address.scheme == folder.scheme and address.path.startswith(f"{folder.path}/")
 
 
 def _is_left_out(name: str) -> bool:

@@ -35,6 +35,19 @@ def test_manifest_takes_the_last_line_on_an_input(tmp_path):
     assert found(manifest) == found(Manifest.of(tmp_path)) == later
 
 
+@pytest.mark.parametrize("order", [(None, (1, 8)), ((1, 8), None), ((2, 2), (1, 8))])
+def test_the_manifest_that_was_added_to_last_counts(tmp_path, order):
+    """Whatever its name: of a part of the pictures, or of all."""
+    earlier, later = (Manifest.of(tmp_path, shard) for shard in order)
+    failure = replace(RECORD, status="failed", error="why")
+    later.append(replace(RECORD, input="other"))
+    earlier.append(failure)
+    os.utime(earlier.path, ns=(1, 1))
+    later.append(RECORD)
+    Manifest.of(tmp_path, order[0]).prepare()
+    assert found(Manifest.of(tmp_path)) == RECORD
+
+
 @pytest.mark.parametrize("cut", [1, 2, 40])
 def test_manifest_survives_a_torn_last_line(tmp_path, cut):
     manifest = Manifest.of(tmp_path)
@@ -145,6 +158,16 @@ def test_manifest_knows_which_outputs_are_ours(tmp_path, records, owned):
     for record in records:
         manifest.append(record)
     assert manifest.owns(RECORD.output) == Manifest.of(tmp_path).owns(RECORD.output) == owned
+
+
+@pytest.mark.parametrize(("records", "owned"), [([RECORD], False), ([RECORD, BEGUN], True), ([BEGUN, RECORD], False)])
+def test_an_output_of_another_size_is_ours_only_if_it_may_be_of_a_run_that_ended(tmp_path, records, owned):
+    manifest = Manifest.of(tmp_path)
+    for record in records:
+        manifest.append(record)
+    for known in (manifest, Manifest.of(tmp_path)):
+        assert known.owns(RECORD.output, RECORD.output_size)
+        assert known.owns(RECORD.output, RECORD.output_size + 1) == owned
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

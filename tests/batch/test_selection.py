@@ -1,10 +1,13 @@
 import os
+import subprocess
+import sys
 from pathlib import Path, PurePath
 
 import pytest
 
 from scales_cli.batch.selection import Filter, Item, Selection, select
 from scales_cli.errors import InputError, UsageError
+from scales_cli.storage.address import Address
 
 
 @pytest.fixture
@@ -43,6 +46,72 @@ def test_select_leaves_out_the_output(tree):
     assert "out/a_x4.png" not in places("in/**/*.png", output="in/out")
     with pytest.raises(UsageError, match="output folder"):
         places("in", output="in/sub/..")
+
+
+def test_select_takes_patterns_below_the_output(tree):
+    """As it takes a folder there; but not one that is the output itself, whose results would be its next inputs."""
+    for output in (".", "..", str(tree)):
+        assert places("in/*.png", "in/sub/**/*", output=output) == [*places("in/a.png", output=output), "deep/d.tif"]
+    for pattern in ("in/*.png", "in/**/*.tif"):
+        with pytest.raises(UsageError, match="in is the output folder"):
+            places(pattern, output="in")
+
+
+@pytest.mark.parametrize("name", ["in/**x.png", "in/x**/*.png", "memory://bucket/in/**x.png"])
+def test_select_refuses_what_is_no_pattern(tree, name):
+    with pytest.raises(UsageError, match="stands for whole folders only"):
+        places(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths are as long only there")
+def test_select_goes_only_as_deep_as_python_does(tree):
+    """What lies above is done all the same."""
+    top = Path.cwd()
+    os.chdir("in/sub")
+    for _ in range(1200):
+        os.mkdir("d")  # noqa: PTH102 (Path.mkdir is slow with this many)
+        os.chdir("d")
+    Path("a.png").touch()
+    os.chdir(top)
+    try:
+        selection = select(["in"], Filter(), Path("out"))
+        assert [item.place.as_posix() for item in selection.items] == ["B.JPG", "a.png", "sub/deep/d.tif"]
+        ((folder, error),) = selection.failures
+        assert "more folders than there can be" in error.message
+        assert places(f"{folder}/{'d/' * 900}")[-1].endswith("d/a.png")
+        with pytest.raises(InputError, match="more folders than there can be"):
+            places("in/**/*.png")
+    finally:
+        subprocess.run(["rm", "-r", "in/sub/d"], check=True)  # as pytest calls itself for each level
+
+
+@pytest.fixture
+def bucket():
+    """A folder in memory that is asked through fsspec, as any storage is, with a result of an earlier run."""
+    fsspec = pytest.importorskip("fsspec")
+    name = "selection/in"
+    for path in ("a.png", "sub/b.png", "large/a_x4.png", "larger/c.png"):
+        fsspec.filesystem("memory").pipe_file(f"/{name}/{path}", b"")
+    return f"memory://{name}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "output", "found"),
+    [
+        ("**/*.png", "/large", ["a.png", "larger/c.png", "sub/b.png"]),
+        ("*/*.png", "/large", ["larger/c.png", "sub/b.png"]),
+        ("sub/*.png", "", ["b.png"]),
+        ("sub/*.png", "/..", ["b.png"]),
+    ],
+)
+def test_select_leaves_out_the_output_of_a_pattern_in_a_storage(bucket, pattern, output, found):
+    address = Address.parse(bucket + output) if output != "/.." else Address.parse(bucket).parent
+    assert [item.place.as_posix() for item in select([f"{bucket}/{pattern}"], Filter(), address).items] == found
+
+
+def test_select_refuses_a_pattern_of_the_output_in_a_storage(bucket):
+    with pytest.raises(UsageError, match="is the output folder"):
+        select([f"{bucket}/*.png"], Filter(), Address.parse(bucket))
 
 
 def test_select_takes_patterns_and_files(tree):

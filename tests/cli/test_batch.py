@@ -122,6 +122,20 @@ def test_batch_leaves_alone_what_it_did_not_write(batch):
     assert Path("out/a_x2.png").read_bytes() != b"mine"
 
 
+def test_batch_leaves_alone_what_was_changed_since_it_wrote_it(batch, weights_file):
+    """Also if all is to be done again."""
+    assert batch()[0] == 0
+    retouched = Path("out/a_x2.png")
+    retouched.write_bytes(retouched.read_bytes() + b"mine")
+    before = retouched.read_bytes()
+    for arguments, done in (((), 0), (("-m", weights_file(2)), 4)):
+        code, out, err = batch(*arguments)
+        assert (code, len(out.splitlines()), retouched.read_bytes()) == (0, done, before)
+        assert "1 exists" in err
+    assert batch("--overwrite")[0] == 0
+    assert retouched.read_bytes() != before
+
+
 def test_batch_names_failures_and_goes_on(batch, pictures):
     break_picture(pictures / "a.png")
     (pictures / "sub/empty.jpg").touch()
