@@ -29,7 +29,7 @@ Models = Annotated[
         metavar="NAME|FILE",
         autocompletion=opt.suggest_models,
         rich_help_panel=opt.SIZE,
-        help="As of `scales upscale`; may be repeated. Default: what that takes.",
+        help="auto, base, tiny, another name or a file; may be repeated. Default: as upscale.",
     ),
 ]
 At = Annotated[

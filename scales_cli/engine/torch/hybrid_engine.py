@@ -1,9 +1,9 @@
 """Backbones other than SRResNet: binary layers on bits in the native kernels, everything else in torch.
 
 A picture of more than `WHOLE_IMAGE_PIXELS` is computed in tiles with all the context that their output depends on, and
-with weights that depend on the whole picture measured before on fixed windows of it. Tiles so make no difference but
-by the last bits of torch's sums, which turn a sign now and then: the result is within 50 dB of the untiled one, not
-equal to it as the native engine's is.
+with weights that depend on the whole picture measured before on fixed windows of it. An untiled result differs from it,
+by these weights and by the last bits of torch's sums, which turn a sign now and then: mostly by 50 dB and more. The
+native engine's are equal.
 """
 
 from __future__ import annotations
