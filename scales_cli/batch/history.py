@@ -37,7 +37,7 @@ class History:
         self._records = _records_of(request, self._listing)
         # Inputs before they were looked at, so that one which changes while it is read is not taken for done.
         self._stats: dict[Item, Status] = {}
-        # Targets, whether files there were ours before, and what workers record.
+        # Targets, whether a run that has ended may have written what is there, and what workers record.
         self._begun: dict[Item, tuple[Location, bool, Entry | None]] = {}
 
     def prepare(self) -> None:
@@ -73,55 +73,67 @@ class History:
         return is_there(target) if self._listing is None else self._status_of(target) is not None
 
     def may_replace(self, item: Item, target: Location) -> bool:
-        """Whether a file at an input's `target` may be replaced: by order, or because a run of ours wrote it."""
+        """Whether a file at an input's `target` may be replaced: by order, or because it is what a run wrote."""
         return self._request.overwrite or self._owns(item, target)
 
     def begin(self, item: Item, target: Location) -> Entry | None:
         """Records that work begins, or gives what the worker is to record. Raises `OutputError` if that fails."""
-        owned, entry = self._owns(item, target), None
+        claimed, entry = self._records.claims(self._place(item, target)), None
         if item in self._stats:  # else there was no file when it was looked for
             entry = self._records.begin(self._record(item, BEGUN, output=self._place(item, target), run=this_process()))
-        self._begun[item] = target, owned, entry
+        self._begun[item] = target, claimed, entry
         return entry
 
     def record(self, item: Item, outcome: Outcome) -> None:
         """Records what was tried, if no worker has. Raises `OutputError` if that is impossible."""
-        target, ours, entry = self._begun.pop(item, (None, False, None))
+        target, claimed, entry = self._begun.pop(item, (None, False, None))
         match outcome:
             case Done():
                 if entry is None:
                     path = locate(outcome.output)
                     put = _found(path)
-                    size = 0 if put is None else put.st_size  # of a file that is gone again
-                    self._append(item, DONE, output=self._place(item, path), output_size=size, model=outcome.choice)
+                    size, time = (0, 0) if put is None else (put.st_size, put.st_mtime_ns)
+                    output = self._place(item, path)
+                    self._append(
+                        item, DONE, output=output, output_size=size, output_mtime_ns=time, model=outcome.choice
+                    )
             case Failed():
                 died = isinstance(outcome.error, WorkerError)
-                output = self._may_be_left(item, target, ours=ours, died=died)
+                output = self._may_be_left(item, target, claimed=claimed, died=died)
                 if entry is not None and died and not output:
                     entry.withdraw()
                 self._append(
                     item, FAILED, output=output, error=outcome.error.message, exit_code=_lasting_code(outcome.error)
                 )
             case Skipped():
-                if target is not None and not ours:  # a file of somebody else's, which came to be there meanwhile
+                if target is not None and not claimed:  # a file of somebody else's, which came to be there meanwhile
                     self._append(item, LEFT)
 
     def interrupt(self, item: Item) -> None:
-        """Records that the work on a picture was broken off, if there is nothing of ours."""
-        target, ours, entry = self._begun.pop(item, (None, True, None))
-        if target is not None and not ours and not _may_be_there(target):
+        """Records that the work on a picture was broken off, if it has left nothing."""
+        target, claimed, entry = self._begun.pop(item, (None, True, None))
+        if target is not None and not claimed and not self._may_be_new(item, target):
             if entry is not None:
                 entry.withdraw()
             self._append(item, LEFT)
 
-    def _may_be_left(self, item: Item, target: Location | None, *, ours: bool, died: bool) -> str:
+    def _may_be_left(self, item: Item, target: Location | None, *, claimed: bool, died: bool) -> str:
         """The place of what there may be of ours although the work failed: of this run, or of one that was killed."""
         if target is not None:
-            return self._place(item, target) if ours or (died and _may_be_there(target)) else ""
+            return self._place(item, target) if claimed or (died and self._may_be_new(item, target)) else ""
         if isinstance(self._records, Ledger):  # whose records of the past stay
             return ""
         output = self._records.output_of(item.place.as_posix())
-        return output if output and self._records.owns(output) else ""
+        return output if output and self._records.claims(output) else ""
+
+    def _may_be_new(self, item: Item, target: Location) -> bool:
+        """Whether there may be something other than what was recorded before."""
+        try:
+            return not self._records.wrote(self._place(item, target), status_of(target))
+        except FileNotFoundError:
+            return False
+        except OSError:  # a storage that does not tell
+            return True
 
     def _append(self, item: Item, status: str, **values: Any) -> None:
         if item in self._stats:  # else there was no file
@@ -133,11 +145,7 @@ class History:
         return Record(input=item.place.as_posix(), status=status, **values)
 
     def _owns(self, item: Item, target: Location) -> bool:
-        place = self._place(item, target)
-        if isinstance(self._records, Ledger):
-            return self._records.owns(place)
-        there = _found(target)
-        return self._records.owns(place, None if there is None else there.st_size)
+        return self._records.owns(self._place(item, target), self._status_of(target))
 
     def _place(self, item: Item, target: Location) -> str:
         """An output's path within the output folder."""
@@ -164,13 +172,6 @@ def _found(target: Location) -> Status | None:
     with suppress(OSError, ValueError):
         return status_of(target)
     return None
-
-
-def _may_be_there(target: Location) -> bool:
-    try:
-        return is_there(target)
-    except OSError:  # a storage that does not tell
-        return True
 
 
 def _records_of(request: BatchRequest, listing: Listing | None) -> Manifest | Ledger:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
@@ -35,19 +35,17 @@ Without them these pictures count as somebody else's, which are left alone.
 class Entry:
     """What is recorded of a picture where it is worked on, around the work.
 
-    That it has `begun` is said of an output that no record is of; `superseded` are the records of before.
+    That it has `begun` is said until it is recorded what was put; `superseded` are the records of before.
     """
 
     folder: Address
     target: Address
     begun: Record
-    is_known: bool
     superseded: tuple[RecordName, ...]
 
     def begin(self) -> None:
         """Raises `OutputError` if that cannot be recorded."""
-        if not self.is_known:
-            self._put(self.begun, self.begun.run)
+        self._put(self.begun, self.begun.run)
 
     def end(self, outcome: Done | Failed) -> Done | Failed:
         """The outcome; a failure if an output was put that cannot be recorded, and will be done again."""
@@ -67,8 +65,7 @@ class Entry:
 
     def withdraw(self) -> None:
         """As if the work had not begun."""
-        if not self.is_known:
-            _remove(self.folder, RecordName.of(self.begun, self.begun.run))
+        _remove(self.folder, RecordName.of(self.begun, self.begun.run))
 
     def _put(self, record: Record, mark: str) -> RecordName:
         name = RecordName.of(record, mark)
@@ -84,8 +81,7 @@ class Ledger:
         self._listing = listing
         self._folder = listing.root / _FOLDER
         self._names: list[str] | None = None  # sorted
-        self._written: set[str] = set()  # digests of outputs
-        self._begun: dict[str, set[str]] = defaultdict(set)  # by the same, the processes that said so
+        self._begun: dict[str, set[str]] = defaultdict(set)  # by outputs' digests, the processes that said so
         self._spent: list[RecordName] = []  # of what is done, which runs did not come to remove that were killed
         self._versions: dict[PurePosixPath, dict[str, str]] = {}  # names of outputs, in each folder by their version
 
@@ -117,18 +113,25 @@ class Ledger:
         outputs = (self._output(place, name) for name in self._names_of(place) if name.status == DONE)
         return next((found[0] for found in outputs if found is not None), "")
 
-    def owns(self, output: str) -> bool:
-        """Whether an object at `output` is, or may be, what this run or one that has ended put."""
+    def owns(self, output: str, there: Status | None = None) -> bool:
+        """Whether what is `there` at `output`, if anything, is what a run put, or may be."""
+        return self.wrote(output, there) or self.claims(output)
+
+    def wrote(self, output: str, there: Status | None) -> bool:
+        """Whether what is `there`, if anything, is what is recorded of `output`."""
+        return (place_digest(output) if there is None else version_digest(output, there)) in self._written
+
+    def claims(self, output: str) -> bool:
+        """Whether what is at `output` may be what this run or one that has ended put, but did not record."""
         self._read()
-        key = place_digest(output)
-        begun = self._begun.get(key, ())
-        return key in self._written or any(run == this_process() or not is_at_work(run) for run in begun)
+        begun = self._begun.get(place_digest(output), ())
+        return any(run == this_process() or not is_at_work(run) for run in begun)
 
     def begin(self, record: Record) -> Entry:
         """What whoever does the work is to record."""
         key = place_digest(record.output)
         superseded = tuple(name for name in self._names_of(record.input) if name.output in ("", key))
-        return Entry(self._folder, self._listing.root / record.output, record, key in self._written, superseded)
+        return Entry(self._folder, self._listing.root / record.output, record, superseded)
 
     def append(self, record: Record) -> None:
         """Records a failure, if it would be the same the next time."""
@@ -153,11 +156,15 @@ class Ledger:
                 found = [below.name for folder in folders for below, _ in entries_of(self._folder / folder)]
             self._names = sorted(found)
             for name in filter(None, map(RecordName.parse, found)):
-                if name.status == DONE:
-                    self._written.add(name.output)
-                elif name.status == BEGUN:
+                if name.status == BEGUN:
                     self._begun[name.output].add(name.mark)
         return self._names
+
+    @cached_property
+    def _written(self) -> set[str]:
+        """Digests of the outputs that are recorded, and of their versions: of no need where all is done."""
+        names = filter(None, map(RecordName.parse, self._read()))
+        return {digest for name in names if name.status == DONE for digest in (name.output, name.mark)}
 
     def _output(self, place: str, name: RecordName) -> tuple[str, int] | None:
         """The output of an input and its size, if it is the version of that name."""

@@ -1,16 +1,20 @@
 """Records of a batch in a file: JSON lines in the output folder, only ever appended to.
 
 A line is one `Record`, written at once, so that several runs may share a manifest and a run may be killed at any
-moment; a line that is torn nevertheless is left out when reading. The last line on an input counts, and outputs
-once written stay known.
+moment; a line that is torn nevertheless is left out when reading. The last line on an input counts, by the times of
+lines if they are in several files, and outputs once written stay known.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import heapq
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
@@ -19,6 +23,7 @@ from scales_cli.storage.objects import Status
 from scales_cli.system.files import is_at_work, open_regular, this_process
 
 _NAME = ".scales-batch"
+_LINES = 64  # that are read of a file at a time
 
 
 class Manifest:
@@ -27,10 +32,12 @@ class Manifest:
     def __init__(self, path: Path, files: Iterable[Path]) -> None:
         self.path = path
         self._records: dict[str, Record] = {}
-        self._written: dict[str, int] = {}  # outputs that are ours, and their size then
-        self._begun: dict[str, str] = {}  # outputs that may be, and the process that said so
-        for file in files:
-            self._read(file)
+        self._written: dict[str, Record] = {}  # the last ones, by their outputs
+        self._begun: dict[str, str] = {}  # outputs that may be ours, and the process that said so
+        self._in_work: dict[str, str] = {}  # what is begun for inputs
+        self._latest_ns = 0
+        for record in heapq.merge(*map(_records_of, files), key=attrgetter("time_ns")):
+            self._add(record)
 
     @classmethod
     def at(cls, path: Path) -> Manifest:
@@ -41,9 +48,9 @@ class Manifest:
 
     @classmethod
     def of(cls, output: Path, shard: tuple[int, int] | None = None) -> Manifest:
-        """The manifest of an output folder, which knows what all shards have recorded there, the latest last."""
+        """The manifest of an output folder, which knows what all shards have recorded there."""
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
-        return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl"), key=_changed))
+        return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 
     def find(self, place: str, status: Status, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings."""
@@ -55,13 +62,17 @@ class Manifest:
         record = self._records.get(place)
         return "" if record is None else record.output
 
-    def owns(self, output: str, size: int | None = None) -> bool:
-        """Whether a file at `output`, of this size if it is given, is or may be what this run or one that ended wrote.
+    def owns(self, output: str, there: Status | None = None) -> bool:
+        """Whether what is `there` at `output`, if anything, is what a run wrote, or may be."""
+        return self.wrote(output, there) or self.claims(output)
 
-        One of another size was changed since.
-        """
-        if output in self._written and size in (None, self._written[output]):
-            return True
+    def wrote(self, output: str, there: Status | None) -> bool:
+        """Whether what is `there`, if anything, is what was last recorded of `output`."""
+        record = self._written.get(output)
+        return record is not None and (there is None or record.is_as_written(there))
+
+    def claims(self, output: str) -> bool:
+        """Whether what is at `output` may be what this run or one that has ended wrote, but did not record."""
         run = self._begun.get(output)
         return run is not None and (run == this_process() or not is_at_work(run))
 
@@ -76,6 +87,8 @@ class Manifest:
 
     def append(self, record: Record) -> None:
         """Adds a line; raises `OutputError` if that is impossible."""
+        now = max(time.time_ns(), self._latest_ns + 1)  # after all that is known, whatever clocks say
+        record = dataclasses.replace(record, time_ns=now)
         line = record.line
         with self._writing(), self.path.open("a+b", buffering=0) as file:
             if file.tell():
@@ -85,13 +98,16 @@ class Manifest:
         self._add(record)
 
     def _add(self, record: Record) -> None:
-        previous = self._records.get(record.input)
-        if previous is not None and previous.status == BEGUN:
-            self._begun.pop(previous.output, None)
+        self._latest_ns = max(self._latest_ns, record.time_ns)
+        self._begun.pop(self._in_work.pop(record.input, ""), None)
         if record.output and record.status == DONE:
-            self._written[record.output] = record.output_size
+            self._begun.pop(record.output, None)
+            self._written[record.output] = record
         elif record.output:
             self._begun[record.output] = record.run
+        if record.status == BEGUN:
+            self._in_work[record.input] = record.output
+        previous = self._records.get(record.input)
         if (
             previous is None
             or previous.status != DONE
@@ -109,28 +125,26 @@ class Manifest:
                 f"{self.path}: cannot be written: {error.strerror}", "choose another --manifest"
             ) from error
 
-    def _read(self, file: Path) -> None:
-        try:
-            mode = file.stat().st_mode
-            if stat.S_ISCHR(mode):  # as /dev/null, which keeps nothing; others never end
-                return
-            if not stat.S_ISREG(mode):
-                raise OutputError(f"{file}: is not a regular file", "choose another --manifest")
-            with open_regular(file) as stream:
-                while line := stream.readline(MOST_BYTES):
-                    if (record := Record.parse(line)) is not None:
-                        self._add(record)
-        except FileNotFoundError:
+
+def _records_of(file: Path) -> Iterator[Record]:
+    """It is opened for some lines at a time, as there may be more shards than files that can be open."""
+    try:
+        mode = file.stat().st_mode
+        if stat.S_ISCHR(mode):  # as /dev/null, which keeps nothing; others never end
             return
-        except OSError as error:
-            raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
-
-
-def _changed(file: Path) -> tuple[int, str]:
-    """By which records of files come in order: when the last one was added."""
-    with suppress(OSError):  # of which reading it will say more
-        return file.stat().st_mtime_ns, file.name
-    return 0, file.name
+        if not stat.S_ISREG(mode):
+            raise OutputError(f"{file}: is not a regular file", "choose another --manifest")
+        start, end = -1, 0
+        while start < end:
+            with open_regular(file) as stream:
+                start = stream.seek(end)
+                found = [Record.parse(stream.readline(MOST_BYTES)) for _ in range(_LINES)]
+                end = stream.tell()
+            yield from (record for record in found if record is not None)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be read: {error.strerror}", "choose another --manifest") from error
 
 
 def _is_foreign(path: Path) -> bool:

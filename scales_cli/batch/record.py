@@ -3,7 +3,7 @@
 The `status` of a record is one of
 
 begun   the process `run` is about to begin the work: once that has ended, a file at `output` may be what it wrote
-done    `output`, of `output_size` bytes, was written
+done    `output`, of `output_size` bytes and `output_mtime_ns`, was written; of 0 bytes if it was gone again
 failed  nothing was written, for the reason `error`; a file at `output` may be what a process wrote that died
 left    nothing was written, because there was a file already, or because the run was interrupted
 """
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
 from typing import Any
 
 from scales_cli.storage.objects import Status
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
+_TOLERANCE_NS = 2 * 10**9  # of file systems and archives, which keep seconds, or every other one
 MOST_BYTES = 2**16  # of a record: two paths of 4 KiB, each byte of which may take six in JSON, and an error
 
 
@@ -26,6 +28,7 @@ class Record:
     """An input at its place in the tree, as it was then, and what became of it.
 
     `settings` identifies the model and all options that change the result; `output` is relative to the output folder.
+    `time_ns` is when it was recorded in a file; what is 0 was recorded by an earlier version, which did not tell.
     """
 
     input: str
@@ -39,6 +42,8 @@ class Record:
     error: str = ""
     exit_code: int = 0
     run: str = ""
+    output_mtime_ns: int = 0
+    time_ns: int = field(default=0, compare=False)
 
     @classmethod
     def parse(cls, line: bytes) -> Record | None:
@@ -58,6 +63,13 @@ class Record:
     def is_of(self, status: Status, settings: str) -> bool:
         """Whether the input and the settings are those of this record."""
         return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
+
+    def is_as_written(self, there: Status) -> bool:
+        """Whether what is at `output` now is what was written, so that nobody has changed it since."""
+        if self.output_size == 0:  # nobody looked at it
+            return True
+        moved = abs(there.st_mtime_ns - self.output_mtime_ns) if self.output_mtime_ns else 0
+        return stat.S_ISREG(there.st_mode) and there.st_size == self.output_size and moved <= _TOLERANCE_NS
 
     def agrees(self, other: Record) -> bool:
         """Whether the other record is of the same input and settings."""

@@ -1,6 +1,6 @@
 """Names of records in a storage, which say all that the next run has to know: listings tell names, not what is inside.
 
-INPUT.WORK.begun.OUTPUT.RUN      the process RUN is about to put the output, where no record is of that yet
+INPUT.WORK.begun.OUTPUT.RUN      the process RUN is about to put the output, or has put it and not recorded that
 INPUT.WORK.done.OUTPUT.VERSION   the output was put, and is done as long as it is this version
 INPUT.WORK.failed                nothing was put
 

@@ -88,7 +88,7 @@ def bench(
             metavar="NAME|FILE",
             autocompletion=opt.suggest_models,
             rich_help_panel=opt.SIZE,
-            help="A model; repeated ones take turns. Default: base, or your own; with --video tiny.",
+            help="Repeated ones take turns. Default: base, or what `models default` names; of --video tiny.",
         ),
     ] = None,
     scale: opt.Scale = 4,

@@ -71,6 +71,27 @@ def test_what_is_done_is_known_as_long_as_its_output_is_there(bucket):
     assert ledger(bucket).owns(RECORD.output)  # as in a manifest
 
 
+def test_an_output_is_ours_as_long_as_nobody_changed_it(bucket):
+    def is_ours():
+        after = Ledger(listing := Listing(bucket.address))
+        return after.owns(RECORD.output, listing.status_of(bucket.address / RECORD.output))
+
+    put(bucket)
+    assert not is_ours()
+    work(bucket)
+    assert is_ours()
+    put(bucket, b"retouched")
+    assert not is_ours()
+    entry = ledger(bucket).begin(RECORD)
+    entry.begin()
+    put(bucket, b"by a run that is killed before it records that")
+    assert is_ours()
+    assert work(bucket, b"by the next") == OUTCOME
+    assert is_ours()
+    put(bucket, b"retouched")
+    assert not is_ours()
+
+
 @pytest.mark.parametrize("step", ["before", "begun", "put", "recorded"])
 def test_a_run_that_is_killed_anywhere_goes_on(bucket, step):
     """What it may have put is the next one's to replace, and only that."""
@@ -96,7 +117,7 @@ def test_what_a_killed_run_did_not_remove_is_removed_by_the_next(bucket):
     entry = ledger(bucket).begin(dataclasses.replace(RECORD, run="00e15e00-2"))
     put(bucket, b"later")
     dataclasses.replace(entry, superseded=()).end(OUTCOME)
-    dataclasses.replace(entry, is_known=False).begin()
+    entry.begin()
     other = dataclasses.replace(RECORD, settings="x2", output="sub/n_x2.png")
     work(bucket, record=other)
     assert len(records(bucket)) == 4

@@ -1,5 +1,7 @@
 import json
 import os
+import resource
+import stat
 import subprocess
 import tracemalloc
 from dataclasses import replace
@@ -11,6 +13,7 @@ import pytest
 from scales_cli.batch.manifest import Manifest
 from scales_cli.batch.record import Record
 from scales_cli.errors import OutputError
+from scales_cli.storage.objects import Status
 from scales_cli.system.files import this_process
 
 RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
@@ -36,16 +39,43 @@ def test_manifest_takes_the_last_line_on_an_input(tmp_path):
 
 
 @pytest.mark.parametrize("order", [(None, (1, 8)), ((1, 8), None), ((2, 2), (1, 8))])
-def test_the_manifest_that_was_added_to_last_counts(tmp_path, order):
-    """Whatever its name: of a part of the pictures, or of all."""
+def test_of_several_manifests_the_latest_line_counts(tmp_path, order):
+    """Whatever they are called, and whichever was added to last."""
     earlier, later = (Manifest.of(tmp_path, shard) for shard in order)
     failure = replace(RECORD, status="failed", error="why")
     later.append(replace(RECORD, input="other"))
     earlier.append(failure)
-    os.utime(earlier.path, ns=(1, 1))
     later.append(RECORD)
-    Manifest.of(tmp_path, order[0]).prepare()
+    earlier.append(replace(RECORD, input="third"))
     assert found(Manifest.of(tmp_path)) == RECORD
+
+
+def test_a_line_is_later_than_all_that_is_known_whatever_the_clock_says(tmp_path, monkeypatch):
+    Manifest.of(tmp_path).append(replace(RECORD, status="failed", error="why"))
+    later = Manifest.of(tmp_path, (1, 8))
+    monkeypatch.setattr("time.time_ns", lambda: 5)
+    later.append(RECORD)
+    assert found(Manifest.of(tmp_path)) == RECORD
+
+
+def test_manifests_may_be_more_than_files_that_can_be_open(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for index in range(1, 151):
+        Manifest(tmp_path / f".scales-batch-{index}-of-150.jsonl", []).append(replace(RECORD, input=str(index)))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    try:
+        manifest = Manifest.of(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert all(found(manifest, str(index)) for index in range(1, 151))
+
+
+def test_manifest_knows_all_of_many_lines(tmp_path):
+    manifest = Manifest.of(tmp_path)
+    for index in range(200):
+        manifest.append(replace(RECORD, input=str(index)))
+    again = Manifest.of(tmp_path)
+    assert all(found(again, str(index)) for index in range(200))
 
 
 @pytest.mark.parametrize("cut", [1, 2, 40])
@@ -160,14 +190,44 @@ def test_manifest_knows_which_outputs_are_ours(tmp_path, records, owned):
     assert manifest.owns(RECORD.output) == Manifest.of(tmp_path).owns(RECORD.output) == owned
 
 
-@pytest.mark.parametrize(("records", "owned"), [([RECORD], False), ([RECORD, BEGUN], True), ([BEGUN, RECORD], False)])
-def test_an_output_of_another_size_is_ours_only_if_it_may_be_of_a_run_that_ended(tmp_path, records, owned):
+WRITTEN = replace(RECORD, output_mtime_ns=50 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("records", "owned"),
+    [
+        ([WRITTEN], False),
+        ([WRITTEN, BEGUN], True),
+        ([BEGUN, WRITTEN], False),
+        ([WRITTEN, BEGUN, LEFT], False),
+        ([WRITTEN, BEGUN, WRITTEN], False),
+        ([WRITTEN, replace(BEGUN, settings="x"), WRITTEN], False),
+    ],
+)
+def test_an_output_that_was_changed_is_ours_only_if_it_may_be_of_a_run_that_ended(tmp_path, records, owned):
     manifest = Manifest.of(tmp_path)
     for record in records:
         manifest.append(record)
     for known in (manifest, Manifest.of(tmp_path)):
-        assert known.owns(RECORD.output, RECORD.output_size)
-        assert known.owns(RECORD.output, RECORD.output_size + 1) == owned
+        assert known.owns(RECORD.output, Status(stat.S_IFREG, 30, 50 * 10**9))
+        assert known.owns(RECORD.output, Status(stat.S_IFREG, 31, 50 * 10**9)) == owned
+        assert known.owns(RECORD.output, Status(stat.S_IFREG, 30, 60 * 10**9)) == owned
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "size", "seconds", "expected"),
+    [
+        (WRITTEN, stat.S_IFREG, 30, 50, True),
+        (WRITTEN, stat.S_IFREG, 30, 48, True),  # as of an archive that keeps every other second
+        (WRITTEN, stat.S_IFREG, 30, 53, False),
+        (WRITTEN, stat.S_IFREG, 29, 50, False),
+        (WRITTEN, stat.S_IFDIR, 30, 50, False),
+        (RECORD, stat.S_IFREG, 30, 53, True),  # by an earlier version
+        (replace(RECORD, output_size=0), stat.S_IFREG, 30, 53, True),  # of a file that was gone again
+    ],
+)
+def test_record_tells_what_was_written_from_what_was_changed_since(record, kind, size, seconds, expected):
+    assert record.is_as_written(Status(kind, size, seconds * 10**9)) == expected
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

@@ -136,6 +136,37 @@ def test_batch_leaves_alone_what_was_changed_since_it_wrote_it(batch, weights_fi
     assert retouched.read_bytes() != before
 
 
+@pytest.mark.parametrize("options", [(), ("--keep-times",)])
+def test_batch_replaces_what_it_wrote_and_leaves_alone_what_has_its_size_only(batch, pictures, options):
+    assert batch(*options, "--include", "n*")[0] == 0
+    source, output = pictures / OUTPUTS[-1].replace("_x2", ""), Path("out", OUTPUTS[-1])
+    for is_changed in (False, True):
+        data = source.read_bytes()
+        source.write_bytes(data[:-3] + bytes(255 - byte for byte in data[-3:]))  # of the same size, as its output
+        os.utime(source, (10**8, 10**8 + is_changed))
+        before = output.read_bytes()
+        if is_changed:
+            before = before[:-3] + b"abc"
+            output.write_bytes(before)
+            os.utime(output, (10**9, 10**9))
+        code, out, err = batch(*options, "--include", "n*")
+        assert (code, len(out.splitlines()), "1 exists" in err) == (0, not is_changed, is_changed)
+        assert (output.read_bytes() == before) == is_changed
+
+
+def test_batch_leaves_alone_what_was_changed_after_a_failure(batch, pictures):
+    """The work on a new input that is damaged is no claim on the output of the one before."""
+    assert batch()[0] == 0
+    whole = (pictures / "a.png").read_bytes()
+    break_picture(pictures / "a.png")
+    assert batch()[0] == 1
+    Path("out/a_x2.png").write_bytes(b"mine")
+    (pictures / "a.png").write_bytes(whole)
+    code, out, err = batch()
+    assert (code, out, "1 exists" in err) == (0, b"", True)
+    assert Path("out/a_x2.png").read_bytes() == b"mine"
+
+
 def test_batch_names_failures_and_goes_on(batch, pictures):
     break_picture(pictures / "a.png")
     (pictures / "sub/empty.jpg").touch()
@@ -322,6 +353,22 @@ def test_batch_shards_make_the_whole(batch):
         assert len(out.splitlines()) in (1, 2)
     assert tree() == whole
     assert "5 skipped (5 done before)" in batch()[2]
+
+
+def test_batch_goes_on_by_what_was_recorded_last_whatever_the_shards(batch, pictures):
+    assert batch()[0] == 0
+    assert batch("--shard", "1/1", "--name", "{stem}{ext}")[1].count(b"\n") == 5
+    shutil.copy(pictures / "a.png", pictures / "d.png")
+    assert batch("--include", "d.png", "--name", "{stem}{ext}")[1] == b"out/d.png\n"  # among the old lines
+    assert "6 skipped (6 done before)" in batch("--shard", "1/1", "--name", "{stem}{ext}")[2]
+
+
+def test_batch_forgets_failures_that_a_shard_has_mended(batch):
+    assert batch("--max-pixels", "10")[0] == 1
+    assert batch("--shard", "1/1", "--retry-failed")[1].count(b"\n") == 5
+    for arguments in (("--shard", "1/1"), ()):
+        code, _, err = batch(*arguments)
+        assert (code, "5 done before" in err) == (0, True)
 
 
 @pytest.mark.parametrize("arguments", [("--shard", "0/3"), ("--shard", "4/3"), ("--shard", "x"), ("-j", "0")])

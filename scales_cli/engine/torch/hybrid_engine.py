@@ -1,9 +1,9 @@
 """Backbones other than SRResNet: binary layers on bits in the native kernels, everything else in torch.
 
 A picture of more than `WHOLE_IMAGE_PIXELS` is computed in tiles with all the context that their output depends on, and
-with weights that depend on the whole picture measured before on fixed windows of it. An untiled result differs from it,
-by these weights and by the last bits of torch's sums, which turn a sign now and then: mostly by 50 dB and more. The
-native engine's are equal.
+with weights that depend on the whole picture measured before on fixed windows of it. So tiles change the result a
+little: the weights differ from those of the whole picture, and torch's sums in their last bits, which turns a sign now
+and then. Tiled and untiled results mostly agree to more than 50 dB; those of the native engine are equal.
 """
 
 from __future__ import annotations
