@@ -29,7 +29,7 @@ Models = Annotated[
         metavar="NAME|FILE",
         autocompletion=opt.suggest_models,
         rich_help_panel=opt.SIZE,
-        help="auto, base, tiny, another name, or a file. Repeat it for several. Default: as of upscale.",
+        help="auto, base, tiny, another name, or a file. Repeat it for several. Default: as upscale.",
     ),
 ]
 At = Annotated[
