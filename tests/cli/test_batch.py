@@ -230,7 +230,7 @@ def test_batch_dry_run_names_what_is_skipped(batch):
         "scales: 3 to do, 2 skipped (1 done before, 1 exists), 0 failed",
         "scales: skipped: in/a.png: out/a_x2.png: exists",
         "scales: skipped: in/b.jpg: out/b_x2.jpg: done before",
-        "scales: warning: what exists and is not as this batch wrote it was left alone (--overwrite replaces it)",
+        "scales: warning: what is not as this batch wrote it was left alone (--overwrite replaces it)",
     ]
     assert len([line for line in batch("--dry-run", "--json")[1].splitlines() if b"skipped" in line]) == 2
 
