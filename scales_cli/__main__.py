@@ -33,9 +33,10 @@ def main() -> int:
 
 def _occupy_standard_streams() -> None:
     """If some are closed, gives their numbers to nothing, or what is opened next would be taken for one of them."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(number, True)
-    os.close(number)
+    with contextlib.suppress(OSError):  # without room for a file, or /dev; what matters of that is said later
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(number, True)
+        os.close(number)
 
 
 def _leave_threads(code: int) -> None:
