@@ -96,10 +96,10 @@ class _Batch:
                 "there are no pictures among the inputs" + (f", but files that are not read: {kinds}" if kinds else ""),
                 "convert them first" if kinds else "check the folders and patterns",
             )
-        self._items = selection.shard(*request.shard) if request.shard else selection.items
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
         self._history = History(request, fingerprint)
-        self._naming = Naming(request, self._history, self._items)
+        self._naming = Naming(request, self._history, selection.items)
+        self._items = self._naming.shard(*request.shard) if request.shard else selection.items
         self._news: list[str] = []
         self._crew = _gather_crew(request, self._items, self._news.append)
         self.drafts: dict[Item, Draft] = {}
@@ -164,6 +164,7 @@ class _Batch:
         too_large: list[Item] = []
         for item, outcome in self._work(deque(self.drafts)):
             if is_too_large(outcome) and item in self.drafts:
+                self._history.interrupt(item)  # or what was begun now would be an earlier run's when it begins again
                 too_large.append(item)
                 continue
             yield self._recorded(item, outcome)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from scales_cli.batch.history import History
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
+from scales_cli.errors import UsageError
 from scales_cli.pipeline.targets import Claims, Clash, automatic_name, clash_error
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location
@@ -31,14 +33,27 @@ class Naming:
         self._real: dict[Location, str] = {}
         self._holding: dict[Location, bool] = {}
         self._sources = {item.source.parent for item in items if isinstance(item.source, Address)}
+        self._numbers: dict[Location, int] = {}  # the last one that was given, of outputs that inputs share
+
+    def shard(self, index: int, count: int) -> list[Item]:
+        """The part `index` of 1..count, the same on every machine. Those that could share an output are in one part.
+
+        Raises `UsageError` if there are numbers in names, which may be others' names.
+        """
+        if self._request.on_clash == NUMBER:
+            raise UsageError("a part does not know the numbers of the others", "choose --on-clash skip with --shard")
+        groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
+        for item in self._items:
+            groups[self._keys[item]].append(item)
+        ordered = sorted(groups.values(), key=lambda group: min(item.place for item in group))
+        return [item for group in ordered[index - 1 :: count] for item in group]
 
     def doubtful(self, items: Iterable[Item]) -> list[Item]:
         """Those whose output may be another's, or be an input: all that is not known of it is the extension."""
         if self._request.on_clash == NUMBER:  # as numbered names may be others' names
             return list(items)
-        keys = {item: self._key(item) for item in self._items}
-        counts = Counter(keys.values())
-        return [item for item in items if counts[keys[item]] > 1 or self._holds_inputs(self.folder(item))]
+        counts = Counter(self._keys.values())
+        return [item for item in items if counts[self._keys[item]] > 1 or self._holds_inputs(self.folder(item))]
 
     def claim(self, name: str, target: Location) -> None:
         """Keeps an output for the input that it was written for before."""
@@ -55,9 +70,9 @@ class Naming:
             targets = sorted(targets, key=lambda wish: self._previous(*wish) is None)
         for item, target in targets:
             wanted = self._previous(item, target) or target
-            number, other = 1, self._claims.claim(item.name, wanted)
+            other = self._claims.claim(item.name, wanted)
             while other is not None and self._request.on_clash == NUMBER:
-                number += 1
+                number = self._numbers[target] = self._numbers.get(target, 1) + 1
                 wanted = target.parent / f"{PurePath(target.name).stem}-{number}{target.suffix}"
                 other = self._claims.claim(item.name, wanted)
             if other is None:
@@ -82,6 +97,10 @@ class Naming:
             rf"{re.escape(PurePath(target.name).stem)}(-\d+)?{re.escape(target.suffix)}", previous.name
         )
         return previous if numbered and previous.parent == target.parent else None
+
+    @functools.cached_property
+    def _keys(self) -> dict[Item, tuple[str, str]]:
+        return {item: self._key(item) for item in self._items}
 
     def _key(self, item: Item) -> tuple[str, str]:
         """What inputs of one output share, whatever their formats, on whatever file system."""

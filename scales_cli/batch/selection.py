@@ -92,14 +92,6 @@ class Selection:
                 self.items.append(named)
                 return
 
-    def shard(self, index: int, count: int) -> list[Item]:
-        """The part `index` of 1..count. Pictures that could have the same output are always in one part."""
-        groups: dict[PurePath, list[Item]] = defaultdict(list)
-        for item in self.items:
-            groups[item.place.with_suffix("")].append(item)
-        chosen = sorted(groups)[index - 1 :: count]
-        return [item for place in chosen for item in groups[place]]
-
 
 def select(inputs: Sequence[str], chosen: Filter, output: Location, *, recursive: bool = True) -> Selection:
     """Files, those that match a pattern, and in folders whatever has a picture's extension.

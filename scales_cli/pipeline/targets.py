@@ -104,9 +104,14 @@ class Claims:
     """Which input each output is for. Names of one file are one output: through links, and cases that do not count."""
 
     def __init__(self, inputs: Iterable[str | Location]) -> None:
-        self._inputs = {_identity(locate(path) if isinstance(path, str) else path): path for path in inputs}
+        self._paths = inputs
         self._claimed: dict[str, str] = {}
         self._real = functools.cache(os.path.realpath)
+
+    @functools.cached_property
+    def _inputs(self) -> dict[object, str | Location]:
+        """By what all names of a file share; a look at every one."""
+        return {_identity(locate(path) if isinstance(path, str) else path): path for path in self._paths}
 
     def claim(self, name: str, target: Location) -> str | None:
         """The input that the output is for already, else None, and it is for the one of this `name` from now on.

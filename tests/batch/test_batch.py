@@ -132,6 +132,19 @@ def test_a_picture_too_large_for_its_share_is_done_alone(request_for, rng, tmp_p
     assert {type(outcome) for outcome in outcomes} == {Done}
 
 
+def test_what_lies_where_a_picture_was_too_large_twice_is_somebody_elses(request_for, rng, tmp_path):
+    save(tmp_path / "in/a.webp", rng, (300, 400))
+    tight = {"jobs": 1, "max_memory": anonymous_bytes() + 2**20}
+    assert isinstance(by_name(run(request_for(**tight)))["a.webp"], Failed)
+    target = tmp_path / "out/a_x2.webp"
+    target.write_text("mine")
+    for options in (tight, {"jobs": 1}):
+        assert by_name(run(request_for(**options)))["a.webp"] == Skipped(
+            str(tmp_path / "in/a.webp"), str(target), "exists"
+        )
+    assert target.read_text() == "mine"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at /proc")
 def test_memory_stays_flat(request_for, rng, tmp_path, monkeypatch):

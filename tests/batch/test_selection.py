@@ -189,18 +189,6 @@ def test_select_reports_unreadable_folders(tree):
     assert [folder for folder, _ in selection.failures] == [Path("in/sub")]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_shards_partition_the_selection(rng, count):
-    names = [f"{'ab'[rng.integers(2)]}/{number}{end}" for number in range(20) for end in (".png", ".jpg")]
-    items = [Item(Path(name), PurePath(name)) for name in names]
-    shards = [Selection(list(items)).shard(index + 1, count) for index in range(count)]
-    assert sorted(item.place for shard in shards for item in shard) == sorted(item.place for item in items)
-    stems = [{item.place.with_suffix("") for item in shard} for shard in shards]
-    assert sum(map(len, stems)) == len(set.union(*stems))  # what could have one output is in one shard
-    reversed_items = Selection(items[::-1])
-    assert {item.place for item in reversed_items.shard(1, count)} == {item.place for item in shards[0]}
-
-
 @pytest.mark.parametrize("installed", [True, False])
 def test_select_reads_what_extras_read_if_they_are_installed(tree, monkeypatch, installed):
     monkeypatch.setattr("scales_cli.imaging.formats.is_installed", lambda library: installed)

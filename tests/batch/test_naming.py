@@ -1,0 +1,70 @@
+"""Which outputs inputs get, and which are in one part of a batch; the files themselves matter to none of it."""
+
+from pathlib import Path, PurePath
+from unittest.mock import Mock
+
+import pytest
+
+from scales_cli.batch import BatchRequest
+from scales_cli.batch.naming import Naming
+from scales_cli.batch.selection import Item
+from scales_cli.errors import UsageError
+from scales_cli.imaging.file_names import NameTemplate
+from scales_cli.imaging.output_options import OutputOptions
+from scales_cli.pipeline.enlargement import Enlargement
+from scales_cli.pipeline.sizing import Sizing
+from scales_cli.pipeline.targets import Claims
+from scales_cli.weights.family import resolve
+
+
+@pytest.fixture
+def naming(weights_file, tmp_path):
+    family = resolve(weights_file(2))
+
+    def make(names, *, name=None, on_clash="stop"):
+        options = OutputOptions(name=name and NameTemplate(name))
+        enlargement = Enlargement(family, Sizing(2), options)
+        request = BatchRequest(inputs=[], output=tmp_path / "out", enlargement=enlargement, on_clash=on_clash)
+        history = Mock(output_of=lambda item: None)
+        return Naming(request, history, [Item(tmp_path / name, PurePath(name)) for name in names])
+
+    return make
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shards_are_the_same_parts_of_the_whole_everywhere(naming, rng, count):
+    names = [f"{'ab'[rng.integers(2)]}/{number}{end}" for number in range(20) for end in (".png", ".jpg")]
+    shards = [naming(names).shard(index + 1, count) for index in range(count)]
+    assert sorted(item.place.as_posix() for shard in shards for item in shard) == sorted(names)
+    stems = [{item.place.with_suffix("") for item in shard} for shard in shards]
+    assert sum(map(len, stems)) == len(set.union(*stems))  # what could have one output is in one shard
+    assert {item.place for item in naming(names[::-1]).shard(1, count)} == {item.place for item in shards[0]}
+
+
+@pytest.mark.parametrize(
+    ("names", "template"),
+    [
+        (["a.jpg", "b.jpg", "c.png"], "holiday{ext}"),
+        (["a.jpg", "A.png"], None),  # one file, as some systems see it
+        ([f"{'long' * 60}{number}.png" for number in range(4)], None),  # whose names are cut
+    ],
+)
+def test_inputs_of_one_output_are_in_one_shard(naming, names, template):
+    assert sorted(len(naming(names, name=template).shard(index, 2)) for index in (1, 2)) == [0, len(names)]
+
+
+def test_shards_give_no_numbers(naming):
+    with pytest.raises(UsageError, match="numbers of the others"):
+        naming(["a.jpg", "a.png"], on_clash="number").shard(1, 2)
+
+
+def test_numbers_are_looked_for_once(naming, monkeypatch, tmp_path):
+    claims, claim = [], Claims.claim
+    monkeypatch.setattr(Claims, "claim", lambda *arguments: claims.append(arguments) or claim(*arguments))
+    names = [f"{number}.png" for number in range(100)]
+    work = naming(names, on_clash="number")
+    target = tmp_path / "out/holiday.png"
+    assigned = work.assign([(item, target) for item in work.doubtful(work._items)])
+    numbered = [Path(f"holiday-{number}.png") for number in range(2, 101)]
+    assert [path.name for path in assigned.values()] == ["holiday.png", *map(str, numbered)]
+    assert len(claims) < 3 * len(names)
