@@ -62,7 +62,7 @@ def gate_pass_bytes(spec: NetworkSpec, rows: int, width: int) -> int:
 
 def residual_bytes(spec: NetworkSpec) -> int:
     """What the residual takes of an output pixel; chroma, which is as large as the input, is copied once."""
-    return 4 * spec.colors + (2 * 2 * 4 // spec.scale**2 if spec.has_chroma else 0)
+    return 4 * spec.colors + (-(-2 * 2 * 4 // spec.scale**2) if spec.has_chroma else 0)
 
 
 def _shape(spec: NetworkSpec) -> dict[str, int]:

@@ -115,7 +115,8 @@ def _merge(planes: NDArray[np.uint16], residual: NDArray[np.float32], dtype: np.
 def _fill(weighted: NDArray[np.float32]) -> NDArray[np.float32]:
     """[H, W, C + 1], colours times weights and weights -> means of the smallest block around each that has a weight."""
     weight = weighted[..., -1:]
-    mean: NDArray[Any] = weighted[..., :-1] / np.maximum(weight, 1e-6)
+    mean: NDArray[Any] = np.zeros_like(weighted[..., :-1])
+    np.divide(weighted[..., :-1], weight, out=mean, where=weight > 0)
     if max(weight.shape[:2]) == 1 or weight.all():
         return mean
     height, width = weight.shape[:2]

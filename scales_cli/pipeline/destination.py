@@ -44,9 +44,12 @@ def destination(
         yield stream
         stream.seek(0)
         if sink is None:
-            _copy_to_stdout(stream)
+            with _writing_to("standard output", "give a file to -o"):
+                _copy(stream, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
         else:
-            _copy(stream, sink)
+            with _writing_to("the stream for the result"):
+                _copy(stream, sink)
 
 
 @contextmanager
@@ -67,14 +70,14 @@ def _put_after(target: Address, *, overwrite: bool) -> Iterator[BinaryIO]:
             ) from error
 
 
-def _copy_to_stdout(stream: BinaryIO) -> None:
+@contextmanager
+def _writing_to(name: str, hint: str = "") -> Iterator[None]:
     try:
-        _copy(stream, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"standard output cannot be written: {error.strerror}", "give a file to -o") from error
+        raise OutputError(f"{name} cannot be written: {error.strerror or error}", hint) from error
 
 
 def _copy(stream: BinaryIO, sink: BinaryIO) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import MemoryLimitError
+from scales_cli.errors import MemoryLimitError, WeightsError
 from scales_cli.imaging.animation import animation_bytes
 from scales_cli.imaging.encoding import encoding_bytes
 from scales_cli.imaging.formats import ImageFormat
@@ -39,6 +39,8 @@ def fit_memory(
             jobs.append(fit_job(job, upscalers[job.scale], limit, tile))
         except MemoryLimitError as error:
             failures.append(Failed(job.name, error))
+        except WeightsError as error:  # there is no network of the scale that this picture needs
+            failures.append(Failed(job.name, error.about(job.name)))
     return Plan(tuple(jobs), tuple(failures))
 
 

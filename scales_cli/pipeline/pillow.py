@@ -19,6 +19,8 @@ def to_pixels(image: Image.Image) -> Pixels:
 
     Transparency is kept, but for the one level that may stand for it in 16 bits.
     """
+    if 0 in image.size:
+        raise UsageError(f"an image of {image.width} x {image.height} pixels is empty", "give one that holds pixels")
     if image.mode in _REFUSED:
         raise UsageError(f"an image of {_REFUSED[image.mode]} is not a picture", "convert it to 8 bits a channel")
     if image.mode.startswith("I;16"):

@@ -15,7 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +25,7 @@ from scales_cli.storage.address import STORAGES, WEB, Address
 from scales_cli.storage.offline import OFFLINE, is_offline
 from scales_cli.storage.refusals import own_errors, shown
 from scales_cli.storage.web import open_url
+from scales_cli.system.files import using_temporary_folder
 
 MAX_FILE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20  # that are read at a time
@@ -173,7 +174,9 @@ class _Raw(io.RawIOBase):
 @contextmanager
 def _downloaded(address: Address) -> Iterator[BinaryIO]:
     _check_online(address)
-    with tempfile.TemporaryFile() as stream:
+    with ExitStack() as stack:
+        with using_temporary_folder():
+            stream = stack.enter_context(tempfile.TemporaryFile())
         try:
             with open_url(address.url, MAX_FILE_BYTES, plain=True) as (pieces, size):
                 count = 0
@@ -181,12 +184,14 @@ def _downloaded(address: Address) -> Iterator[BinaryIO]:
                     count += len(piece)
                     if count > MAX_FILE_BYTES:
                         raise TransferError(f"it has more than {MAX_FILE_BYTES} bytes")
-                    stream.write(piece)
+                    with using_temporary_folder():
+                        stream.write(piece)
         except TransferError as error:
             raise OSError(errno.EIO, shown(error.message.removeprefix(f"{address.url}: "))) from error
         if size is not None and count < size:
             raise OSError(errno.EIO, f"it ended after {count} of {size} bytes")
-        stream.seek(0)
+        with using_temporary_folder():
+            stream.seek(0)
         yield stream
 
 

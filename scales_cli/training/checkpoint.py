@@ -141,10 +141,11 @@ def save(
     try:
         _write(_optimizer_path(path), state, {})
         _write(path, weights, metadata)
-        for old in folder.glob("weights-*[0-9].safetensors"):
-            if old.name < path.name:
-                old.unlink()
-                _optimizer_path(old).unlink(missing_ok=True)
+        for newest in (path, _optimizer_path(path)):  # an optimizer alone is what a kill left
+            kind = newest.name.split("-")[0]
+            for old in folder.glob(f"{kind}-*[0-9].safetensors"):
+                if old.name < newest.name:
+                    old.unlink()
     except (OSError, SafetensorError) as error:
         raise OutputError(
             f"{folder}: the checkpoint cannot be written ({error})", "free some space, then --resume"

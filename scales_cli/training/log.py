@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from scales_cli.errors import OutputError, hint_of
 from scales_cli.system.files import whole_file
 
 _HEADER = ["step", "seconds", "learning_rate", "loss", "valid_psnr"]
 
 
 class Log:
+    """Raises `OutputError` if the file cannot be written."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -30,11 +35,19 @@ class Log:
         """`loss` is in grey levels of 255, `psnr` in dB."""
         if not self._path.exists():
             self._write([])
-        with self._path.open("a", newline="") as file:
+        with self._writing(), self._path.open("a", newline="") as file:
             csv.writer(file).writerow([step, f"{seconds:.1f}", f"{learning_rate:.3g}", f"{loss:.4f}", f"{psnr:.4f}"])
 
     def _write(self, rows: list[list[str]]) -> None:
-        with whole_file(self._path, overwrite=True) as stream:
+        with self._writing(), whole_file(self._path, overwrite=True) as stream:
             text = io.StringIO(newline="")
             csv.writer(text).writerows([_HEADER, *rows])
             stream.write(text.getvalue().encode())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"{self._path}: cannot be written: {error.strerror or error}"
+            raise OutputError(message, hint_of(error, "free some space, then --resume")) from error

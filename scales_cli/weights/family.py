@@ -172,7 +172,7 @@ class ModelFamily:
         if self.name == self._sources[known[0]].name:  # a full name, a file or an import, which have one scale
             raise WeightsError(
                 f"model {self.name} enlarges by {known[0]}, not by {scale}",
-                f"add -s {known[0]} or choose another model",
+                f"enlarge by {known[0]} (-s {known[0]}), or choose another model",
             )
         raise WeightsError(
             f"model {self.name!r} does not enlarge by {scale}", f"it does by {', '.join(map(str, known))}"

@@ -65,7 +65,10 @@ class WeightEntry:
 
     def check(self, path: Path) -> None:
         """Raises `WeightsError` if this is not the model's file."""
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise WeightsError(f"{path}: cannot be read: {error.strerror}", "install scales-cli again") from error
         if len(data) != self.size or hashlib.sha256(data).hexdigest() != self.sha256:
             raise WeightsError(f"{path} is damaged: its hash is not the pinned one", "install scales-cli again")
 

@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from scales_cli.batch.selection import Filter, Item, Selection, select
+from scales_cli.batch.selection import Filter, select
 from scales_cli.errors import InputError, UsageError
 from scales_cli.storage.address import Address
 

@@ -27,3 +27,14 @@ def test_results_have_the_scale_times_the_size(folder, capfd, count):
             assert (result.size, result.mode) == ((width * scale, height * scale), mode)
         Path("c.png").unlink()
     assert capfd.readouterr() == ("c.png\n" * count, "")
+
+
+def test_a_picture_that_needs_another_network_fails_alone(folder, weights_file, capfd):
+    Image.new("L", (60, 60)).save("near.png")
+    Image.new("L", (30, 30)).save("far.png")  # which no network of x2 makes so wide
+    model = str(weights_file(2))
+    assert main(["upscale", "far.png", "near.png", "--width", "100", "-m", model, "-o", "out/"]) == 1
+    said = capfd.readouterr()
+    assert said.out == "out/near_w100.png\n"
+    assert "far.png: model" in said.err
+    assert "enlarges by 2, not by 4 (enlarge by 2 (-s 2), or choose another model)" in said.err

@@ -29,6 +29,13 @@ def test_visible_colors_takes_the_nearest():
     assert (filled[:, -8:] == 200).all()
 
 
+def test_visible_colors_reach_as_far_as_the_picture():
+    color = np.zeros((2, 5000, 1), np.uint8)
+    alpha = np.zeros((2, 5000, 1), np.uint8)
+    color[0, 0], alpha[0, 0] = 200, 255
+    assert (visible_colors(color, alpha) == 200).all()
+
+
 def test_visible_colors_keeps_visible_pixels(rng):
     color = rng.integers(0, 65536, (7, 5, 3), dtype=np.uint16)
     alpha = rng.integers(0, 65536, (7, 5, 1), dtype=np.uint16)

@@ -87,6 +87,11 @@ def test_images_of_unknown_range_are_refused(tiny, mode):
         tiny(Image.new(mode, (4, 4)))
 
 
+def test_images_without_pixels_are_refused(tiny):
+    with pytest.raises(scales_cli.UsageError, match="0 x 5 pixels is empty"):
+        tiny(Image.new("RGB", (0, 5)))
+
+
 def test_bytes_become_bytes_of_the_same_format(photo):
     main(["upscale", "photo.jpg", "-s", "2", "-m", "tiny", "-q"])
     assert scales_cli.upscale(photo.read_bytes(), 2, "tiny") == Path("photo_x2.jpg").read_bytes()
@@ -148,6 +153,12 @@ def test_upscale_file_takes_paths_bytes_and_files(source, target, photo, tiny):
     written = sink.getvalue() if target == "file" else sink.read_bytes()
     assert written == scales_cli.upscale(content, 2, "tiny")
     assert (result.width, result.height, result.scale, result.model) == (24, 18, 2, "scales-tiny-x2")
+
+
+def test_a_stream_that_takes_no_more_is_named(photo, tiny):
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(scales_cli.OutputError) as caught:  # noqa: PTH123
+        scales_cli.upscale_file(photo, full, model=tiny)
+    assert "the stream for the result cannot be written: No space left" in str(caught.value)
 
 
 def test_upscale_file_without_a_target_names_it(photo, tiny):

@@ -100,6 +100,30 @@ def test_pages_in_memory(monkeypatch, tmp_path, picture, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_temporary_folder_is_not_the_servers_fault(server, tmp_path, monkeypatch, capsys, picture):
+    resource = pytest.importorskip("resource")
+    monkeypatch.chdir(tmp_path)
+    data = picture() + bytes(2**20)
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    server.answer = answer
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, before[1]))
+    try:
+        code = main(["upscale", f"{server.url}/a.png", "-s", "2", "-m", "tiny", "-o", "b.png"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().err
+    assert code == 4
+    assert "File too large" in said
+    assert "TMPDIR" in said
+
+
 def test_a_picture_of_the_web_always_counts_as_new():
     address = Address.parse("https://host/a.png")
     assert status_of(address).st_mtime_ns < status_of(address).st_mtime_ns

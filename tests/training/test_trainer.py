@@ -112,7 +112,8 @@ def test_a_checkpoint_torn_while_written_leaves_the_older_one(build_trainer, mon
 def test_a_checkpoint_removes_only_older_checkpoints(build_trainer):
     trainer = build_trainer()
     trainer.out.mkdir()
-    for name in ("scales-tiny-x4.safetensors", "weights-mine.safetensors", "weights-00000001.safetensors"):
+    older = ("weights-00000001.safetensors", "optimizer-00000002.safetensors")  # the latter of a run that was killed
+    for name in ("scales-tiny-x4.safetensors", "weights-mine.safetensors", *older):
         (trainer.out / name).touch()
     trainer.run(ignore)
     assert sorted(path.name for path in trainer.out.glob("*.safetensors")) == [

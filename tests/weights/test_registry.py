@@ -16,6 +16,9 @@ def test_entry_for_pins_a_file(weights_file):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(WeightsError, match="damaged"):
         entry.check(path)
+    path.unlink()
+    with pytest.raises(WeightsError, match="cannot be read"):
+        entry.check(path)
 
 
 def test_registry_round_trips_through_toml(weights_file):

@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 from scales_cli.imaging.containers.boxes import Box, read_box, read_boxes
 
+AVIF_BRANDS = (b"avif", b"avis")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+
 
 @dataclass(frozen=True)
 class Avif:

@@ -7,11 +7,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from scales_cli.imaging.containers.avif import AVIF_BRANDS, HEIF_BRANDS
 from scales_cli.imaging.picture import Pixels
 from scales_cli.imaging.readers.samples import Rows, Samples, stretch, unpremultiplied
-
-_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
 
 
 def is_heif(start: bytes) -> bool:
@@ -21,7 +19,7 @@ def is_heif(start: bytes) -> bool:
     brands = [
         start[place : place + 4] for place in (8, *range(16, min(len(start), int.from_bytes(start[:4], "big")), 4))
     ]
-    return brands[0] in _BRANDS and not any(brand in _AVIF_BRANDS for brand in brands)
+    return brands[0] in HEIF_BRANDS and not any(brand in AVIF_BRANDS for brand in brands)
 
 
 def open_image(stream: BinaryIO) -> Image.Image:

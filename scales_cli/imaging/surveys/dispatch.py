@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from scales_cli.imaging.containers.avif import AVIF_BRANDS, HEIF_BRANDS
 from scales_cli.imaging.containers.png import SIGNATURE
 from scales_cli.imaging.surveys.avif import survey_avif
 from scales_cli.imaging.surveys.bitmaps import DIB_HEADER_BYTES, survey_bmp, survey_dib, survey_icon
@@ -33,7 +34,6 @@ _KNOWN = (
     (b"\0\0\0\x0cjP", survey_jpeg2000),
     *((bytes((size, 0, 0, 0)), survey_dib) for size in DIB_HEADER_BYTES),
 )
-_HEIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 
 
 def survey_file(stream: BinaryIO) -> Survey:
@@ -42,7 +42,7 @@ def survey_file(stream: BinaryIO) -> Survey:
     start = stream.read(16)
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         survey = survey_webp(stream)
-    elif start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
+    elif start[4:8] == b"ftyp" and start[8:12] in AVIF_BRANDS + HEIF_BRANDS:
         survey = survey_avif(stream)
     else:
         survey = next((take(stream) for prefix, take in _KNOWN if start.startswith(prefix)), Survey(stream=stream))

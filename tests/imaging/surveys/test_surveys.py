@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.containers.avif import AVIF_BRANDS, HEIF_BRANDS
 from scales_cli.imaging.files import probe_image
 from scales_cli.imaging.surveys.dispatch import survey_file
 
@@ -65,6 +66,13 @@ def test_whole_files_are_given_to_decoders_as_they_are(kinds):
             assert survey.stream.read() == data, name
         assert not survey.notes
         assert not survey.left_out
+
+
+@pytest.mark.parametrize("brand", AVIF_BRANDS + HEIF_BRANDS)
+def test_files_of_every_heif_brand_are_surveyed(brand):
+    start = struct.pack(">I4s4sI", 16, b"ftyp", brand, 0)
+    with pytest.raises(InputError, match="more than 20 MiB"):
+        survey_file(io.BytesIO(start + struct.pack(">I4s", 24 * 2**20, b"meta") + bytes(24 * 2**20 - 8)))
 
 
 @pytest.mark.parametrize("options", [{}, {"save_all": True}, {"quality": 100, "subsampling": "4:4:4"}], ids=str)
