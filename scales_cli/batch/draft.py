@@ -22,18 +22,8 @@ class Draft:
     overwrite: bool
 
     def job(self, enlargement: Enlargement) -> Job:
-        header, sizing, options = Header.unpacked(self.header), enlargement.sizing, enlargement.output
-        size = sizing.result(header.width, header.height)
-        return Job(
-            name_of(self.source),
-            self.source,
-            header,
-            sizing.network_scale(header.width, header.height),
-            size,
-            self.target,
-            automatic_format(header, size, options),
-            header.frames if options.all_frames else 1,
-            self.overwrite,
-            options,
-            enlargement.denoise,
-        )
+        header = Header.unpacked(self.header)
+        size = enlargement.sizing.result(header.width, header.height)
+        image_format = automatic_format(header, size, enlargement.output)
+        name = name_of(self.source)
+        return Job.of(enlargement, name, self.source, header, self.target, image_format, self.overwrite)

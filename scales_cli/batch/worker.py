@@ -40,17 +40,8 @@ class BatchWorker:
         return [self._locate(name, folder) for name, folder in inputs]
 
     def _locate(self, name: str, folder: str) -> Found | Failed:
-        options = self._enlargement
         try:
-            job = plan_job(
-                name,
-                f"{folder}/",
-                options.sizing,
-                max_pixels=options.max_pixels,
-                options=options.output,
-                model=options.family.name,
-                denoise=options.denoise,
-            )
+            job = plan_job(name, f"{folder}/", self._enlargement)
             assert job.target is not None  # as is always the case with a folder
             check_target(job.target, overwrite=True)
         except ScalesError as error:

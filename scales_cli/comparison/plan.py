@@ -57,15 +57,7 @@ def plan_page(
         opened = (
             jobs[0].source if jobs and not isinstance(jobs[0].source, Path | Address) else None
         )  # standard input, once
-        job = plan_job(
-            name,
-            STREAM,
-            enlargement.sizing,
-            max_pixels=enlargement.max_pixels,
-            options=enlargement.output,
-            denoise=enlargement.denoise,
-            source=opened,
-        )
+        job = plan_job(name, STREAM, enlargement, source=opened)
         jobs.append(dataclasses.replace(job, region=_region(job, len(enlargements), at)))
     return PagePlan(name, _target(name, output, several=several), tuple(jobs))
 

@@ -139,17 +139,7 @@ def upscale_file(
         raise UsageError("there is no target", "give a path or an open file")
     sink = None if target is None or isinstance(target, (str, os.PathLike)) else target
     output = STREAM if sink is not None else None if target is None else os.fspath(target)  # type: ignore[arg-type]
-    job = plan_job(
-        source_name,
-        output,
-        enlargement.sizing,
-        max_pixels=max_pixels,
-        options=enlargement.output,
-        model=enlargement.family.name,
-        denoise=enlargement.denoise,
-        overwrite=overwrite,
-        source=opened,
-    )
+    job = plan_job(source_name, output, enlargement, overwrite=overwrite, source=opened)
     if job.target is not None:
         check_clashes([(source_name, job.target)], [] if opened is not None else [source_name])
         check_target(job.target, overwrite)

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import InputError, OutputError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
-from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, ImageFormat
+from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
+from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.outcome import Failed
 from scales_cli.pipeline.region import Region
 from scales_cli.pipeline.sizing import Sizing
@@ -66,6 +67,33 @@ class Job:
     tiling: Tiling | None = None  # None leaves it to the engine
     region: Region | None = None
 
+    @classmethod
+    def of(
+        cls,
+        enlargement: Enlargement,
+        name: str,
+        source: Source,
+        header: Header,
+        target: Location | None,
+        image_format: ImageFormat,
+        overwrite: bool,
+    ) -> Self:
+        """The job of a picture whose header is read."""
+        sizing, options = enlargement.sizing, enlargement.output
+        return cls(
+            name,
+            source,
+            header,
+            sizing.network_scale(header.width, header.height),
+            sizing.result(header.width, header.height),
+            target,
+            image_format,
+            header.frames if options.all_frames else 1,
+            overwrite,
+            options,
+            enlargement.denoise,
+        )
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -76,37 +104,16 @@ class Plan:
 def plan_jobs(
     inputs: Sequence[str],
     output: str | None,
-    sizing: Sizing | float,
+    enlargement: Enlargement,
     *,
     overwrite: bool = False,
-    max_pixels: int = MAX_OUTPUT_PIXELS,
-    options: OutputOptions = DEFAULTS,
-    model: str = "",
-    denoise: float | None = None,
 ) -> Plan:
-    """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run.
-
-    `max_pixels` limits the outputs, `model` is the name for templates of names.
-    """
+    """Reads every header. Unreadable inputs become failures; a doubtful output is an error for the whole run."""
     check_arguments(inputs, output)
-    sizing = sizing if isinstance(sizing, Sizing) else Sizing(sizing)
-    jobs, failures = [], []
+    jobs, failures, several = [], [], len(inputs) > 1
     for name in inputs:
         try:
-            several = len(inputs) > 1
-            jobs.append(
-                plan_job(
-                    name,
-                    output,
-                    sizing,
-                    max_pixels=max_pixels,
-                    options=options,
-                    model=model,
-                    denoise=denoise,
-                    several=several,
-                    overwrite=overwrite,
-                )
-            )
+            jobs.append(plan_job(name, output, enlargement, several=several, overwrite=overwrite))
         except InputError as error:
             failures.append(Failed(name, error))
     targets = [(job.name, job.target) for job in jobs if job.target is not None]
@@ -119,12 +126,8 @@ def plan_jobs(
 def plan_job(
     name: str,
     output: str | None,
-    sizing: Sizing,
+    enlargement: Enlargement,
     *,
-    max_pixels: int = MAX_OUTPUT_PIXELS,
-    options: OutputOptions = DEFAULTS,
-    model: str = "",
-    denoise: float | None = None,
     several: bool = False,
     overwrite: bool = False,
     source: BinaryIO | None = None,
@@ -135,26 +138,26 @@ def plan_job(
 
     Raises `InputError` if the input cannot be read or enlarged, `OutputError` if the result cannot be held there.
     """
-    opened, header = _open_source(name, max_pixels) if source is None else _probe(name, source, max_pixels)
+    sizing, options, most = enlargement.sizing, enlargement.output, enlargement.max_pixels
+    opened, header = _open_source(name, most) if source is None else _probe(name, source, most)
     if isinstance(opened, Address):
         name = str(opened)  # which does not hold a key
-    _check_result(name, header, sizing, max_pixels)
+    _check_result(name, header, sizing, most)
     size = sizing.result(header.width, header.height)
-    frames = header.frames if options.all_frames else 1
     target, image_format = None, automatic_format(header, size, options)
     if output != STREAM and not (output is None and name == STREAM and not several):
         path = opened if isinstance(opened, Path | Address) else Path("stdin")
         target, image_format = name_target(
-            path, header, output, size, sizing.label, options, model=model, several=several
+            path, header, output, size, sizing.label, options, model=enlargement.family.name, several=several
         )
     else:
         check_no_template(options)
     if options.keep_times and not (isinstance(target, Path) and isinstance(opened, Path)):
         raise UsageError("times can be kept from file to file only", "leave out --keep-times")
-    scale = sizing.network_scale(header.width, header.height)
-    if frames > 1 and not image_format.animation:
+    job = Job.of(enlargement, name, opened, header, target, image_format, overwrite)
+    if job.frames > 1 and not image_format.animation:
         raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")
-    return Job(name, opened, header, scale, size, target, image_format, frames, overwrite, options, denoise)
+    return job
 
 
 def check_arguments(inputs: Sequence[str], output: str | None) -> None:

@@ -57,16 +57,7 @@ def upscale_files(
     enlargement.check_denoise()
     upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)
     upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before any picture
-    plan = plan_jobs(
-        inputs,
-        output,
-        enlargement.sizing,
-        overwrite=overwrite,
-        max_pixels=enlargement.max_pixels,
-        options=enlargement.output,
-        model=enlargement.family.name,
-        denoise=enlargement.denoise,
-    )
+    plan = plan_jobs(inputs, output, enlargement, overwrite=overwrite)
     return run_jobs(upscalers, fit_memory(plan, upscalers, max_memory, enlargement.tile), progress)
 
 

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 from PIL import Image
+from plans import plan_for
 
 from scales_cli.errors import MemoryLimitError
 from scales_cli.pipeline import memory
 from scales_cli.pipeline.memory import fit_job, tile_job
-from scales_cli.pipeline.plan import plan_jobs
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.pipeline.upscalers import AutoUpscaler
 from scales_cli.system.resources import anonymous_bytes
@@ -31,7 +31,7 @@ def network(fake_engine):
 @pytest.fixture
 def job(tmp_path):
     Image.new("RGB", (12, 9)).save(tmp_path / "a.png")
-    (job,) = plan_jobs([str(tmp_path / "a.png")], None, 2).jobs
+    (job,) = plan_for([str(tmp_path / "a.png")], None, 2).jobs
     return job
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from plans import plan_for
 
 from scales_cli.errors import InputError, OutputError, UsageError
-from scales_cli.pipeline.plan import plan_jobs
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def save(path, size=(6, 5), mode="RGB", image_format=None):
 
 
 def targets(inputs, output=None, scale=2, **options):
-    plan = plan_jobs(inputs, output, scale, **options)
+    plan = plan_for(inputs, output, scale, **options)
     assert not plan.failures
     return [str(job.target) for job in plan.jobs]
 
@@ -65,16 +65,16 @@ def test_plan_falls_back_to_png(folder):
 
 def test_plan_checks_limits_before_work(folder):
     with pytest.raises(OutputError, match="16383"):
-        plan_jobs([save("wide.png", (8192, 1))], "out.webp", 2)
+        plan_for([save("wide.png", (8192, 1))], "out.webp", 2)
 
 
 def test_plan_refuses_color_in_pgm(folder):
     with pytest.raises(OutputError, match="PGM"):
-        plan_jobs([save("a.png")], "out.pgm", 2)
+        plan_for([save("a.png")], "out.pgm", 2)
 
 
 def test_plan_refuses_too_many_pixels(folder):
-    (failure,) = plan_jobs([save("a.png", (9000, 8000), "1")], None, 4).failures
+    (failure,) = plan_for([save("a.png", (9000, 8000), "1")], None, 4).failures
     assert isinstance(failure.error, InputError)
     assert "allowed" in failure.error.message
 
@@ -82,13 +82,13 @@ def test_plan_refuses_too_many_pixels(folder):
 def test_plan_names_both_inputs_of_a_clash(folder):
     inputs = [save("a/x.png"), save("b/x.png")]
     with pytest.raises(OutputError, match=r"a/x\.png and b/x\.png"):
-        plan_jobs(inputs, "out", 2)
+        plan_for(inputs, "out", 2)
     with pytest.raises(OutputError, match="and"):
-        plan_jobs([inputs[0], inputs[0]], None, 2)
+        plan_for([inputs[0], inputs[0]], None, 2)
     Path("link").symlink_to("a")
     save("a/y.png")
     with pytest.raises(OutputError, match="and"):
-        plan_jobs(["a/y.png", "link/y.png"], None, 2)
+        plan_for(["a/y.png", "link/y.png"], None, 2)
 
 
 def test_plan_never_overwrites_an_input(folder):
@@ -97,48 +97,48 @@ def test_plan_never_overwrites_an_input(folder):
     os.link("a.png", "hard.png")
     for output in ("a.png", "./a.png", str(folder / "a.png"), "soft.png", "hard.png"):
         with pytest.raises(OutputError, match=r"a\.png.* is the input a\.png"):
-            plan_jobs([name], output, 2, overwrite=True)
+            plan_for([name], output, 2, overwrite=True)
 
 
 def test_plan_never_overwrites_another_input(folder):
     inputs = [save("a.png"), save("a_x2.png")]
     with pytest.raises(OutputError, match=r"a_x2\.png is the input a_x2\.png"):
-        plan_jobs(inputs, None, 2, overwrite=True)
+        plan_for(inputs, None, 2, overwrite=True)
 
 
 def test_plan_refuses_existing_outputs(folder):
     name = save("a.png")
     save("a_x2.png")
     with pytest.raises(OutputError, match="exists") as caught:
-        plan_jobs([name], None, 2)
+        plan_for([name], None, 2)
     assert "--overwrite" in caught.value.hint
     assert targets([name], overwrite=True) == ["a_x2.png"]
     Path("dangling.png").symlink_to("nowhere")
     with pytest.raises(OutputError, match="exists"):
-        plan_jobs([name], "dangling.png", 2)
+        plan_for([name], "dangling.png", 2)
 
 
 def test_plan_refuses_outputs_that_are_no_files(folder):
     name = save("a.png")
     os.mkfifo("pipe.png")
     with pytest.raises(OutputError, match="not a file"):
-        plan_jobs([name], "pipe.png", 2, overwrite=True)
+        plan_for([name], "pipe.png", 2, overwrite=True)
     with pytest.raises(OutputError):
-        plan_jobs([name], "/dev/null", 2, overwrite=True)
+        plan_for([name], "/dev/null", 2, overwrite=True)
     (folder / "a_x2.png").mkdir()
     with pytest.raises(OutputError, match="not a file"):
-        plan_jobs([name], None, 2, overwrite=True)
+        plan_for([name], None, 2, overwrite=True)
 
 
 def test_plan_refuses_folders_that_cannot_be_made(folder):
     name = save("a.png")
     with pytest.raises(OutputError, match=r"a\.png/out\.png: cannot be written: Not a directory$"):
-        plan_jobs([name], "a.png/out.png", 2)
+        plan_for([name], "a.png/out.png", 2)
 
 
 def test_plan_collects_unreadable_inputs(folder):
     Path("text.png").write_text("hello")
-    plan = plan_jobs([save("a.png"), "text.png", "missing.png", "."], "out", 2)
+    plan = plan_for([save("a.png"), "text.png", "missing.png", "."], "out", 2)
     assert [job.name for job in plan.jobs] == ["a.png"]
     assert [failure.input for failure in plan.failures] == ["text.png", "missing.png", "."]
     for failure in plan.failures:
@@ -156,7 +156,7 @@ def test_plan_reads_standard_input(folder, monkeypatch):
     data = Path(save("a.tif")).read_bytes()
     for output, expected in ((None, None), ("-", None), ("b.png", "b.png"), ("out/", "out/stdin_x2.tif")):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-        (job,) = plan_jobs(["-"], output, 2).jobs
+        (job,) = plan_for(["-"], output, 2).jobs
         assert (job.target and str(job.target)) == expected
         job.source.seek(0)
         assert job.source.read() == data
@@ -167,11 +167,11 @@ def test_plan_refuses_impossible_streams(folder):
     inputs = [save("a.png"), save("b.png")]
     for arguments in ((inputs, "-"), (["-", "-"], "out"), ([], None), ([""], None), (inputs, "")):
         with pytest.raises(UsageError):
-            plan_jobs(*arguments, 2)
+            plan_for(*arguments, 2)
 
 
 def test_plan_writes_nothing(folder):
-    plan_jobs([save("a.png")], "new/folder/", 2)
+    plan_for([save("a.png")], "new/folder/", 2)
     assert [item.name for item in folder.iterdir()] == ["a.png"]
 
 
@@ -179,13 +179,13 @@ def test_plan_of_several_inputs_needs_a_folder(folder):
     inputs = [save("a.png"), save("b.png")]
     np.save("taken.npy", 1)
     with pytest.raises(OutputError):
-        plan_jobs(inputs, "taken.npy", 2)
+        plan_for(inputs, "taken.npy", 2)
 
 
 def test_plan_of_several_inputs_refuses_a_picture_name(folder):
     inputs = [save("a.png"), save("b.png")]
     with pytest.raises(UsageError, match=r"out\.JPG") as caught:
-        plan_jobs(inputs, "out.JPG", 2)
+        plan_for(inputs, "out.JPG", 2)
     assert caught.value.hint == "give a folder to -o"
     assert targets(inputs, "out.jpg/") == ["out.jpg/a_x2.png", "out.jpg/b_x2.png"]
     Path("out.png").mkdir()
