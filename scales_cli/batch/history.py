@@ -19,7 +19,7 @@ from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
 from scales_cli.storage.locations import Location, is_there, locate, status_of
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import this_process
 from scales_cli.system.processes import WorkerError
 
@@ -36,7 +36,7 @@ class History:
         self._listing = Listing(request.output) if isinstance(request.output, Address) else None
         self._records = _records_of(request, self._listing)
         # Inputs before they were looked at, so that one which changes while it is read is not taken for done.
-        self._stats: dict[Item, Status] = {}
+        self._stats: dict[Item, FileStatus] = {}
         # Targets, whether a run that has ended may have written what is there, and what workers record.
         self._begun: dict[Item, tuple[Location, bool, Entry | None]] = {}
 
@@ -155,7 +155,7 @@ class History:
         status = self._status_of(target)
         return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == size
 
-    def _status_of(self, target: Location) -> Status | None:
+    def _status_of(self, target: Location) -> FileStatus | None:
         if self._listing is not None and isinstance(target, Address):
             with suppress(PermissionError):  # to list
                 return self._listing.status_of(target)
@@ -167,7 +167,7 @@ def _lasting_code(error: ScalesError) -> int:
     return ScalesError.exit_code if isinstance(error, UnreadableError) else error.exit_code
 
 
-def _found(target: Location) -> Status | None:
+def _found(target: Location) -> FileStatus | None:
     """None if there is nothing, or a damaged manifest says what cannot be."""
     with suppress(OSError, ValueError):
         return status_of(target)

@@ -22,7 +22,7 @@ from scales_cli.errors import InputError, OutputError, hint_of
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
-from scales_cli.storage.objects import Status, entries_of, put_bytes, reading, remove, status_of
+from scales_cli.storage.objects import FileStatus, entries_of, put_bytes, reading, remove, status_of
 from scales_cli.system.files import is_at_work, this_process
 
 _FOLDER = ".scales-batch"
@@ -94,7 +94,7 @@ class Ledger:
             put_bytes(self._folder / "README.txt", _NOTE)
         _remove(self._folder, *self._spent)
 
-    def find(self, place: str, status: Status, settings: str) -> Record | None:
+    def find(self, place: str, status: FileStatus, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings. It is done only while its output is as it was."""
         known = Record(place, status.st_size, status.st_mtime_ns, settings, DONE)
         names, work = self._names_of(place), work_digest(known.size, known.mtime_ns, settings)
@@ -113,11 +113,11 @@ class Ledger:
         outputs = (self._output(place, name) for name in self._names_of(place) if name.status == DONE)
         return next((found[0] for found in outputs if found is not None), "")
 
-    def owns(self, output: str, there: Status | None = None) -> bool:
+    def owns(self, output: str, there: FileStatus | None = None) -> bool:
         """Whether what is `there` at `output`, if anything, is what a run put, or may be."""
         return self.wrote(output, there) or self.claims(output)
 
-    def wrote(self, output: str, there: Status | None) -> bool:
+    def wrote(self, output: str, there: FileStatus | None) -> bool:
         """Whether what is `there`, if anything, is what is recorded of `output`."""
         return (place_digest(output) if there is None else version_digest(output, there)) in self._written
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
 from scales_cli.errors import OutputError
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import is_at_work, open_regular, this_process
 
 _NAME = ".scales-batch"
@@ -52,7 +52,7 @@ class Manifest:
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
         return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 
-    def find(self, place: str, status: Status, settings: str) -> Record | None:
+    def find(self, place: str, status: FileStatus, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings."""
         record = self._records.get(place)
         return record if record is not None and record.is_of(status, settings) else None
@@ -62,11 +62,11 @@ class Manifest:
         record = self._records.get(place)
         return "" if record is None else record.output
 
-    def owns(self, output: str, there: Status | None = None) -> bool:
+    def owns(self, output: str, there: FileStatus | None = None) -> bool:
         """Whether what is `there` at `output`, if anything, is what a run wrote, or may be."""
         return self.wrote(output, there) or self.claims(output)
 
-    def wrote(self, output: str, there: Status | None) -> bool:
+    def wrote(self, output: str, there: FileStatus | None) -> bool:
         """Whether what is `there`, if anything, is what was last recorded of `output`."""
         record = self._written.get(output)
         return record is not None and (there is None or record.is_as_written(there))

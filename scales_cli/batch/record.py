@@ -16,7 +16,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import Any
 
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
 _TOLERANCE_NS = 2 * 10**9  # of file systems and archives, which keep seconds, or every other one
@@ -60,11 +60,11 @@ class Record:
     def line(self) -> bytes:
         return json.dumps(dataclasses.asdict(self)).encode("ascii") + b"\n"
 
-    def is_of(self, status: Status, settings: str) -> bool:
+    def is_of(self, status: FileStatus, settings: str) -> bool:
         """Whether the input and the settings are those of this record."""
         return (self.size, self.mtime_ns, self.settings) == (status.st_size, status.st_mtime_ns, settings)
 
-    def is_as_written(self, there: Status) -> bool:
+    def is_as_written(self, there: FileStatus) -> bool:
         """Whether what is at `output` now is what was written, so that nobody has changed it since."""
         if self.output_size == 0:  # nobody looked at it
             return True

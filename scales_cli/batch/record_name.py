@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 
 _NAME = re.compile(
     rf"([0-9a-f]{{24}})\.([0-9a-f]{{24}})\.(?:({FAILED})|({BEGUN}|{DONE})\.([0-9a-f]{{24}})\.([0-9a-f-]+))"
@@ -60,7 +60,7 @@ def work_digest(size: int, mtime_ns: int, settings: str) -> str:
     return _digest(f"{size} {mtime_ns} {settings}".encode())
 
 
-def version_digest(place: str, status: Status | os.stat_result) -> str:
+def version_digest(place: str, status: FileStatus | os.stat_result) -> str:
     return place_digest(f"{status.st_size} {status.st_mtime_ns} {place}")
 
 

@@ -15,7 +15,7 @@ from scales_cli.imaging.formats import is_picture_name, is_unread_picture_name
 from scales_cli.storage import objects
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location, locate
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import file_identity
 
 # Folders that a system fills by itself, with thumbnails, deleted files or earlier versions; in lower case.
@@ -40,7 +40,7 @@ class Item:
 
     source: Location
     place: PurePath
-    status: Status | None = None
+    status: FileStatus | None = None
 
     @property
     def name(self) -> str:

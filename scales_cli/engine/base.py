@@ -28,6 +28,12 @@ class Residual(NamedTuple):
     chroma: Planes | None = None
 
 
+def new_residual(spec: NetworkSpec, rows: int, columns: int) -> Residual:
+    """One for an area of so many LR pixels, to be filled."""
+    planes = np.empty((spec.colors, spec.scale * rows, spec.scale * columns), np.float32)
+    return Residual(planes, np.empty((2, rows, columns), np.float32) if spec.has_chroma else None)
+
+
 class Region(NamedTuple):
     """LR rows [top, bottom) and columns [left, right) of a picture."""
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from scales_cli.engine import native_module as native
-from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Region, Residual
+from scales_cli.engine.base import ArrayPlanes, Planes, PlaneSource, Region, Residual, new_residual
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS, gate_windows
 from scales_cli.engine.layer_stack import stack_layers
 from scales_cli.engine.tiling import (
@@ -121,7 +121,7 @@ class NativeEngine:
         source = ArrayPlanes(planes)
         if not self.streams(height, width):
             return next(self.residual_rows(source, progress=progress)).planes
-        out, done = self._new_residual(height, width).planes, 0
+        out, done = new_residual(self.spec, height, width).planes, 0
         for piece in self.residual_rows(source, tiling=tiling, progress=progress):
             rows = piece.planes.shape[1]
             out[:, done : done + rows] = piece.planes
@@ -177,7 +177,7 @@ class NativeEngine:
     def _whole_image(self, planes: Planes, progress: Progress) -> Residual:
         _, height, width = planes.shape
         gate_pass = self._gate_pass([planes], progress)
-        out = self._new_residual(height, width)
+        out = new_residual(self.spec, height, width)
         self.pool.run(partial(gate_pass.residual, *rows, *out) for rows in self._row_ranges(height, width))
         progress(1.0)
         return out
@@ -192,7 +192,7 @@ class NativeEngine:
         step = min(tiling.step, self._step(widest))
         for row in range(top, bottom, step):
             rows = min(step, bottom - row)
-            out = self._new_residual(rows, source.width)
+            out = new_residual(self.spec, rows, source.width)
             self.pool.run(
                 partial(self._advance, source, stream, rows, out, 0, left)
                 for stream, (left, _) in zip(streams, tiles, strict=True)
@@ -204,7 +204,7 @@ class NativeEngine:
         self, source: PlaneSource, gates: native.FixedGates, tiling: Tiling, top: int, bottom: int
     ) -> Iterator[Residual]:
         """A band whose tiles are begun and finished one after the other by each thread."""
-        out = self._new_residual(bottom - top, source.width)
+        out = new_residual(self.spec, bottom - top, source.width)
         stopped = threading.Event()
 
         def make(left: int, right: int) -> None:
@@ -221,7 +221,7 @@ class NativeEngine:
         stream = self._stream(source, gates, *region)
         step = min(PIECE_ROWS, self._step(stream.columns))
         while stream.rows_left:
-            out = self._new_residual(min(step, stream.rows_left), region.right - region.left)
+            out = new_residual(self.spec, min(step, stream.rows_left), region.right - region.left)
             self._advance(source, stream, out.planes.shape[1] // self.spec.scale, out, 0, 0)
             yield out
             del out
@@ -234,11 +234,6 @@ class NativeEngine:
     def _step(self, columns: int) -> int:
         """Rows of a stream that are made between two looks at the stop flag."""
         return max(1, _STREAM_PIXELS // (columns * self._network.layers))
-
-    def _new_residual(self, rows: int, width: int) -> Residual:
-        spec = self.spec
-        chroma = np.empty((2, rows, width), np.float32) if spec.has_chroma else None
-        return Residual(np.empty((spec.colors, spec.scale * rows, spec.scale * width), np.float32), chroma)
 
     def _advance(
         self, source: PlaneSource, stream: native.RowStream, rows: int, out: Residual, row: int, column: int

@@ -6,10 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.engine.base import PlaneSource, Region, RegionalEngine, Residual
+from scales_cli.engine.base import PlaneSource, Region, RegionalEngine, Residual, new_residual
 from scales_cli.engine.gate_windows import WINDOW_SIDE, WINDOWS_PER_AXIS
 from scales_cli.engine.tiling import PIECE_ROWS, gate_pass_bytes, stream_bytes
 
@@ -45,12 +43,6 @@ class Renewal:
             row += rows
             del piece
         return part
-
-
-def new_residual(spec: NetworkSpec, rows: int, columns: int) -> Residual:
-    """One for an area of so many LR pixels, to be filled."""
-    planes = np.empty((spec.colors, spec.scale * rows, spec.scale * columns), np.float32)
-    return Residual(planes, np.empty((2, rows, columns), np.float32) if spec.has_chroma else None)
 
 
 def renewal_bytes(spec: NetworkSpec, height: int, width: int, threads: int) -> int:

@@ -66,12 +66,11 @@ def find_benchmark(folder: str | os.PathLike[str], scale: int) -> Benchmark:
     """The set in a folder: HR/ with LRbicx<scale>/ beside it, or HR pictures directly."""
     root = Path(folder)
     hr_folder = root / "HR" if (root / "HR").is_dir() else root
-    lr_folder: Path | None = root / f"LRbicx{scale}"
-    if lr_folder is not None and (hr_folder is root or not lr_folder.is_dir()):
-        lr_folder = None
+    lr_folder = root / f"LRbicx{scale}"
+    has_lr = hr_folder is not root and lr_folder.is_dir()
     pairs = []
     for hr in _pictures(hr_folder):
-        lr = lr_folder / hr.name if lr_folder is not None else None
+        lr = lr_folder / hr.name if has_lr else None
         if lr is not None and not lr.is_file():
             raise InputError(f"{hr} has no counterpart {lr}", f"add it or remove {lr_folder}")
         pairs.append(ImagePair(hr.stem, hr, lr))

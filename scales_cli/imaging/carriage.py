@@ -11,6 +11,7 @@ from scales_cli.imaging.exif import Exif
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.iptc import MAX_SEGMENT_IPTC_BYTES
 from scales_cli.imaging.picture import Layout
+from scales_cli.imaging.surveys.survey import MAX_TEXT_BYTES
 from scales_cli.imaging.texts import Text
 from scales_cli.imaging.xmp import MAX_JPEG_XMP_BYTES
 
@@ -83,7 +84,7 @@ def _fit_texts(layout: Layout, image_format: ImageFormat) -> tuple[bytes | None,
     if not layout.texts:
         return layout.exif, (), ()
     said = Exif(order=">") if layout.exif is None else Exif.parse(layout.exif)
-    room = _MAX_SEGMENT_BYTES if image_format is ImageFormat.JPEG else texts.MAX_TEXT_BYTES
+    room = _MAX_SEGMENT_BYTES if image_format is ImageFormat.JPEG else MAX_TEXT_BYTES
     kept, lost = [], []
     for text in layout.texts:
         if text.keyword == texts.COMMENT and image_format is ImageFormat.JPEG and len(text.content or b"") <= room:

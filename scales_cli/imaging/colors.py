@@ -23,10 +23,10 @@ from scales_cli.imaging.containers.png import read_chunk, read_chunks
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout
 from scales_cli.imaging.profiles import D50, D65, ColorSpace, Point, make_profile, romm_curve, srgb_curve
+from scales_cli.imaging.surveys.survey import MAX_PROFILE_BYTES
 
 Chunks = tuple[tuple[bytes, bytes], ...]  # of PNG, name and content
 
-MAX_PROFILE_BYTES = 16 * 2**20
 _GIF_PROFILE = b"ICCRGBG1012"
 _CHUNKS = (b"cICP", b"mDCV", b"cLLI")  # of PNG: code points, and for HDR of which screen and light
 

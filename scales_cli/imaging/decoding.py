@@ -268,7 +268,7 @@ def _open_rows(stream: BinaryIO, image: Image.Image, samples: Samples) -> tuple[
         case Decoder.HEIF16:
             return heif.open_deep_rows(stream, samples), None
         case Decoder.JXL:
-            return jxl.open_rows(image, samples)
+            return jxl.open_rows(image)
         case Decoder.JPEG2000:
             return jpeg2000.open_rows(stream)
         case Decoder.CMYK:

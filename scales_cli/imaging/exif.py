@@ -27,7 +27,7 @@ from scales_cli.imaging.tiff_directory import (
     directory,
 )
 
-MAX_EXIF_BYTES = 2**20
+_MAX_READ_BYTES = 2**20
 PREFIX = b"Exif\0\0"
 
 IPTC, PHOTOSHOP = 33723, 34377
@@ -92,7 +92,7 @@ class Exif:
     @classmethod
     def read(cls, stream: BinaryIO) -> Self:
         """All of a block without its prefix, or of a TIFF file's first directory. Raises `ValueError` for others."""
-        reader = DirectoryReader(stream, MAX_EXIF_BYTES)
+        reader = DirectoryReader(stream, _MAX_READ_BYTES)
         picture = reader.entries(reader.first, _UNREAD)
         exposure, place = (
             reader.entries(reader.number(picture[tag][1])) if tag in picture else {}

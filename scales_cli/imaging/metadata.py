@@ -66,7 +66,7 @@ def read_records(stream: BinaryIO, image: Image.Image, metadata: Metadata) -> Re
         return Records(None, None, None, (), ())
     notes: list[str] = []
     kept_texts = _texts(stream, image)
-    profiles = dict(text.raw_profile for text in kept_texts if text.raw_profile)
+    profiles = dict(profile for text in kept_texts if (profile := text.raw_profile))
     if image.format == "JPEG2000":
         profiles = dict(_uuid_boxes(stream))
     said = _tried(lambda: _exif(stream, image, profiles), "EXIF tags", notes) or Exif()

@@ -22,9 +22,8 @@ class Details:
     """What a file says beside its pixels.
 
     `format`, `lossless` and `coded_quality` are the input's, the last 0..100, None if it is not said. `color_chunks`
-    are what PNG says of colors beside a profile, by name. `exif` (a block
-    with its prefix), `xmp`, `iptc` (records) and `texts` hold what is to be kept, `notes` what a user should know about
-    conversions that were made.
+    are what PNG says of colors beside a profile, by name. `exif` (a block with its prefix), `xmp`, `iptc` (records) and
+    `texts` hold what is to be kept, `notes` what a user should know about conversions that were made.
     """
 
     format: ImageFormat = ImageFormat.PNG

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Self
 
 from scales_cli.imaging.containers import png
-
-MAX_TEXT_BYTES = 2**24
+from scales_cli.imaging.surveys.survey import MAX_TEXT_BYTES
 
 # What says who made the picture and what it shows, as the tags of EXIF that are always kept.
 SAFE_KEYWORDS = frozenset({"Title", "Author", "Description", "Copyright", "Creation Time", "Software"})

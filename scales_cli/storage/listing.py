@@ -6,14 +6,14 @@ import stat
 from dataclasses import dataclass, field
 
 from scales_cli.storage.address import Address
-from scales_cli.storage.objects import Status, entries_of, status_of
+from scales_cli.storage.objects import FileStatus, entries_of, status_of
 
 
 @dataclass
 class Contents:
     """Files and folders in a folder, by their names."""
 
-    files: dict[str, Status] = field(default_factory=dict)
+    files: dict[str, FileStatus] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
 
 
@@ -37,11 +37,11 @@ class Listing:
             self._known[folder] = found
         return self._known[folder]
 
-    def status_of(self, address: Address) -> Status | None:
+    def status_of(self, address: Address) -> FileStatus | None:
         """None if there is nothing."""
         around = self.contents(address.parent)
         found = around.files.get(address.name)
-        return Status(stat.S_IFDIR) if found is None and address.name in around.folders else found
+        return FileStatus(stat.S_IFDIR) if found is None and address.name in around.folders else found
 
     def _exists(self, folder: Address) -> bool:
         """By the listing of the folder above it, as asking for one that is missing may list that each time."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scales_cli.storage import objects
 from scales_cli.storage.address import Address
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 
 Location = Path | Address
 
@@ -19,12 +19,12 @@ def locate(name: str) -> Location:
     return Address.parse(name) or Path(name)
 
 
-def status_of(location: Location) -> Status:
+def status_of(location: Location) -> FileStatus:
     """Size, time and kind. Raises `OSError`; `FileNotFoundError` if there is nothing, not even a folder."""
     if isinstance(location, Address):
         return objects.status_of(location)
     found = location.stat()
-    return Status(found.st_mode, found.st_size, found.st_mtime_ns)
+    return FileStatus(found.st_mode, found.st_size, found.st_mtime_ns)
 
 
 def is_there(location: Location) -> bool:

@@ -34,7 +34,7 @@ _RETRIES = 2  # of s3fs, which has botocore ask five times each: more, and a sil
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class FileStatus:
     """As `os.stat_result`, of which a batch keeps one for each picture; what a storage does not tell is 0.
 
     Storages tell whole seconds, but also a tag of the content, which stands in the digits below.
@@ -49,21 +49,21 @@ class Status:
         return stat.S_ISDIR(self.st_mode)
 
 
-def status_of(address: Address) -> Status:
+def status_of(address: Address) -> FileStatus:
     if address.scheme in WEB:
-        return Status(stat.S_IFREG, st_mtime_ns=time.time_ns())  # as if it were new: that costs no request
+        return FileStatus(stat.S_IFREG, st_mtime_ns=time.time_ns())  # as if it were new: that costs no request
     with own_errors():
         return _status(_storage(address).info(address.path))
 
 
-def entries_of(folder: Address) -> Iterator[tuple[Address, Status]]:
+def entries_of(folder: Address) -> Iterator[tuple[Address, FileStatus]]:
     """In the order of their names. A storage says more of each than is kept, which is let go one by one."""
     with own_errors():
         found = _storage(folder).ls(folder.path, detail=True)
     return _entries(folder, sorted(found, key=lambda entry: str(entry["name"]), reverse=True))
 
 
-def _entries(folder: Address, found: list[Mapping[str, Any]]) -> Iterator[tuple[Address, Status]]:
+def _entries(folder: Address, found: list[Mapping[str, Any]]) -> Iterator[tuple[Address, FileStatus]]:
     """Takes the last one first."""
     while found:
         entry = found.pop()
@@ -232,9 +232,9 @@ def _check_online(address: Address) -> None:
         raise UsageError(f"{OFFLINE} forbids to open {address}", "leave out --offline")
 
 
-def _status(entry: Mapping[str, Any]) -> Status:
+def _status(entry: Mapping[str, Any]) -> FileStatus:
     if entry["type"] == "directory":
-        return Status(stat.S_IFDIR)
+        return FileStatus(stat.S_IFDIR)
     modified = next(
         (entry[name] for name in ("LastModified", "last_modified", "updated", "created") if entry.get(name)), 0
     )
@@ -244,7 +244,7 @@ def _status(entry: Mapping[str, Any]) -> Status:
         modified = modified.timestamp()
     tag = next((entry[name] for name in ("ETag", "etag", "md5Hash") if entry.get(name)), "")
     nanoseconds = int(modified) * 10**9 + zlib.crc32(str(tag).encode()) % 10**9 if tag else int(modified * 1e9)
-    return Status(stat.S_IFREG, int(entry["size"] or 0), nanoseconds)
+    return FileStatus(stat.S_IFREG, int(entry["size"] or 0), nanoseconds)
 
 
 def _path(name: str) -> str:

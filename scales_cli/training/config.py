@@ -60,9 +60,8 @@ class Degradation:
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             if isinstance(item.default, tuple):
-                if not (isinstance(value, Sequence) and len(value) == 2 and _are_numbers(value)):
-                    raise UsageError(f"{item.name} is {value!r}", "give two numbers, the smaller one first")
-                if not 0 <= value[0] <= value[1]:
+                is_pair = isinstance(value, Sequence) and len(value) == 2 and _are_numbers(value)
+                if not (is_pair and value[0] <= value[1]):
                     raise UsageError(f"{item.name} is {value!r}", "give two numbers, the smaller one first")
                 object.__setattr__(self, item.name, (float(value[0]), float(value[1])))
         if not 1 <= self.variants <= 64 or not 0 <= self.drawn < 1:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.engine.base import ArrayPlanes, Planes, RegionalEngine, Residual
+from scales_cli.engine.base import ArrayPlanes, Planes, RegionalEngine, Residual, new_residual
 from scales_cli.engine.composition import Addition, compose
-from scales_cli.engine.renewal import Renewal, new_residual, renewal_bytes
+from scales_cli.engine.renewal import Renewal, renewal_bytes
 from scales_cli.errors import InputError, UsageError
 from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.resampling import resample_rows

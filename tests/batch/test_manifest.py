@@ -13,7 +13,7 @@ import pytest
 from scales_cli.batch.manifest import Manifest
 from scales_cli.batch.record import Record
 from scales_cli.errors import OutputError
-from scales_cli.storage.objects import Status
+from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import this_process
 
 RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
@@ -209,9 +209,9 @@ def test_an_output_that_was_changed_is_ours_only_if_it_may_be_of_a_run_that_ende
     for record in records:
         manifest.append(record)
     for known in (manifest, Manifest.of(tmp_path)):
-        assert known.owns(RECORD.output, Status(stat.S_IFREG, 30, 50 * 10**9))
-        assert known.owns(RECORD.output, Status(stat.S_IFREG, 31, 50 * 10**9)) == owned
-        assert known.owns(RECORD.output, Status(stat.S_IFREG, 30, 60 * 10**9)) == owned
+        assert known.owns(RECORD.output, FileStatus(stat.S_IFREG, 30, 50 * 10**9))
+        assert known.owns(RECORD.output, FileStatus(stat.S_IFREG, 31, 50 * 10**9)) == owned
+        assert known.owns(RECORD.output, FileStatus(stat.S_IFREG, 30, 60 * 10**9)) == owned
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_an_output_that_was_changed_is_ours_only_if_it_may_be_of_a_run_that_ende
     ],
 )
 def test_record_tells_what_was_written_from_what_was_changed_since(record, kind, size, seconds, expected):
-    assert record.is_as_written(Status(kind, size, seconds * 10**9)) == expected
+    assert record.is_as_written(FileStatus(kind, size, seconds * 10**9)) == expected
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

@@ -25,7 +25,7 @@ def excerpt(stream: BinaryIO, parts: Iterable[Part], *, in_place: bool = False) 
 def join(parts: list[Part], part: Part) -> None:
     """Appends a part; one that begins where the last ends makes that longer."""
     last = parts[-1] if parts else None
-    if not _size(part):
+    if not part_size(part):
         return
     if isinstance(part, bytes) and isinstance(last, bytes):
         parts[-1] = last + part
@@ -42,7 +42,8 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
     return joined
 
 
-def _size(part: Part) -> int:
+def part_size(part: Part) -> int:
+    """In bytes."""
     return len(part) if isinstance(part, bytes) else max(0, part[1] - part[0])
 
 
@@ -50,7 +51,7 @@ class _Excerpt(io.RawIOBase):
     def __init__(self, stream: BinaryIO, parts: list[Part], in_place: bool) -> None:
         self._in_place = in_place
         self._stream, self._parts = stream, parts
-        self._places = list(accumulate(map(_size, parts), initial=0))  # of each part, and of the end
+        self._places = list(accumulate(map(part_size, parts), initial=0))  # of each part, and of the end
         self._position = 0
 
     def readable(self) -> bool:

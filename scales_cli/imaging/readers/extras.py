@@ -15,8 +15,8 @@ from scales_cli.system.extras import install_hint
 def open_by_extra(stream: BinaryIO) -> Image.Image | None:
     """A file's image, not loaded yet, if its format is one of an extra.
 
-    The stream is at its beginning afterwards if it is not. Raises `InputError` if the library is not
-    installed. Pillow's own list of formats is left as it is.
+    The stream is at its beginning afterwards if it is not. Raises `InputError` if the library is not installed.
+    Pillow's own list of formats is left as it is.
     """
     stream.seek(0)
     start = stream.read(64)

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, ImageOps
 from scales_cli.errors import InputError
 from scales_cli.imaging.containers.jxl import CODESTREAM, CONTAINER, read_jxl, read_records
 from scales_cli.imaging.picture import Pixels
-from scales_cli.imaging.readers.samples import Rows, Samples, unpremultiplied
+from scales_cli.imaging.readers.samples import Rows, unpremultiplied
 
 _TRANSPOSED = 5  # from this orientation on
 
@@ -69,7 +69,7 @@ class JxlFile(ImageFile.ImageFile):
         return pixels.reshape(height, width, -1)
 
 
-def open_rows(image: Image.Image, samples: Samples) -> tuple[Rows, str | None]:
+def open_rows(image: Image.Image) -> tuple[Rows, str | None]:
     """The rows of a loaded image, and a note if they have fewer bits than the file."""
     assert isinstance(image, JxlFile)
     assert image.pixels is not None

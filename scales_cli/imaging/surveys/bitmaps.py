@@ -7,7 +7,7 @@ from math import ceil, log2
 from typing import BinaryIO, NamedTuple
 
 from scales_cli.errors import InputError
-from scales_cli.imaging.containers.excerpt import Part, excerpt
+from scales_cli.imaging.containers.excerpt import Part, excerpt, part_size
 from scales_cli.imaging.containers.png import SIGNATURE
 from scales_cli.imaging.surveys.png import png_parts
 from scales_cli.imaging.surveys.survey import Survey, check_bytes, check_count
@@ -29,14 +29,13 @@ class _Icon(NamedTuple):
     place: int
 
 
-def survey_bmp(stream: BinaryIO) -> Survey:
-    end = _check_bitmap(stream, 14)
+def survey_bmp(stream: BinaryIO, start: int = 14) -> Survey:
+    end = _check_bitmap(stream, start)
     return Survey(stream=stream if end is None else excerpt(stream, [(0, end)]))
 
 
 def survey_dib(stream: BinaryIO) -> Survey:
-    end = _check_bitmap(stream, 0)
-    return Survey(stream=stream if end is None else excerpt(stream, [(0, end)]))
+    return survey_bmp(stream, 0)
 
 
 def _check_bitmap(stream: BinaryIO, start: int) -> int | None:
@@ -83,7 +82,7 @@ def survey_icon(stream: BinaryIO) -> Survey:
         check_bytes(chosen.length, 2**24, "icon")
     if width * height > _MAX_ICON_PIXELS:
         raise InputError(f"it holds an icon of {width} x {height} pixels", "save that as PNG")
-    length = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+    length = sum(map(part_size, parts))
     header = b"\0\0\1\0\1\0" + chosen.entry + struct.pack("<II", length, 22)
     return Survey(stream=excerpt(stream, [header, *parts]), held_bytes=held)
 

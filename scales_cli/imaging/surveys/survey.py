@@ -23,9 +23,10 @@ _HINT = "open it in an image editor and save it again"
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What decoders need of a file is in `stream`; `held_bytes` is what they hold of it beside pixels. The header is
-    read from `head`, if that is another one.
+    """What a file holds for decoders, within bounds.
 
+    `stream` has what they need; the header is read from `head`, if that is another one. `held_bytes` is what they hold
+    beside pixels.
     `left_out` says which metadata are beyond the bounds, `notes` what else a user should know. `frames` are those of an
     animation, or pages. `several_scans` if no row of a JPEG is complete before the last scan, `is_cut` if its end
     is not marked, where it is now; then it `lacks_scans` if there are not all of them.

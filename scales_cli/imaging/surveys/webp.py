@@ -9,7 +9,7 @@ import os
 import struct
 from typing import BinaryIO
 
-from scales_cli.imaging.containers.excerpt import Part, excerpt, join
+from scales_cli.imaging.containers.excerpt import Part, excerpt, join, part_size
 from scales_cli.imaging.containers.riff import Chunk, read_chunk, read_chunks
 from scales_cli.imaging.surveys.survey import (
     MAX_EXIF_BYTES,
@@ -71,7 +71,7 @@ def survey_webp(stream: BinaryIO) -> Survey:
 
 
 def _file(parts: list[Part]) -> list[Part]:
-    size = 4 + sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+    size = 4 + sum(map(part_size, parts))
     return [struct.pack("<4sI4s", b"RIFF", size, b"WEBP"), *parts]
 
 

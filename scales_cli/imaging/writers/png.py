@@ -14,6 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.imaging.containers.png import SIGNATURE
+from scales_cli.imaging.exif import PREFIX
 from scales_cli.imaging.iptc import as_resources
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.texts import Text, raw_profile
@@ -41,7 +43,7 @@ class PngWriter:
         self._adler = 1
         bits = 8 * layout.dtype.itemsize
         header = struct.pack(">IIBBBBB", layout.width, layout.height, bits, _COLOR_TYPES[layout.channels], 0, 0, 0)
-        stream.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
+        stream.write(SIGNATURE + _chunk(b"IHDR", header))
         for name, content in layout.color_chunks:
             stream.write(_chunk(name, content))
         if layout.icc_profile is not None:
@@ -50,7 +52,7 @@ class PngWriter:
             x, y = (round(value / 0.0254) for value in layout.dpi)
             stream.write(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
         if layout.exif is not None:
-            stream.write(_chunk(b"eXIf", layout.exif.removeprefix(b"Exif\0\0")))
+            stream.write(_chunk(b"eXIf", layout.exif.removeprefix(PREFIX)))
         for text in as_texts(layout):
             stream.write(_chunk(text.kind, text.data))
 
