@@ -110,6 +110,7 @@ def _memory() -> Finding:
 
 
 def _models() -> Finding:
+    from scales_cli.weights.family import resolve
     from scales_cli.weights.preferences import default_model
     from scales_cli.weights.store import Store, bundled_path
 
@@ -120,7 +121,7 @@ def _models() -> Finding:
     for entry in bundled:
         entry.check(bundled_path(entry))
     default = default_model()
-    store.names(default)
+    resolve(store=store)
     values = {"bundled": [entry.name for entry in bundled], "default": default, "base_url": store.registry.base_url}
     detail = f"{len(bundled)} in the package, intact; the default is {default}"
     idle = [entry.name for entry in bundled if not entry.spec.runs_natively] if find_spec("torch") is None else []

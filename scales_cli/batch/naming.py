@@ -14,7 +14,7 @@ from scales_cli.batch.history import History
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import UsageError
-from scales_cli.pipeline.targets import Claims, Clash, automatic_name, clash_error
+from scales_cli.pipeline.targets import Claims, Clash, automatic_name, automatic_template, clash_error
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location
 
@@ -71,17 +71,25 @@ class Naming:
         for item, target in targets:
             wanted = self._previous(item, target) or target
             other = self._claims.claim(item.name, wanted)
-            while other is not None and self._request.on_clash == NUMBER:
+            is_taken = other is not None
+            while is_taken and self._request.on_clash == NUMBER:
                 number = self._numbers[target] = self._numbers.get(target, 1) + 1
                 wanted = target.parent / f"{PurePath(target.name).stem}-{number}{target.suffix}"
                 other = self._claims.claim(item.name, wanted)
+                is_taken = other is not None or self._is_anothers(item, wanted)
             if other is None:
                 assigned[item] = wanted
             else:
                 clashes.append((other, item.name, target))
         if clashes and self._request.on_clash == STOP:
-            raise clash_error(clashes, ", or choose --on-clash skip or number")
+            enlargement = self._request.enlargement
+            template = enlargement.output.name or automatic_template(enlargement.sizing.label)
+            raise clash_error(clashes, "choose --on-clash skip or number", template)
         return assigned
+
+    def _is_anothers(self, item: Item, target: Location) -> bool:
+        """Whether there is a file that is not to be replaced."""
+        return self._history.is_there(target) and not self._history.may_replace(item, target)
 
     def folder(self, item: Item) -> Location:
         """Where its output goes."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import stat
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from scales_cli.storage.objects import FileStatus
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
-_TOLERANCE_NS = 2 * 10**9  # of file systems and archives, which keep seconds, or every other one
+_SECOND_NS = 10**9
 MOST_BYTES = 2**16  # of a record: two paths of 4 KiB, each byte of which may take six in JSON, and an error
 
 
@@ -69,7 +70,10 @@ class Record:
         if self.output_size == 0:  # nobody looked at it
             return True
         moved = abs(there.st_mtime_ns - self.output_mtime_ns) if self.output_mtime_ns else 0
-        return stat.S_ISREG(there.st_mode) and there.st_size == self.output_size and moved <= _TOLERANCE_NS
+        unit = math.gcd(there.st_mtime_ns, _SECOND_NS)  # which the file system keeps, or what copied the file
+        if unit == _SECOND_NS:
+            unit *= 2  # some keep every other second
+        return stat.S_ISREG(there.st_mode) and there.st_size == self.output_size and moved <= unit
 
     def agrees(self, other: Record) -> bool:
         """Whether the other record is of the same input and settings."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine import native_module as native
 
+LEAST_TILE = 16  # side that can be asked for
 _MAX_COLUMNS = 2048
 _STEPS = (32, 16, 8, 4)  # rows that come out at a time
 _BAND_ROWS = (1024, 512, 256, 128, 64, 32, 16)

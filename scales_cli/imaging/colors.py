@@ -169,9 +169,6 @@ def _stated(stream: BinaryIO, image: Image.Image) -> ColorSpace | str | None:
         case "JPEG2000":
             file = read_jpeg2000(stream)
             return _UNKNOWN if file.is_unknown else ROMM_RGB if file.stated is Space.ROMM else None
-        case "QOI":
-            stream.seek(13)
-            return _space("QOI", gamma=1.0) if stream.read(1) == b"\1" else None
         case "BMP" | "DIB":
             colors = read_bmp_colors(stream, MAX_PROFILE_BYTES)
             if colors.primaries:

@@ -33,7 +33,8 @@ class NameTemplate:
         for _, field, form, conversion in parts:
             if field is not None and (field not in FIELDS or form or conversion):
                 known = ", ".join(f"{{{name}}}" for name in FIELDS)
-                raise UsageError(f"{{{field}}} is nothing that a name is made of", f"use {known}")
+                written = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+                raise UsageError(f"{{{written}}} is nothing that a name is made of", f"use {known}")
         if "/" in self.text or os.sep in self.text or "\0" in self.text:
             raise UsageError(f"{self.text!r} is no name of a file", "leave folders to -o")
         if not self.text.endswith("{ext}"):

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-from scales_cli.errors import OutputError, WeightsError
+from scales_cli.engine.tiling import LEAST_TILE
+from scales_cli.errors import OutputError, WeightsError, check_whole
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing
@@ -33,6 +34,10 @@ class Enlargement:
     tile: int | None = None
     denoise: float | None = None
     ensemble: int = 1
+
+    def __post_init__(self) -> None:
+        check_whole("max_pixels", self.max_pixels, 1)
+        check_whole("tile", self.tile, LEAST_TILE)
 
     @classmethod
     def of(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+from numbers import Real
 from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 from PIL import Image
 
-from scales_cli.errors import UsageError
+from scales_cli.errors import UsageError, check_whole
 from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
@@ -100,13 +101,16 @@ def upscale_file(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Done:
-    """Enlarges a file as `scales upscale` does, to the same bytes; options have the names and values they have there.
+    """Enlarges a file as `scales upscale` does, to the same bytes; options have the names they have there.
+
+    Those that are numbers there are numbers, of pixels or of bytes.
 
     `source` is a path, a file's bytes or an open binary file; `target` a path, a folder or a binary file that is open
     for writing, by default a name of its own beside the source. A `model` that was loaded before is used as it is.
     The result tells what was written, and in `notes` what could not be kept. Raises `ScalesError`.
     """
     strength = _strength(denoise)
+    check_whole("max_memory", max_memory, 1)
     loaded = [model] if isinstance(model, Upscaler) else []
     if loaded and ensemble not in (1, loaded[0].ensemble):
         raise UsageError(f"this upscaler was loaded for ensembles of {loaded[0].ensemble}", "give ensemble to load")
@@ -160,7 +164,7 @@ def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) 
 
 
 def _strength(denoise: float | None) -> float | None:
-    if denoise is not None and not 0 <= denoise <= 100:
+    if denoise is not None and not (isinstance(denoise, Real) and 0 <= denoise <= 100):
         raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
     return None if denoise is None else denoise / 100
 

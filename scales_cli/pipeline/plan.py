@@ -21,6 +21,7 @@ from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.source import Source, probe
 from scales_cli.pipeline.targets import (
     automatic_format,
+    automatic_template,
     check_clashes,
     check_no_template,
     check_target,
@@ -117,7 +118,8 @@ def plan_jobs(
         except InputError as error:
             failures.append(Failed(name, error))
     targets = [(job.name, job.target) for job in jobs if job.target is not None]
-    check_clashes(targets, [name for name in inputs if name != STREAM])
+    template = enlargement.output.name or automatic_template(enlargement.sizing.label)
+    check_clashes(targets, [name for name in inputs if name != STREAM], template=template)
     for _, target in targets:
         check_target(target, overwrite)
     return Plan(tuple(jobs), tuple(failures))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Self
 
 from scales_cli.backbones.spec import SCALES
-from scales_cli.errors import InputError, UsageError
+from scales_cli.errors import InputError, UsageError, check_whole
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class Sizing:
     scales: tuple[int, ...] = SCALES
 
     def __post_init__(self) -> None:
-        if min(bound for bound in (self.width, self.height, self.longest, 1) if bound is not None) < 1:
-            raise UsageError("a size is at least 1 pixel", "give another bound")
+        for name, bound in (("width", self.width), ("height", self.height), ("max_size", self.longest)):
+            check_whole(name, bound, 1)
+        if not isinstance(self.factor, Real):
+            raise UsageError(f"scale is {self.factor!r}", f"give a number, at most {max(SCALES)}")
         if not 1 < self.factor <= max(SCALES):
             raise UsageError(f"a scale of {self.factor:g} is not supported", f"use more than 1, at most {max(SCALES)}")
 
@@ -72,7 +75,8 @@ class Sizing:
             factor = min(bound / side for bound, side in bounds if bound is not None)
         if factor > max(SCALES):
             raise InputError(
-                f"{width} x {height} pixels would grow {factor:.1f} times", f"{max(SCALES)} times is the most at once"
+                f"{width} x {height} pixels cannot become {width * factor:.0f} x {height * factor:.0f} at once",
+                f"{width * max(SCALES)} x {height * max(SCALES)} is the most, or enlarge the result again",
             )
         return max(1, math.floor(width * factor + 0.5)), max(1, math.floor(height * factor + 0.5))
 

@@ -59,12 +59,12 @@ def name_target(
 
 def automatic_name(source: str, label: str, options: OutputOptions, model: str, suffix: str) -> str:
     """The name of a result, up to its `suffix`, which alone depends on what is in the file."""
-    template = options.name or _automatic_template(label)
+    template = options.name or automatic_template(label)
     return template.name(source, label.removeprefix("x"), model, suffix)
 
 
 @functools.cache
-def _automatic_template(label: str) -> NameTemplate:
+def automatic_template(label: str) -> NameTemplate:
     return NameTemplate(f"{{stem}}_{label}{{ext}}")
 
 
@@ -141,27 +141,39 @@ class Claims:
 Clash = tuple[str, str, Location]  # two inputs and the one output
 
 
-def clash_error(clashes: Sequence[Clash], also: str = "") -> OutputError:
-    """What is wrong with inputs of one output each: names some of them, and what helps, `also` at the end."""
+def clash_error(clashes: Sequence[Clash], hint: str, template: NameTemplate | None = None) -> OutputError:
+    """What is wrong with inputs of one output each: names some of them, and what helps, `hint` at the end.
+
+    `template` is that of their names, by which inputs of different extensions can be told apart.
+    """
     first, second, target = clashes[0]
+    if first == second:
+        return OutputError(f"{first} is given twice", "give it once")
     message = f"{first} and {second} would both be written to {target}"
     message += "".join(f"; {other} and {name} to {path}" for other, name, path in clashes[1:_MOST_NAMED])
     if len(clashes) > _MOST_NAMED:
         message += f"; and {len(clashes) - _MOST_NAMED} more"
-    return OutputError(message, f"tell them apart by --name '{{stem}}-{{from}}{{ext}}', say{also}")
+    if template is not None and "{from}" not in template.text and Path(first).suffix != Path(second).suffix:
+        hint = f"tell them apart by --name '{{stem}}-{{from}}{{ext}}', say, or {hint}"
+    return OutputError(message, hint)
 
 
-def check_clashes(targets: Iterable[tuple[str, Location]], inputs: Iterable[str | Location]) -> None:
+def check_clashes(
+    targets: Iterable[tuple[str, Location]],
+    inputs: Iterable[str | Location],
+    hint: str = "give each an output of its own",
+    template: NameTemplate | None = None,
+) -> None:
     """Raises `OutputError` if two inputs share an output or an output is an input.
 
-    `targets` are the inputs' names with their outputs.
+    `targets` are the inputs' names with their outputs, `hint` and `template` as of `clash_error`.
     """
     claims, clashes = Claims(inputs), []
     for name, target in targets:
         if (other := claims.claim(name, target)) is not None:
             clashes.append((other, name, target))
     if clashes:
-        raise clash_error(clashes)
+        raise clash_error(clashes, hint, template)
 
 
 def _key(path: str) -> str:

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from scales_cli.errors import UsageError
+from scales_cli.errors import check_whole
 
 try:
     import resource
 except ImportError:  # of Windows
     resource = None  # type: ignore[assignment]
 
+MOST_THREADS = 1024
 _UNKNOWN_AVAILABLE = 4 * 2**30
 _UNKNOWN_ANONYMOUS = 96 * 2**20
 
@@ -29,9 +30,8 @@ def usable_cores() -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """What was asked for, or the usable cores; raises `UsageError` for less than one."""
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads cannot work", "give at least 1")
+    """What was asked for, or the usable cores; raises `UsageError` for what is no number of threads."""
+    check_whole("threads", threads, 1, MOST_THREADS)
     return usable_cores() if threads is None else threads
 
 

@@ -21,6 +21,7 @@ from scales_cli.video.mastering import mastering_parameters, told_mastering
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
 SAME = "same"  # as the input's
 _USUAL_CRF = {"h264": 17, "hevc": 19, "av1": 24, "vp9": 24}
+_WORST_CRF = {"h264": 51, "hevc": 51}  # of the others 63, which `scales video` takes at most
 _X265_DELAY = 2  # frames that x265 waits for before it knows by how much decoding is ahead of showing
 _FORMATS = {
     ".mkv": "matroska",
@@ -146,6 +147,8 @@ class ContainerWriter:
 
     def _options(self, codec: str, crf: int | None) -> dict[str, str]:
         options = {}
+        if crf is not None and crf > _WORST_CRF.get(codec, crf):
+            raise UsageError(f"{codec} has no --crf of {crf}", f"give 0 to {_WORST_CRF[codec]}")
         if codec in _USUAL_CRF:
             options["crf"] = str(_USUAL_CRF[codec] if crf is None else crf)
         elif crf is not None:

@@ -207,6 +207,8 @@ def _open_writer(
     target: Path | None, reader: Reader, size: tuple[int, int], options: VideoOptions, overwrite: bool
 ) -> Iterator[Writer]:
     video = dataclasses.replace(reader.format, width=size[0], height=size[1])
+    if (target is None or target.suffix.lower() == ".y4m") and (options.codec, options.crf) != (None, None):
+        raise UsageError("--codec and --crf are not for Y4M, which is raw", "choose .mkv, say, for -o")
     if target is None:
         if sys.stdout is None:
             raise OutputError("standard output is closed", "give a file to -o")

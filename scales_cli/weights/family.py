@@ -242,6 +242,7 @@ def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = No
 
     Raises `WeightsError` if the name is unknown, or if the file is no packed model.
     """
+    is_default = name is None
     name = default_model() if name is None else os.fspath(name)
     if "://" in name or name.startswith("hf:"):
         raise WeightsError(f"{name}: is an address", "`scales models pull` it, and use the name that it has then")
@@ -250,7 +251,12 @@ def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = No
     store = store or Store()
     if name == AUTO:
         return AutoFamily.of(store)
-    found = store.find(name)
+    try:
+        found = store.find(name)
+    except WeightsError as error:
+        if is_default:
+            raise WeightsError(f"the default: {error.message}", "`scales models default auto` sets another") from error
+        raise
     if isinstance(found, CachedModel):
         return ModelFamily.of_one(Imported(found))
     return ModelFamily(name, {entry.scale: Published(entry, store) for entry in store.published(name)})

@@ -220,6 +220,8 @@ def test_an_output_that_was_changed_is_ours_only_if_it_may_be_of_a_run_that_ende
         (WRITTEN, stat.S_IFREG, 30, 50, True),
         (WRITTEN, stat.S_IFREG, 30, 48, True),  # as of an archive that keeps every other second
         (WRITTEN, stat.S_IFREG, 30, 53, False),
+        (WRITTEN, stat.S_IFREG, 30, 50.000001, True),  # as of a file system that keeps microseconds
+        (WRITTEN, stat.S_IFREG, 30, 50.123456789, False),  # by somebody, at once
         (WRITTEN, stat.S_IFREG, 29, 50, False),
         (WRITTEN, stat.S_IFDIR, 30, 50, False),
         (RECORD, stat.S_IFREG, 30, 53, True),  # by an earlier version
@@ -227,7 +229,7 @@ def test_an_output_that_was_changed_is_ours_only_if_it_may_be_of_a_run_that_ende
     ],
 )
 def test_record_tells_what_was_written_from_what_was_changed_since(record, kind, size, seconds, expected):
-    assert record.is_as_written(FileStatus(kind, size, seconds * 10**9)) == expected
+    assert record.is_as_written(FileStatus(kind, size, round(seconds * 10**9))) == expected
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

@@ -25,7 +25,7 @@ def naming(weights_file, tmp_path):
         options = OutputOptions(name=name and NameTemplate(name))
         enlargement = Enlargement(family, Sizing(2), options)
         request = BatchRequest(inputs=[], output=tmp_path / "out", enlargement=enlargement, on_clash=on_clash)
-        history = Mock(output_of=lambda item: None)
+        history = Mock(output_of=lambda item: None, is_there=lambda target: False)
         return Naming(request, history, [Item(tmp_path / name, PurePath(name)) for name in names])
 
     return make
@@ -68,3 +68,12 @@ def test_numbers_are_looked_for_once(naming, monkeypatch, tmp_path):
     numbered = [Path(f"holiday-{number}.png") for number in range(2, 101)]
     assert [path.name for path in assigned.values()] == ["holiday.png", *map(str, numbered)]
     assert len(claims) < 3 * len(names)
+
+
+def test_numbers_step_over_files_of_others(naming, tmp_path):
+    work = naming(["a.gif", "a.png"], on_clash="number")
+    theirs = tmp_path / "out/a-2.png"
+    work._history.is_there = lambda target: target == theirs
+    work._history.may_replace = lambda item, target: False
+    assigned = work.assign([(item, tmp_path / "out/a.png") for item in work._items])
+    assert [path.name for path in assigned.values()] == ["a.png", "a-3.png"]

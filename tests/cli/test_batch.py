@@ -285,6 +285,7 @@ def test_batch_refuses_clashes_before_any_work(batch, pictures):
     code, out, err = batch(inputs=["in/sub", "other"])
     assert (code, out) == (4, b"")
     assert "in/sub/a.png and other/a.png would both be written to out/a_x2.png" in err
+    assert "(choose --on-clash skip or number)" in err  # as names would not help
     assert not Path("out").exists()
 
 

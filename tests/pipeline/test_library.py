@@ -170,6 +170,25 @@ def test_upscale_file_without_a_target_names_it(photo, tiny):
         scales_cli.upscale_file(photo.read_bytes(), model=tiny)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_pixels", "1G"),
+        ("max_memory", "1G"),
+        ("denoise", "auto"),
+        ("scale", "2"),
+        ("width", 2.5),
+        ("threads", "2"),
+        ("threads", 5000),
+        ("tile", 1),
+    ],
+)
+def test_options_of_another_kind_are_named(photo, option, value):
+    model = "auto" if option == "denoise" else "tiny"
+    with pytest.raises(scales_cli.UsageError, match=f"{option} is {value!r}"):
+        scales_cli.upscale_file(photo, "large.png", model=model, **{option: value})
+
+
 def test_upscale_file_says_what_was_lost(folder, tiny):
     Image.new("RGBA", (4, 4), (1, 2, 3, 128)).save("a.png")
     (note,) = scales_cli.upscale_file("a.png", "a.jpg", model=tiny).notes

@@ -81,9 +81,14 @@ def test_plan_refuses_too_many_pixels(folder):
 
 def test_plan_names_both_inputs_of_a_clash(folder):
     inputs = [save("a/x.png"), save("b/x.png")]
-    with pytest.raises(OutputError, match=r"a/x\.png and b/x\.png"):
+    with pytest.raises(OutputError, match=r"a/x\.png and b/x\.png") as caught:
         plan_for(inputs, "out", 2)
-    with pytest.raises(OutputError, match="and"):
+    assert "--name" not in caught.value.hint  # which could not tell them apart
+    (folder / "out").mkdir()
+    with pytest.raises(OutputError) as caught:
+        plan_for([save("a/x.png"), save("a/x.gif", mode="P")], "out", 2)
+    assert "{stem}-{from}{ext}" in caught.value.hint
+    with pytest.raises(OutputError, match="is given twice"):
         plan_for([inputs[0], inputs[0]], None, 2)
     Path("link").symlink_to("a")
     save("a/y.png")

@@ -23,7 +23,7 @@ def test_a_factor_gives_its_multiple_rounded(width, height, factor):
 def test_bounds_give_the_largest_size_within(width, height, most_wide, most_high):
     sizing = Sizing(width=most_wide, height=most_high)
     if most_wide > 4 * width and most_high > 4 * height:
-        with pytest.raises(InputError, match="would grow"):
+        with pytest.raises(InputError, match="cannot become"):
             sizing.result(width, height)
         return
     larger, higher = sizing.result(width, height)
@@ -38,7 +38,7 @@ def test_bounds_give_the_largest_size_within(width, height, most_wide, most_high
 @pytest.mark.parametrize("bound", ["width", "height", "longest"])
 @pytest.mark.parametrize("pixels", [0, -5])
 def test_a_bound_below_one_pixel_is_refused(bound, pixels):
-    with pytest.raises(UsageError, match="at least 1 pixel"):
+    with pytest.raises(UsageError, match=f"is {pixels}"):
         Sizing(**{bound: pixels})
 
 

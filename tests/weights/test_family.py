@@ -12,6 +12,7 @@ from scales_cli.cli.app import main
 from scales_cli.errors import WeightsError
 from scales_cli.weights import registry
 from scales_cli.weights.family import resolve
+from scales_cli.weights.preferences import set_default_model
 from scales_cli.weights.registry import Registry
 from scales_cli.weights.store import Store
 
@@ -54,6 +55,15 @@ def test_unknown_names_bring_the_nearest_or_all(name, hint):
     with pytest.raises(WeightsError, match="no model") as caught:
         resolve(name).open(4)
     assert hint in caught.value.hint
+
+
+def test_a_default_that_is_gone_is_told_from_a_name_that_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALES_CONFIG", str(tmp_path / "config.toml"))
+    set_default_model("gone")
+    with pytest.raises(WeightsError, match="the default: no model 'gone'") as caught:
+        resolve()
+    assert "scales models default auto" in caught.value.hint
+    assert resolve("tiny").name == "tiny"
 
 
 def test_a_size_without_that_scale_names_those_it_has(monkeypatch):
