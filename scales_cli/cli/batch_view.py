@@ -107,7 +107,7 @@ class BatchReport:
                 self._planned += 1
                 if self._as_json:
                     print_json({"input": outcome.input, "output": outcome.output})
-                else:
+                elif not self._quiet:
                     print_path(outcome.output, null=self._null)
 
     def summarise(self) -> None:

@@ -95,7 +95,8 @@ def _plan_tiling(job: Job, upscaler: Upscaler, room: int, tile: int | None) -> t
     if job.size != (network.width, network.height):
         held += resampling_bytes(network, job.size)
     itemsize = layout.dtype.itemsize
-    held += flats_bytes(layout.height, layout.width, layout.channels, itemsize, upscaler.threads.size)
+    colors = layout.channels - layout.has_alpha
+    held += flats_bytes(layout.height, layout.width, colors, itemsize, upscaler.threads.size)
     pixel_bytes = layout.channels * itemsize
     if layout.has_alpha:
         held += visible_colors_bytes(layout.height, layout.width, layout.channels)

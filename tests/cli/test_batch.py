@@ -206,6 +206,7 @@ def test_batch_dry_run_writes_nothing(batch):
     code, out, _ = batch("--dry-run")
     assert code == 0
     assert out.splitlines() == [os.fsencode(f"out/{name}") for name in OUTPUTS]
+    assert batch("--dry-run", "-q") == (0, b"", "")
     assert not Path("out").exists()
 
 
