@@ -6,6 +6,7 @@ File names are data: they are never read as markup, and control characters are s
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -134,10 +135,18 @@ def print_failure(name: str, error: ScalesError) -> None:
 
 
 def print_json(result: Mapping[str, Any]) -> None:
-    """A result as one line of ASCII."""
+    """A result as one line of ASCII. JSON knows no infinity: what is not finite, as the PSNR of black, is null."""
     if sys.stdout is not None:
-        sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(_finite(result), allow_nan=False) + "\n")
         sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

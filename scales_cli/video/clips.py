@@ -113,6 +113,9 @@ def _clip(picture: Luma, scale: int, speed: float, noise: float) -> Iterator[Tru
 
     reach = round(scale * (speed * _FRAMES + 8))  # within the picture, wherever the frames move
     height, width = (min(side - 2 * reach, scale * _SIDE) // scale * scale for side in picture.shape)
+    if min(height, width) < 8 * scale:
+        size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
+        raise InputError(f"a picture of {size} is too small to move over it", "give larger HR pictures")
     rng = np.random.default_rng(_SEED)
     for index in range(_FRAMES):
         right, down = (reach + scale * speed * index * share for share in (1.0, 0.6))

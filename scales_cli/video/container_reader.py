@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +25,7 @@ _MOST_STREAMS = 128
 _SILENCE = -8  # FFmpeg's level of logging that prints nothing
 _GUESSED_TIMES = 0x1  # FFmpeg's flag for times that it makes up, which PyAV sets: wrong ones where frames are reordered
 _KNOWS_ITS_END = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
+_RUN_UP_SECONDS = 12  # to a frame that needs no other, where no index tells of one
 _MISSING_SECONDS = Fraction(1, 2)  # less may be rounding, or a sound's silence
 _USUAL_RATE = 25
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
@@ -109,7 +110,9 @@ class ContainerReader:
         self.container, self.stream = container, streams[0]
         if self.stream.codec_context is None:
             raise InputError("its video is of a codec that is not known")
-        self.start, self.end = start, end
+        origin = Fraction(container.start_time or 0, 10**6)  # of .ts, that of the broadcast
+        self.start = start + origin if start else start
+        self.end = None if end is None else end + origin
         self.others = [stream for stream in container.streams if stream is not self.stream and _is_copied(stream)]
         self.passed: deque[Any] = deque()  # packets of the others, in their order
         self.notes: list[str] = []
@@ -155,6 +158,12 @@ class ContainerReader:
         duration, rate = self.container.duration, self.format.rate
         return round(duration / 10**6 * rate) if duration and rate else None
 
+    def leave_others(self) -> None:
+        self.passed = deque(maxlen=0)
+        if self.others:
+            kinds = ", ".join(sorted({stream.type for stream in self.others}))
+            self._note(f"its other streams ({kinds}) were left out: Y4M has no place for them")
+
     def frames(self) -> Iterator[Frame]:
         first, self._first = self._first, None
         if first is not None:
@@ -170,21 +179,29 @@ class ContainerReader:
         self.stream.thread_type = "AUTO"
         ended = Fraction(0)
         if self.start:
-            self.container.seek(int(self.start * 10**6), backward=True)
+            sought = self.start
+            if self.container.format.name not in _KNOWS_ITS_END:
+                sought -= _RUN_UP_SECONDS
+            self.container.seek(int(sought * 10**6), backward=True)
         try:
             for packet in self.container.demux([self.stream, *self.others]):
                 time = _time(packet)
                 if time is not None:
                     ended = max(ended, time + (packet.duration or 0) * packet.time_base)
                 if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
+                    yield from self._within(self.stream.decode(None))  # what the decoder holds back
                     return
                 if packet.stream is self.stream:
-                    yield from (frame for frame in map(self._timed, packet.decode()) if self._is_within(_time(frame)))
+                    yield from self._within(packet.decode())
                 elif packet.size and (self._is_within(time) or self._begins_within(packet)):  # or it ends a stream
                     self._wait(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
         self._check_end(ended)
+
+    def _within(self, frames: Iterable[Any]) -> Iterator[Any]:
+        timed = map(self._timed, frames)
+        return (frame for frame in timed if self._is_within(frame.pts * self.stream.time_base))
 
     def _check_end(self, ended: Fraction) -> None:
         """Raises `InputError` if a file is over long before the time in its header: its end was cut off."""

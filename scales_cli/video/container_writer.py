@@ -77,8 +77,8 @@ class ContainerWriter:
         self._reader = reader if isinstance(reader, ContainerReader) else None
         self._notes = reader.notes
         across, down = video.pixels.subsampling or (1, 1)
-        self._size = (video.width // across * across, video.height // down * down)
-        if self._size != (video.width, video.height):
+        self.size = (video.width // across * across, video.height // down * down)
+        if self.size != (video.width, video.height):
             self._notes.append("its last row or column was cut off, for chroma covers two")
         self._video = video
         self._name = pixel_name(video.pixels)
@@ -128,7 +128,7 @@ class ContainerWriter:
         rate = video.rate and min(video.rate, _MOST_RATE.get(codec, video.rate))
         stream: Any = self._output.add_stream(CODECS[codec], rate=rate, options=self._options(codec, crf))
         context = stream.codec_context
-        context.width, context.height = self._size
+        context.width, context.height = self.size
         context.pix_fmt = self._name
         context.time_base = self._time_base
         if video.aspect is not None:
@@ -222,7 +222,7 @@ class ContainerWriter:
     def _encodable(self, frame: Frame) -> Any:
         import av
 
-        result: Any = av.VideoFrame(*self._size, self._name)
+        result: Any = av.VideoFrame(*self.size, self._name)
         for plane, samples in zip(result.planes, frame.planes, strict=True):
             line = plane.line_size // samples.dtype.itemsize
             rows, columns = plane.height, plane.width

@@ -102,9 +102,15 @@ class Reader(Protocol):
 
     def frames(self) -> Iterator[Frame]: ...
 
+    def leave_others(self) -> None:
+        """Nobody needs the streams beside the video."""
+        ...
+
 
 class Writer(Protocol):
-    """Where frames go to; complete once it is closed."""
+    """Where frames go to, of this `size`; complete once it is closed."""
+
+    size: tuple[int, int]
 
     def write(self, frame: Frame) -> None: ...
 

@@ -138,8 +138,8 @@ def enlarge_video(
     return VideoDone(
         input=name,
         output=STREAM if target is None else os.fspath(target),
-        width=size[0],
-        height=size[1],
+        width=writer.size[0],
+        height=writer.size[1],
         frames=count,
         seconds=time.perf_counter() - started,
         scale=int(factor) if factor.is_integer() else round(factor, 4),
@@ -207,8 +207,10 @@ def _open_writer(
     target: Path | None, reader: Reader, size: tuple[int, int], options: VideoOptions, overwrite: bool
 ) -> Iterator[Writer]:
     video = dataclasses.replace(reader.format, width=size[0], height=size[1])
-    if (target is None or target.suffix.lower() == ".y4m") and (options.codec, options.crf) != (None, None):
-        raise UsageError("--codec and --crf are not for Y4M, which is raw", "choose .mkv, say, for -o")
+    if target is None or target.suffix.lower() == ".y4m":
+        if (options.codec, options.crf) != (None, None):
+            raise UsageError("--codec and --crf are not for Y4M, which is raw", "choose .mkv, say, for -o")
+        reader.leave_others()
     if target is None:
         if sys.stdout is None:
             raise OutputError("standard output is closed", "give a file to -o")

@@ -50,6 +50,9 @@ class Y4MReader:
         each = self.format.pixels.frame_bytes(self.format.width, self.format.height) + len(b"FRAME\n")
         return rest // each if rest > 0 else None
 
+    def leave_others(self) -> None:
+        """There are none."""
+
     def frames(self) -> Iterator[Frame]:
         """Raises `InputError` if the stream ends within a frame, or goes on otherwise than with one."""
         stream, video = self._stream, self.format
@@ -73,6 +76,7 @@ class Y4MWriter:
     """Writes a stream: its header at once, and then frame by frame."""
 
     def __init__(self, stream: BinaryIO, video: VideoFormat) -> None:
+        self.size = video.width, video.height
         self._stream = stream
         stream.write(_header_of(video))
 

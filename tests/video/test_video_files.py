@@ -222,3 +222,36 @@ def test_help_and_pictures_do_not_load_it():
         subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=300).returncode
         == 0
     )
+
+
+def test_y4m_says_that_it_holds_no_sound(enlarge, make_clip):
+    source = make_clip(sound=True)
+    code, out, _ = enlarge(source, "-o", "a.y4m", "--json")
+    assert code == 0
+    assert json.loads(out)["notes"] == ["its other streams (audio) were left out: Y4M has no place for them"]
+    with open_reader(str(source)) as reader:
+        reader.leave_others()
+        assert len(list(reader.frames())) == 5
+        assert not reader.passed  # or long sound would fill the memory
+
+
+def test_the_end_is_where_it_is_asked_for_in_slow_videos(enlarge, make_clip, decoded):
+    """Of which a decoder holds back many seconds."""
+    source = make_clip(count=20, times=range(0, 20_000, 1000))
+    assert enlarge(source, "-o", "out.mkv", "--end", "10")[0] == 0
+    assert decoded("out.mkv")[0] == list(range(10))
+
+
+def test_times_count_from_the_beginning_whatever_the_file_calls_it(enlarge, make_clip, decoded):
+    source = make_clip("clip.ts", count=25, times=range(100_000, 101_000, 40))
+    with av.open(str(source)) as container:
+        assert container.start_time > 99 * 10**6
+    code, _, err = enlarge(source, "-o", "out.mkv", "--start", "0.2", "--end", "0.6")
+    assert (code, err) == (0, "")
+    assert len(decoded("out.mkv")[0]) == 10
+
+
+def test_the_size_that_is_told_is_the_files(enlarge, make_clip, decoded):
+    code, out, _ = enlarge(make_clip(size=(51, 39), pixels="yuv420p", codec="ffv1"), "-s", "3", "-o", "o.mkv", "--json")
+    frame = decoded("o.mkv")[1][0]
+    assert (code, json.loads(out)["width"], json.loads(out)["height"]) == (0, frame.width, frame.height)
