@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from scales_cli.cli.console import (
     printable,
     say,
     say_error,
+    shows_bars,
 )
 from scales_cli.errors import ScalesError
 from scales_cli.pipeline.outcome import Done, Failed
@@ -45,9 +45,8 @@ class BatchReport:
         self._started = self._last_line = time.monotonic()
         self._pixels = 0
         self._shares_terminal = sys.stdout is not None and sys.stdout.isatty()
-        terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         mixed = as_json and self._shares_terminal  # lines and bars would run into each other
-        self._bars = None if quiet or mixed or not terminal else _Bars()
+        self._bars = None if quiet or mixed or not shows_bars() else _Bars()
 
     def __enter__(self) -> BatchReport:
         if self._bars:

@@ -54,10 +54,10 @@ AGAINST = (
 
 def suggest_contenders(incomplete: str) -> list[str]:
     """Lists that are longer by a contender, for a shell's completion."""
-    from scales_cli.bench.contenders.registry import CONTENDERS
+    from scales_cli.bench.contenders.registry import CONTENDERS, VIDEO_CONTENDERS
 
     before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in CONTENDERS if name.startswith(last)]
+    return [f"{before}{comma}{name}" for name in CONTENDERS | VIDEO_CONTENDERS if name.startswith(last)]
 
 
 def parse_sizes(text: str) -> tuple[tuple[int, int], ...]:

@@ -80,7 +80,7 @@ def compare(
     for enlargement in enlargements:
         enlargement.pull(downloading(quiet))
     if goes_to_stdout(inputs, output):
-        check_stdout("picture", as_json=as_json)
+        check_stdout("page", as_json=as_json)
     outcomes = compare_files(
         inputs,
         output,

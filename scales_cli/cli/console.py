@@ -149,10 +149,15 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def shows_bars() -> bool:
+    """Whether standard error is a terminal on which a line can be written anew."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 @contextmanager
 def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float], None] | None]:
-    """A bar that takes fractions of 1 and vanishes at the end; None if standard error is no terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    """A bar that takes fractions of 1 and vanishes at the end; None if there is no terminal for it."""
+    if quiet or not shows_bars():
         yield None
         return
     from rich.console import Console

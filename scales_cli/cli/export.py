@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -39,15 +40,16 @@ def export(
     require("torch", "train", "training needs torch")
     from scales_cli.pipeline.targets import check_target
     from scales_cli.training.checkpoint import Checkpoint
-    from scales_cli.training.export import export_packed, score_packed
+    from scales_cli.training.export import pack_run, score_packed
 
     source = Checkpoint.load(run)
     check_target(output, overwrite)
-    weights = export_packed(source, output)
+    weights = pack_run(source)
     if benchmark:
         with progress_bar("evaluating", quiet=quiet) as progress:
             psnr = score_packed(weights, benchmark, threads, progress=progress)
-        weights = export_packed(source, output, psnr)
+        weights = replace(weights, card={**weights.card, "psnr": psnr})
+    weights.save(output)
     if as_json:
         print_json({"output": str(output), "card": dict(weights.card)})
     elif not quiet:

@@ -216,7 +216,8 @@ def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
         received.append(number)
         trainer.stopping = True
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in heard}  # what a shell ignores stays so
     try:
         yield received
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from scales_cli.cli.console import describe_seconds, say
+from scales_cli.cli.console import describe_seconds, say, shows_bars
 
 if TYPE_CHECKING:
     from scales_cli.training.trainer import Status
@@ -30,9 +30,9 @@ class Display:
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not (visible and console.is_terminal),
+            disable=not (visible and shows_bars()),
         )
-        self.plain = visible and not console.is_terminal
+        self.plain = visible and not shows_bars()
         self.steps = steps
         self.task = self.bar.add_task("train", total=steps, figures="")
         self.last_psnr: float | None = math.nan  # differs from all

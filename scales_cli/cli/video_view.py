@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scales_cli.cli.console import describe_seconds, printable, say
+from scales_cli.cli.console import describe_seconds, printable, say, shows_bars
 
 _LINE_SECONDS = 30.0  # between lines off a terminal
 _NAME_COLUMNS = 20  # of a name: what is left of 80 is for the bar and the figures
@@ -24,7 +23,7 @@ def frame_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int | None], Watc
     """
     if quiet or sys.stderr is None:
         yield lambda total: lambda done: None
-    elif not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    elif not shows_bars():
         yield _Lines
     else:
         from rich.console import Console

@@ -34,6 +34,8 @@ class ChannelBranch(nn.Module):
 
     def __init__(self, n_feats: int, compress: int, squeeze: int) -> None:
         super().__init__()
+        if compress > n_feats:
+            raise ValueError(f"{n_feats} channels cannot be a {compress}th")
         self.narrow = nn.Conv2d(n_feats, n_feats // compress, 3, padding=1)
         self.widen = nn.Conv2d(n_feats // compress, n_feats, 3, padding=1)
         self.attention = ChannelAttention(n_feats, squeeze)
@@ -60,7 +62,10 @@ class OverlappingAttention(Attention):
     """Attention from each window to a larger one around it, zeros beyond the picture."""
 
     def __init__(self, n_feats: int, n_heads: int, window: int, overlap: float, layers: Layers) -> None:
-        super().__init__(n_feats, n_heads, window, window + int(window * overlap), layers)
+        beyond = int(window * overlap)
+        if beyond % 2:
+            raise ValueError(f"windows of {window} reach {beyond} further, not as far on both sides")
+        super().__init__(n_feats, n_heads, window, window + beyond, layers)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         _, height, width, _ = query.shape

@@ -88,14 +88,16 @@ class WorkerPool(Generic[Task]):
         while True:
             while len(self._busy) < self.size and not isinstance(task := next(waiting, LATER), Later):
                 try:
-                    member = self._idle.pop() if self._idle else self._start()
+                    if not self._idle:
+                        self._idle.append(self._start())
                 except ScarcityError:
                     if not self._busy:
                         raise
                     self.size = len(self._busy)  # which have to do
                     waiting = itertools.chain([task], waiting)
                     break
-                method, *arguments = call(task)
+                method, *arguments = call(task)  # an error leaves the worker among the idle ones, which are ended
+                member = self._idle.pop()
                 member.ask(method.__name__, arguments)
                 self._busy[member] = task
             if not self._busy:

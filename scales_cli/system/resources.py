@@ -18,14 +18,15 @@ except ImportError:  # of Windows
     resource = None  # type: ignore[assignment]
 
 MOST_THREADS = 1024
+_CGROUPS, _MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _UNKNOWN_AVAILABLE = 4 * 2**30
 _UNKNOWN_ANONYMOUS = 96 * 2**20
 
 
 def usable_cores() -> int:
-    """Cores by affinity, cut down by the cgroup's CPU quota (v2 `cpu.max`, v1 `cfs_quota_us`)."""
+    """Cores by affinity, cut down by the CPU quotas of the process's cgroups (v2 `cpu.max`, v1 `cfs_quota_us`)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_quota(Path("/sys/fs/cgroup"))
+    quota = min(_cgroup_quotas(_CGROUPS, _MEMBERSHIP), default=math.inf)
     return cores if quota == math.inf else max(1, min(cores, math.ceil(quota)))
 
 
@@ -35,23 +36,21 @@ def thread_count(threads: int | None) -> int:
     return usable_cores() if threads is None else threads
 
 
-def _cgroup_quota(root: Path) -> float:
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-        return math.inf if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        pass
-    try:
-        quota_us = int((root / "cpu/cpu.cfs_quota_us").read_text())
-        return quota_us / int((root / "cpu/cpu.cfs_period_us").read_text()) if quota_us > 0 else math.inf
-    except (OSError, ValueError, ZeroDivisionError):
-        return math.inf
+def _cgroup_quotas(root: Path, membership: Path) -> Iterator[float]:
+    """Cores that are granted to the process's cgroup and those above it."""
+    for level in _cgroups(root, membership, "cpu"):
+        with suppress(OSError, ValueError, ZeroDivisionError):  # "max" is no number
+            quota, period = (level / "cpu.max").read_text().split()
+            yield int(quota) / int(period)
+        with suppress(OSError, ValueError, ZeroDivisionError):
+            if (quota_us := int((level / "cpu.cfs_quota_us").read_text())) > 0:
+                yield quota_us / int((level / "cpu.cfs_period_us").read_text())
 
 
 def available_bytes() -> int:
     """Memory that can be had without swapping, by the system and by every cgroup this process is in."""
     free = _system_available()
-    return min([free, *_cgroup_available(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))])
+    return min([free, *_cgroup_available(_CGROUPS, _MEMBERSHIP)])
 
 
 def anonymous_bytes() -> int:
@@ -105,21 +104,24 @@ def _cgroup_available(root: Path, membership: Path) -> Iterator[int]:
         ("memory.max", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     )
+    for level in _cgroups(root, membership, "memory"):
+        for limit, usage, droppable in names:
+            with suppress(OSError, ValueError):
+                room = int((level / limit).read_text()) - int((level / usage).read_text())
+                yield max(room + (read_field(level / "memory.stat", droppable, 1) or 0), 0)
+
+
+def _cgroups(root: Path, membership: Path, controller: str) -> Iterator[Path]:
+    """The folders of the process's cgroup and those above it, of v2 and of v1, whose controllers have trees."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
         lines = []
     paths = {"/"} | {line.split(":", 2)[2] for line in lines if line.count(":") >= 2}
-    for base in (root, root / "memory"):
+    for base in (root, root / controller):
         for path in paths:
             folder = base / path.lstrip("/")
-            for level in (folder, *(item for item in folder.parents if item.is_relative_to(base))):
-                for limit, usage, droppable in names:
-                    try:
-                        room = int((level / limit).read_text()) - int((level / usage).read_text())
-                        yield max(room + (read_field(level / "memory.stat", droppable, 1) or 0), 0)
-                    except (OSError, ValueError):
-                        continue
+            yield from (folder, *(item for item in folder.parents if item.is_relative_to(base)))
 
 
 def _windows_available() -> int:

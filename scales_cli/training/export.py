@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scales_cli.engine.load import load_engine
@@ -16,11 +15,9 @@ from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.weights.packed import PackedWeights
 
 
-def export_packed(source: Checkpoint, path: Path, psnr: Mapping[str, Any] | None = None) -> PackedWeights:
-    """Writes the run's averaged network as a packed file with its model card; `psnr` are results per benchmark."""
-    weights = pack(source.network(), model_card(source) | {"psnr": dict(psnr or {})})
-    weights.save(path)
-    return weights
+def pack_run(source: Checkpoint) -> PackedWeights:
+    """The run's averaged network, packed, with its model card."""
+    return pack(source.network(), model_card(source) | {"psnr": {}})
 
 
 def score_packed(

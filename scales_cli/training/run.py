@@ -19,7 +19,7 @@ from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import choose_device
 from scales_cli.training.distributed import ALONE, Processes
-from scales_cli.training.export import export_packed
+from scales_cli.training.export import pack_run
 from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
 from scales_cli.training.trainer import Trainer
 
@@ -125,7 +125,7 @@ def export_run(trainer: Trainer) -> Path:
     path = checkpoint.latest(trainer.out) or trainer.save()
     if trainer.config.network.layers != "scales":
         return path
-    export_packed(Checkpoint.load(path), trainer.out / "model.safetensors")
+    pack_run(Checkpoint.load(path)).save(trainer.out / "model.safetensors")
     return trainer.out / "model.safetensors"
 
 

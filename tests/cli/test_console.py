@@ -1,6 +1,9 @@
+import json
+import math
+
 import pytest
 
-from scales_cli.cli.console import printable, progress_bar
+from scales_cli.cli.console import print_json, printable, progress_bar
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,8 @@ def test_progress_bar_escapes_names(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "[bold]\\x1b]0;ti" in err
     assert "\x07" not in err
+
+
+def test_json_has_null_for_what_is_not_finite(capsys):
+    print_json({"psnr": math.inf, "rows": [{"gain": math.nan}, (1.5, "inf")]})
+    assert json.loads(capsys.readouterr().out) == {"psnr": None, "rows": [{"gain": None}, [1.5, "inf"]]}

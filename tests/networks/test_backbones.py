@@ -120,3 +120,12 @@ def test_dimensions_that_cannot_be_are_refused(values):
 def test_heads_must_share_the_channels():
     with pytest.raises(UsageError, match="cannot be shared by 7 heads"):
         build_network(NetworkSpec(backbone="swinir", n_feats=60, backbone_options={"n_heads": 7}))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"window": 8, "overlap": 0.2}, "reach 1 further"), ({"compress": 100}, "cannot be a 100th")],
+)
+def test_hat_refuses_what_would_fail_with_a_picture(options, message):
+    with pytest.raises(UsageError, match=message):
+        build_network(NetworkSpec(backbone="hat", n_feats=24, backbone_options=options))

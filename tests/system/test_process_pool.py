@@ -127,3 +127,14 @@ def test_a_pool_ends_in_time_whatever_its_workers_do(objects, monkeypatch):
     first, second = waits
     assert first <= 1.5
     assert second < 0.1
+
+
+def test_a_worker_whose_task_cannot_be_asked_for_ends_with_the_pool(objects):
+    def refuse(task):
+        raise OSError("no room for records")
+
+    with WorkerPool(1, objects.Calculator, 100) as pool:
+        with pytest.raises(OSError, match="no room"):
+            list(pool.run([1], refuse))
+        (member,) = pool._idle
+    assert not member.worker._process.is_alive()

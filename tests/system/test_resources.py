@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 import os
 from pathlib import Path
@@ -13,16 +12,30 @@ from scales_cli.system import resources
 from scales_cli.system.resources import anonymous_bytes, available_bytes, usable_cores
 
 
-@pytest.mark.parametrize(("content", "quota"), [("max 100000", math.inf), ("150000 100000", 1.5), ("", math.inf)])
-def test_cgroup_quota_is_read(content: str, quota: float, tmp_path: Path) -> None:
-    (tmp_path / "cpu.max").write_text(content)
-    assert resources._cgroup_quota(tmp_path) == quota
+@pytest.mark.parametrize(
+    ("file", "content", "quotas"),
+    [
+        ("cpu.max", "max 100000", []),
+        ("cpu.max", "150000 100000", [1.5]),
+        ("cpu.max", "", []),
+        ("system.slice/x.service/cpu.max", "50000 100000", [0.5]),
+        ("cpu/system.slice/cpu.cfs_quota_us", "200000", [2.0]),
+        ("cpu/system.slice/cpu.cfs_quota_us", "-1", []),
+        ("elsewhere.slice/cpu.max", "50000 100000", []),
+    ],
+)
+def test_cgroup_quotas_are_read(file: str, content: str, quotas: list[float], tmp_path: Path) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(content)
+    (tmp_path / file).with_name("cpu.cfs_period_us").write_text("100000")
+    (tmp_path / "membership").write_text("0::/system.slice/x.service\n")
+    assert set(resources._cgroup_quotas(tmp_path, tmp_path / "membership")) == set(quotas)
 
 
 def test_usable_cores_respects_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources, "_cgroup_quota", lambda root: 0.5)
+    monkeypatch.setattr(resources, "_cgroup_quotas", lambda root, membership: iter([4.0, 0.5]))
     assert usable_cores() == 1
-    monkeypatch.setattr(resources, "_cgroup_quota", lambda root: math.inf)
+    monkeypatch.setattr(resources, "_cgroup_quotas", lambda root, membership: iter(()))
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
 
 

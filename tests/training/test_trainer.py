@@ -17,7 +17,7 @@ from scales_cli.training.checkpoint import Checkpoint, RunRecord
 from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
-from scales_cli.training.export import export_packed
+from scales_cli.training.export import pack_run
 from scales_cli.training.trainer import Trainer
 from scales_cli.training.update import Update
 
@@ -67,7 +67,7 @@ def test_a_run_exports_what_its_average_computes(build_trainer, tmp_path):
     trainer.run(ignore)
     assert not torch.equal(trainer.network.tail.gain, calibrated)
     assert torch.equal(trainer.ema.tail.gain, trainer.network.tail.gain)
-    weights = export_packed(Checkpoint.load(trainer.out), tmp_path / "model.safetensors")
+    weights = pack_run(Checkpoint.load(trainer.out))
     assert np.array_equal(weights.tensors["tail.gain"], trainer.ema.tail.gain.numpy())
     batch = trainer.first_batch
     expected = trainer.ema.residual(batch)
@@ -161,7 +161,7 @@ def test_start_from_a_full_precision_twin_calibrates_what_is_new(build_trainer, 
 def test_start_from_a_packed_model_goes_on_where_it_ended(build_trainer, tmp_path):
     first = build_trainer(replace(CONFIG, steps=40), out=tmp_path / "first")
     first.run(ignore)
-    export_packed(Checkpoint.load(first.out), tmp_path / "model.safetensors")
+    pack_run(Checkpoint.load(first.out)).save(tmp_path / "model.safetensors")
     second = build_trainer(out=tmp_path / "second")
     second.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
     torch.testing.assert_close(second.network(first.first_batch), first.ema(first.first_batch), atol=1e-4, rtol=0)
@@ -188,7 +188,7 @@ def test_start_from_refuses_another_body(change, build_trainer, tmp_path):
     [{"spatial": False}, {"layerwise": False}, {"weight_scale": "mean"}, {"activation": "none"}, {"gate_factor": 1.0}],
 )
 def test_start_from_a_packed_model_refuses_other_layers(options, build_trainer, tmp_path):
-    export_packed(Checkpoint.load(build_trainer(out=tmp_path / "first").save()), tmp_path / "model.safetensors")
+    pack_run(Checkpoint.load(build_trainer(out=tmp_path / "first").save())).save(tmp_path / "model.safetensors")
     other = build_trainer(replace(CONFIG, network=replace(CONFIG.network, conv_options=options)))
     with pytest.raises(UsageError, match="--init"):
         other.start_from(Checkpoint.load(tmp_path / "model.safetensors"))
@@ -202,14 +202,14 @@ def test_start_from_a_packed_model_refuses_other_layers(options, build_trainer, 
 )
 def test_cards_that_cannot_be_true_leave_no_records(card, build_trainer, tmp_path):
     path = tmp_path / "model.safetensors"
-    weights = export_packed(Checkpoint.load(build_trainer().save()), path)
+    weights = pack_run(Checkpoint.load(build_trainer().save()))
     replace(weights, card={"steps": 3, **card}).save(path)
     assert Checkpoint.load(path).progress == RunRecord()
 
 
 def test_a_damaged_packed_model_is_named_once(build_trainer, tmp_path):
     path = tmp_path / "model.safetensors"
-    export_packed(Checkpoint.load(build_trainer().save()), path)
+    pack_run(Checkpoint.load(build_trainer().save())).save(path)
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -245,7 +245,7 @@ def test_runs_whose_tail_was_not_rounded_can_be_gone_on_from(build_trainer, tmp_
     checkpoint._write(path, {name: value for name, value in tensors.items() if "tail.gain" not in name}, metadata)
     earlier = Checkpoint.load(path)
     with pytest.raises(WeightsError) as caught:
-        export_packed(earlier, tmp_path / "model.safetensors")
+        pack_run(earlier)
     assert "scales train --init" in caught.value.hint
     trainer = build_trainer()
     trainer.start_from(earlier)

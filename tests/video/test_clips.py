@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("scales_cli.engine._native")
 
 from scales_cli.cli.app import main
+from scales_cli.errors import InputError
 from scales_cli.pipeline.upscalers import load
 from scales_cli.video.clips import MOTIONS, NOISES, score_clips
 from scales_cli.video.frame import Frame, PixelFormat, VideoFormat
@@ -27,6 +28,11 @@ def test_video_is_steadier_and_loses_nothing():
     assert all(row.psnr > row.psnr_alone - 0.05 for row in rows)
     moving = by_kind["pans", 0.0]
     assert math.isclose(moving.change, moving.change_alone, rel_tol=0.02)
+
+
+def test_pictures_that_nothing_can_move_over_are_refused(rng):
+    with pytest.raises(InputError, match="100 x 120 pixels is too small"):
+        list(score_clips(load("tiny", 4, threads=1), [rng.uniform(0, 255, (120, 100))]))
 
 
 def test_real_clips(tmp_path, capsys):

@@ -41,7 +41,7 @@ class Hands:
         if time.monotonic() < self._next and not (now or self._scheduler.is_lost):
             return
         with self._scheduler.asking() as client:
-            found = client.scheduler_info()["workers"]
+            found = client.scheduler_info(n_workers=-1)["workers"]
         there = {address for address, worker in found.items() if worker["status"] == "running"}
         gone = self._slots.keys() - found.keys()
         self.lost += len(gone)
