@@ -99,7 +99,7 @@ class _Batch:
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
         self._history = History(request, fingerprint)
         self._naming = Naming(request, self._history, selection.items)
-        self._items = self._naming.shard(*request.shard) if request.shard else selection.items
+        self._items = self._naming.items
         self._news: list[str] = []
         self._crew = _gather_crew(request, self._items, self._news.append)
         self.drafts: dict[Item, Draft] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import unicodedata
@@ -24,36 +23,28 @@ _MOST_KEY_BYTES = 200  # of a name: longer ones may be cut to be a file's
 
 
 class Naming:
-    """Tells pictures that cannot share an output from those that may, and gives each of these its own, or none."""
+    """Tells pictures that cannot share an output from those that may, and gives each of these its own, or none.
+
+    `items` are those of the request's part. Raises `UsageError` if parts and numbers in names are asked for.
+    """
 
     def __init__(self, request: BatchRequest, history: History, items: Sequence[Item]) -> None:
-        self._request, self._history, self._items = request, history, items
-        self._claims = Claims(item.source for item in items)
+        self._request, self._history = request, history
         self._folders: dict[str, Location] = {}
         self._real: dict[Location, str] = {}
         self._holding: dict[Location, bool] = {}
-        self._sources = {item.source.parent for item in items if isinstance(item.source, Address)}
+        self.items = self._shard(items, *request.shard) if request.shard else items
+        self._claims = Claims(item.source for item in self.items)
+        self._sources = {item.source.parent for item in self.items if isinstance(item.source, Address)}
         self._numbers: dict[Location, int] = {}  # the last one that was given, of outputs that inputs share
-
-    def shard(self, index: int, count: int) -> list[Item]:
-        """The part `index` of 1..count, the same on every machine. Those that could share an output are in one part.
-
-        Raises `UsageError` if there are numbers in names, which may be others' names.
-        """
-        if self._request.on_clash == NUMBER:
-            raise UsageError("a part does not know the numbers of the others", "choose --on-clash skip with --shard")
-        groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
-        for item in self._items:
-            groups[self._keys[item]].append(item)
-        ordered = sorted(groups.values(), key=lambda group: min(item.place for item in group))
-        return [item for group in ordered[index - 1 :: count] for item in group]
 
     def doubtful(self, items: Iterable[Item]) -> list[Item]:
         """Those whose output may be another's, or be an input: all that is not known of it is the extension."""
         if self._request.on_clash == NUMBER:  # as numbered names may be others' names
             return list(items)
-        counts = Counter(self._keys.values())
-        return [item for item in items if counts[self._keys[item]] > 1 or self._holds_inputs(self.folder(item))]
+        keys = {item: self._key(item) for item in self.items}
+        counts = Counter(keys.values())
+        return [item for item in items if counts[keys[item]] > 1 or self._holds_inputs(self.folder(item))]
 
     def claim(self, name: str, target: Location) -> None:
         """Keeps an output for the input that it was written for before."""
@@ -106,9 +97,15 @@ class Naming:
         )
         return previous if numbered and previous.parent == target.parent else None
 
-    @functools.cached_property
-    def _keys(self) -> dict[Item, tuple[str, str]]:
-        return {item: self._key(item) for item in self._items}
+    def _shard(self, items: Sequence[Item], index: int, count: int) -> list[Item]:
+        """The part `index` of 1..count, the same on every machine. Those that could share an output are in one part."""
+        if self._request.on_clash == NUMBER:  # which may be others' names
+            raise UsageError("a part does not know the numbers of the others", "choose --on-clash skip with --shard")
+        groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
+        for item in items:
+            groups[self._key(item)].append(item)
+        ordered = sorted(groups.values(), key=lambda group: min(item.place for item in group))
+        return [item for group in ordered[index - 1 :: count] for item in group]
 
     def _key(self, item: Item) -> tuple[str, str]:
         """What inputs of one output share, whatever their formats, on whatever file system."""

@@ -21,10 +21,12 @@ from scales_cli.weights.family import resolve
 def naming(weights_file, tmp_path):
     family = resolve(weights_file(2))
 
-    def make(names, *, name=None, on_clash="stop"):
+    def make(names, *, name=None, on_clash="stop", shard=None):
         options = OutputOptions(name=name and NameTemplate(name))
         enlargement = Enlargement(family, Sizing(2), options)
-        request = BatchRequest(inputs=[], output=tmp_path / "out", enlargement=enlargement, on_clash=on_clash)
+        request = BatchRequest(
+            inputs=[], output=tmp_path / "out", enlargement=enlargement, on_clash=on_clash, shard=shard
+        )
         history = Mock(output_of=lambda item: None, is_there=lambda target: False)
         return Naming(request, history, [Item(tmp_path / name, PurePath(name)) for name in names])
 
@@ -34,11 +36,11 @@ def naming(weights_file, tmp_path):
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_shards_are_the_same_parts_of_the_whole_everywhere(naming, rng, count):
     names = [f"{'ab'[rng.integers(2)]}/{number}{end}" for number in range(20) for end in (".png", ".jpg")]
-    shards = [naming(names).shard(index + 1, count) for index in range(count)]
+    shards = [naming(names, shard=(index + 1, count)).items for index in range(count)]
     assert sorted(item.place.as_posix() for shard in shards for item in shard) == sorted(names)
     stems = [{item.place.with_suffix("") for item in shard} for shard in shards]
     assert sum(map(len, stems)) == len(set.union(*stems))  # what could have one output is in one shard
-    assert {item.place for item in naming(names[::-1]).shard(1, count)} == {item.place for item in shards[0]}
+    assert {item.place for item in naming(names[::-1], shard=(1, count)).items} == {item.place for item in shards[0]}
 
 
 @pytest.mark.parametrize(
@@ -50,12 +52,12 @@ def test_shards_are_the_same_parts_of_the_whole_everywhere(naming, rng, count):
     ],
 )
 def test_inputs_of_one_output_are_in_one_shard(naming, names, template):
-    assert sorted(len(naming(names, name=template).shard(index, 2)) for index in (1, 2)) == [0, len(names)]
+    assert sorted(len(naming(names, name=template, shard=(index, 2)).items) for index in (1, 2)) == [0, len(names)]
 
 
 def test_shards_give_no_numbers(naming):
     with pytest.raises(UsageError, match="numbers of the others"):
-        naming(["a.jpg", "a.png"], on_clash="number").shard(1, 2)
+        naming(["a.jpg", "a.png"], on_clash="number", shard=(1, 2))
 
 
 def test_numbers_are_looked_for_once(naming, monkeypatch, tmp_path):
@@ -64,7 +66,7 @@ def test_numbers_are_looked_for_once(naming, monkeypatch, tmp_path):
     names = [f"{number}.png" for number in range(100)]
     work = naming(names, on_clash="number")
     target = tmp_path / "out/holiday.png"
-    assigned = work.assign([(item, target) for item in work.doubtful(work._items)])
+    assigned = work.assign([(item, target) for item in work.doubtful(work.items)])
     numbered = [Path(f"holiday-{number}.png") for number in range(2, 101)]
     assert [path.name for path in assigned.values()] == ["holiday.png", *map(str, numbered)]
     assert len(claims) < 3 * len(names)
@@ -75,5 +77,5 @@ def test_numbers_step_over_files_of_others(naming, tmp_path):
     theirs = tmp_path / "out/a-2.png"
     work._history.is_there = lambda target: target == theirs
     work._history.may_replace = lambda item, target: False
-    assigned = work.assign([(item, tmp_path / "out/a.png") for item in work._items])
+    assigned = work.assign([(item, tmp_path / "out/a.png") for item in work.items])
     assert [path.name for path in assigned.values()] == ["a.png", "a-3.png"]
