@@ -13,7 +13,7 @@ from scales_cli.batch.history import History
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import UsageError
-from scales_cli.pipeline.targets import Claims, Clash, automatic_name, automatic_template, clash_error
+from scales_cli.pipeline.targets import Claims, Clash, automatic_name, clash_error, name_template
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location
 
@@ -74,7 +74,7 @@ class Naming:
                 clashes.append((other, item.name, target))
         if clashes and self._request.on_clash == STOP:
             enlargement = self._request.enlargement
-            template = enlargement.output.name or automatic_template(enlargement.sizing.label)
+            template = name_template(enlargement.sizing.label, enlargement.output)
             raise clash_error(clashes, "choose --on-clash skip or number", template)
         return assigned
 

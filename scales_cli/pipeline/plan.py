@@ -21,12 +21,12 @@ from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.source import Source, probe
 from scales_cli.pipeline.targets import (
     automatic_format,
-    automatic_template,
     check_clashes,
     check_no_template,
     check_target,
     is_folder,
     name_target,
+    name_template,
     names_picture,
 )
 from scales_cli.storage.address import Address
@@ -118,8 +118,8 @@ def plan_jobs(
         except InputError as error:
             failures.append(Failed(name, error))
     targets = [(job.name, job.target) for job in jobs if job.target is not None]
-    template = enlargement.output.name or automatic_template(enlargement.sizing.label)
-    check_clashes(targets, [name for name in inputs if name != STREAM], template=template)
+    template = name_template(enlargement.sizing.label, enlargement.output)
+    check_clashes(targets, [name for name in inputs if name != STREAM], template)
     for _, target in targets:
         check_target(target, overwrite)
     return Plan(tuple(jobs), tuple(failures))

@@ -59,12 +59,16 @@ def name_target(
 
 def automatic_name(source: str, label: str, options: OutputOptions, model: str, suffix: str) -> str:
     """The name of a result, up to its `suffix`, which alone depends on what is in the file."""
-    template = options.name or automatic_template(label)
-    return template.name(source, label.removeprefix("x"), model, suffix)
+    return name_template(label, options).name(source, label.removeprefix("x"), model, suffix)
+
+
+def name_template(label: str, options: OutputOptions) -> NameTemplate:
+    """That of names of results: the user's, or one that holds the `label` of the size."""
+    return options.name or _automatic_template(label)
 
 
 @functools.cache
-def automatic_template(label: str) -> NameTemplate:
+def _automatic_template(label: str) -> NameTemplate:
     return NameTemplate(f"{{stem}}_{label}{{ext}}")
 
 
@@ -104,14 +108,9 @@ class Claims:
     """Which input each output is for. Names of one file are one output: through links, and cases that do not count."""
 
     def __init__(self, inputs: Iterable[str | Location]) -> None:
-        self._paths = inputs
+        self._inputs = {_identity(locate(path) if isinstance(path, str) else path): path for path in inputs}
         self._claimed: dict[str, str] = {}
         self._real = functools.cache(os.path.realpath)
-
-    @functools.cached_property
-    def _inputs(self) -> dict[object, str | Location]:
-        """By what all names of a file share; a look at every one."""
-        return {_identity(locate(path) if isinstance(path, str) else path): path for path in self._paths}
 
     def claim(self, name: str, target: Location) -> str | None:
         """The input that the output is for already, else None, and it is for the one of this `name` from now on.
@@ -161,19 +160,18 @@ def clash_error(clashes: Sequence[Clash], hint: str, template: NameTemplate | No
 def check_clashes(
     targets: Iterable[tuple[str, Location]],
     inputs: Iterable[str | Location],
-    hint: str = "give each an output of its own",
     template: NameTemplate | None = None,
 ) -> None:
     """Raises `OutputError` if two inputs share an output or an output is an input.
 
-    `targets` are the inputs' names with their outputs, `hint` and `template` as of `clash_error`.
+    `targets` are the inputs' names with their outputs, `template` is as of `clash_error`.
     """
     claims, clashes = Claims(inputs), []
     for name, target in targets:
         if (other := claims.claim(name, target)) is not None:
             clashes.append((other, name, target))
     if clashes:
-        raise clash_error(clashes, hint, template)
+        raise clash_error(clashes, "give each an output of its own", template)
 
 
 def _key(path: str) -> str:
