@@ -23,7 +23,7 @@ from scales_cli.imaging.surveys.dispatch import survey_file
 from scales_cli.imaging.surveys.survey import MAX_FRAMES
 from scales_cli.imaging.upright import as_stored
 from scales_cli.imaging.writers.png import as_texts
-from scales_cli.imaging.writers.webp import QUALITY, is_lossless
+from scales_cli.imaging.writers.webp import save_options
 
 _MOST_LOOPS = 2**16 - 1  # that WebP counts; animated PNG counts further, GIF as far
 _FRAMES_HELD = 16  # beside the frames: canvases, the packed file, and what coding one of them takes
@@ -72,15 +72,11 @@ def write_frames(frames: Iterable[Frame], layout: Layout, image_format: ImageFor
         loop = min(frame.loop, _MOST_LOOPS)
     options: dict[str, Any] = {"loop": loop, "duration": durations}
     if image_format is ImageFormat.WEBP:
-        options |= {"quality": layout.quality or QUALITY, "exact": True}
-        if is_lossless(layout):
-            options |= {"lossless": True, "quality": 50}  # here: the effort
-    for name in ("icc_profile", "exif", "xmp"):
-        if (value := getattr(layout, name)) is not None:
-            options[name] = value
-    if image_format is ImageFormat.PNG:
-        if layout.dpi is not None:
-            options["dpi"] = layout.dpi
+        options |= save_options(layout)
+    else:
+        for name in ("icc_profile", "exif", "dpi"):
+            if (value := getattr(layout, name)) is not None:
+                options[name] = value
         options["pnginfo"] = PngImagePlugin.PngInfo()
         for chunk in layout.color_chunks:
             options["pnginfo"].add(*chunk)

@@ -16,7 +16,7 @@ from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
 from scales_cli.system.threads import interruptible
 
-QUALITY = 95
+_QUALITY = 95
 
 
 class WebpWriter:
@@ -24,15 +24,7 @@ class WebpWriter:
         self.strip_rows = rows_of_strip(layout)
         self._stream = stream
         self._top = 0
-        self._options: dict[str, Any] = {"quality": layout.quality or QUALITY, "exact": True}
-        if is_lossless(layout):
-            self._options |= {"lossless": True, "quality": 50}  # here: the effort
-        if layout.icc_profile is not None:
-            self._options["icc_profile"] = layout.icc_profile
-        if layout.exif is not None:
-            self._options["exif"] = layout.exif
-        if layout.xmp is not None:
-            self._options["xmp"] = layout.xmp
+        self._options = save_options(layout)
         self._image = Image.new("RGBA" if layout.has_alpha else "RGB", (layout.width, layout.height))
 
     def encode(self, rows: Pixels, above: Pixels | None) -> Image.Image:
@@ -47,6 +39,17 @@ class WebpWriter:
         file = io.BytesIO()
         interruptible(lambda: self._image.save(file, "WEBP", **self._options))
         self._stream.write(file.getvalue())
+
+
+def save_options(layout: Layout) -> dict[str, Any]:
+    """What Pillow is to be told of a picture or of an animation."""
+    options: dict[str, Any] = {"quality": layout.quality or _QUALITY, "exact": True}
+    if is_lossless(layout):
+        options |= {"lossless": True, "quality": 50}  # here: the effort
+    for name in ("icc_profile", "exif", "xmp"):
+        if (value := getattr(layout, name)) is not None:
+            options[name] = value
+    return options
 
 
 def is_lossless(layout: Layout) -> bool:
