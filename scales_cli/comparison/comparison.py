@@ -162,7 +162,7 @@ def _write_page(
         page.close()
         size = stream.tell()
     notes = dict.fromkeys(note for picture in pictures for note in picture.notes)
-    if plan.jobs[0].region is not None:
+    if plan.jobs[0].crop is not None:
         sizes = f"{_times(plan.shown)} of {_times(plan.jobs[0].size)} pixels"
         notes[f"the page has room for {sizes}; --at says where"] = None
     output = STREAM if plan.target is None else os.fspath(plan.target)
@@ -172,7 +172,7 @@ def _write_page(
 def _details_of_all(plan: PagePlan) -> str:
     job = plan.jobs[0]
     text = f"{_times((job.header.width, job.header.height))} pixels, enlarged to {_times(job.size)}"
-    return text if job.region is None else f"{text}, of which {_times(plan.shown)} are shown"
+    return text if job.crop is None else f"{text}, of which {_times(plan.shown)} are shown"
 
 
 def _times(size: tuple[int, int]) -> str:

@@ -12,7 +12,7 @@ from scales_cli.errors import InputError, OutputError, UsageError
 from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.plan import STREAM, Job, plan_job
-from scales_cli.pipeline.region import Region
+from scales_cli.pipeline.crop import Crop
 from scales_cli.pipeline.targets import is_folder
 from scales_cli.storage.address import WEB, Address
 from scales_cli.storage.locations import Location, locate
@@ -41,7 +41,7 @@ class PagePlan:
     def shown(self) -> tuple[int, int]:
         """Width and height of the pictures in the page."""
         job = self.jobs[0]
-        return job.size if job.region is None else (job.region.width, job.region.height)
+        return job.size if job.crop is None else (job.crop.width, job.crop.height)
 
 
 def plan_page(
@@ -58,7 +58,7 @@ def plan_page(
             jobs[0].source if jobs and not isinstance(jobs[0].source, Path | Address) else None
         )  # standard input, once
         job = plan_job(name, STREAM, enlargement, source=opened)
-        jobs.append(dataclasses.replace(job, region=_region(job, len(enlargements), at)))
+        jobs.append(dataclasses.replace(job, crop=_crop(job, len(enlargements), at)))
     return PagePlan(name, _target(name, output, several=several), tuple(jobs))
 
 
@@ -83,7 +83,7 @@ def _target(name: str, output: str | None, *, several: bool) -> Location | None:
     return locate(output)
 
 
-def _region(job: Job, count: int, at: Point | None) -> Region | None:
+def _crop(job: Job, count: int, at: Point | None) -> Crop | None:
     """The part of a result around `at` that a page of `count` pictures has room for; None if that is all of it."""
     (width, height), header = job.size, job.header
     x, y = at or (header.width // 2, header.height // 2)
@@ -98,4 +98,4 @@ def _region(job: Job, count: int, at: Point | None) -> Region | None:
     rows = min(height, room // columns)
     left = round((x + 0.5) * width / header.width - columns / 2)
     top = round((y + 0.5) * height / header.height - rows / 2)
-    return Region(min(max(left, 0), width - columns), min(max(top, 0), height - rows), columns, rows)
+    return Crop(min(max(left, 0), width - columns), min(max(top, 0), height - rows), columns, rows)

@@ -16,7 +16,7 @@ from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.outcome import Failed
-from scales_cli.pipeline.region import Region
+from scales_cli.pipeline.crop import Crop
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.source import Source, probe
 from scales_cli.pipeline.targets import (
@@ -50,7 +50,7 @@ class Job:
 
     `scale` is that of the network, `size` (width, height) that of the result; `frames` are more than one of an
     animation that is to be enlarged whole. `denoise` in [0, 1] says how much is to be mended; None leaves it to what
-    the picture shows. Of a `region` of the result nothing else is written.
+    the picture shows. Of a `crop` of the result nothing else is written.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Job:
     denoise: float | None = None
     allowance: Allowance | None = None  # None is all that there is
     tiling: Tiling | None = None  # None leaves it to the engine
-    region: Region | None = None
+    crop: Crop | None = None
 
     @classmethod
     def of(

@@ -103,7 +103,7 @@ def _enlarge(upscaler: Upscaler, job: Job, progress: Progress | None, sink: Bina
     chosen = upscaler.choose(picture.pixels, picture.layout, job.denoise)
     job = tile_job(job, chosen.upscaler)
     report = progress or (lambda fraction: None)
-    size = job.size if job.region is None else (job.region.width, job.region.height)
+    size = job.size if job.crop is None else (job.crop.width, job.crop.height)
     layout = job.options.applied(picture.layout.resized(*size))
     if job.size < (picture.width, picture.height):
         layout = dataclasses.replace(
@@ -160,12 +160,12 @@ def _write_animation(
 
 
 def _enlarged_rows(chosen: Chosen, job: Job, pixels: Pixels, report: Progress) -> Iterator[Pixels]:
-    """The rows of the result, in its size, or of its region."""
+    """The rows of the result, in its size, or of its crop."""
     rows = chosen.upscale_rows(pixels, tiling=job.tiling, progress=report)
     height, width = (side * chosen.upscaler.scale for side in pixels.shape[:2])
     if job.size != (width, height):
         rows = resample_rows(rows, height, job.size)
-    return rows if job.region is None else job.region.cut(rows)
+    return rows if job.crop is None else job.crop.cut(rows)
 
 
 def _read(job: Job) -> Picture:

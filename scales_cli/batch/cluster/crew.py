@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scales_cli.batch.cluster.hands import Hands
+from scales_cli.batch.cluster.workers import Workers
 from scales_cli.batch.cluster.scheduler import LostSchedulerError, Scheduler
 from scales_cli.batch.cluster.station import Answer, Order, work
 from scales_cli.batch.crew import Running
@@ -57,7 +57,7 @@ class ClusterCrew:
         """`tell` takes lines that a user should see. Raises `ScalesError` if there is no scheduler."""
         self._scheduler, self._tell = Scheduler(where), tell
         self._order, files = _order(request, items, self._scheduler.local)
-        self._hands = Hands(self._scheduler, self._order, files)
+        self._workers = Workers(self._scheduler, self._order, files)
         self._told: set[str] = set()
         self._jobs, self._alone = request.jobs, False
         self._numbers = itertools.count()
@@ -81,7 +81,7 @@ class ClusterCrew:
 
     @property
     def workers(self) -> int:
-        return len(self._hands)
+        return len(self._workers)
 
     def begin(self) -> None:
         """Workers have looked at their memory."""
@@ -119,7 +119,7 @@ class ClusterCrew:
     def close(self) -> list[tuple[Any, Any]]:
         """As of a crew; of what workers do not answer for, nothing is known."""
         left: list[tuple[Any, Any]] = []
-        self._hands.leave()
+        self._workers.leave()
         end = time.monotonic() + _PATIENCE
         ended = Answer(WorkerError("its process was ended"), 0.0)
         with suppress(ScalesError):  # of a scheduler that is gone
@@ -131,14 +131,14 @@ class ClusterCrew:
 
     @property
     def _slots(self) -> int:
-        slots = self._hands.slots
+        slots = self._workers.slots
         if self._alone:
-            slots = 1 if self._scheduler.local else len(self._hands)
+            slots = 1 if self._scheduler.local else len(self._workers)
         return min(slots, self._jobs or slots)
 
     def _look(self) -> None:
-        self._hands.look()
-        for address, reason in self._hands.refused.items():
+        self._workers.look()
+        for address, reason in self._workers.refused.items():
             if address not in self._told:
                 self._told.add(address)
                 self._tell(f"warning: worker {address} takes no part: {reason}")
@@ -169,7 +169,7 @@ class ClusterCrew:
         arguments = [self._order.key, pickle.dumps(calls), self._alone]
         with self._scheduler.asking() as client:
             future = client.submit(work, *arguments, key=name, resources={self._order.key: 1}, pure=False)
-        self._busy[name] = _Group(tuple(tasks), self._hands.lost)
+        self._busy[name] = _Group(tuple(tasks), self._workers.lost)
         future.add_done_callback(self._finished.put)
 
     def _answers(self, seconds: float) -> Iterator[tuple[_Group, dict[int, Answer]]]:
@@ -226,8 +226,8 @@ class ClusterCrew:
                 return True
             answer.message += f" {_MOST_ATTEMPTS} times"
         if isinstance(answer, Failed) and isinstance(answer.error, OutputExistsError) and task not in self._ours:
-            self._hands.look(now=True)
-            if self._hands.lost > group.lost:  # so that one that is gone may have been here before, and done it
+            self._workers.look(now=True)
+            if self._workers.lost > group.lost:  # so that one that is gone may have been here before, and done it
                 self._ours.add(task)
                 return True
         return False

@@ -9,7 +9,7 @@ from scales_cli.imaging.picture import Pixels
 
 
 @dataclass(frozen=True)
-class Region:
+class Crop:
     """A rectangle of a picture's pixels."""
 
     left: int

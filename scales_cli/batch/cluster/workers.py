@@ -18,7 +18,7 @@ _LOOK_SECONDS = 2.0  # between two looks at who is there
 _WAIT_SECONDS = 0.2  # while nobody is
 
 
-class Hands:
+class Workers:
     """Workers come and go; those that cannot take part are `refused`, with the reason."""
 
     def __init__(self, scheduler: Scheduler, order: Order, files: Mapping[str, Path]) -> None:
