@@ -10,9 +10,9 @@ from pathlib import Path
 
 from scales_cli.errors import InputError, OutputError, UsageError
 from scales_cli.imaging.file_names import NameTemplate
+from scales_cli.pipeline.crop import Crop
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.plan import STREAM, Job, plan_job
-from scales_cli.pipeline.crop import Crop
 from scales_cli.pipeline.targets import is_folder
 from scales_cli.storage.address import WEB, Address
 from scales_cli.storage.locations import Location, locate

@@ -14,9 +14,9 @@ from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
+from scales_cli.pipeline.crop import Crop
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.outcome import Failed
-from scales_cli.pipeline.crop import Crop
 from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.source import Source, probe
 from scales_cli.pipeline.targets import (

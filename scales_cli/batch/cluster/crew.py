@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scales_cli.batch.cluster.workers import Workers
 from scales_cli.batch.cluster.scheduler import LostSchedulerError, Scheduler
 from scales_cli.batch.cluster.station import Answer, Order, work
+from scales_cli.batch.cluster.workers import Workers
 from scales_cli.batch.crew import Running
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
