@@ -20,9 +20,9 @@ def approx_sign(x: Tensor) -> Tensor:
     return x * (2 - x.abs())
 
 
-def ste_sign(x: Tensor) -> Tensor:
-    """sign(x) forwards; backwards the gradient of `approx_sign`."""
-    soft = approx_sign(x)
+def ste_sign(x: Tensor, sharpness: Tensor | float = 1.0) -> Tensor:
+    """sign(x) forwards; backwards the gradient of `approx_sign(sharpness x)`: the sharper, the nearer to sign."""
+    soft = approx_sign(sharpness * x)
     return sign(x) + (soft - soft.detach())
 
 

@@ -19,14 +19,19 @@ class LayerwiseScalingFactor(nn.Module):
     The factor alpha commutes with the convolution that follows, so the caller multiplies its output by `factor()`: the
     convolution's input stays +-1. With u = (X - beta) / alpha and F' = max(0, 2 - 2|u|), alpha times the output has the
     gradients F'(u) for X, -F'(u) for beta and sign(u) - u F'(u) for alpha.
+
+    `sharpness`, not of the paper, is 1 but in training that raises it: F(sharpness u) then takes the place of F(u), as
+    in IR-Net, whose stand-in comes near to sign in the course of training.
     """
 
     MINIMUM = 1e-5
+    sharpness: Tensor
 
     def __init__(self, n_feats: int, dims: int = 2) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(()))
         self.beta = nn.Parameter(torch.zeros(n_feats))
+        self.register_buffer("sharpness", torch.ones(()), persistent=False)
         self._shape = (n_feats, *[1] * dims)
 
     def factor(self) -> Tensor:
@@ -34,7 +39,7 @@ class LayerwiseScalingFactor(nn.Module):
         return self.alpha.clamp(min=self.MINIMUM)
 
     def forward(self, x: Tensor) -> Tensor:
-        return ste_sign((x - self.beta.view(self._shape)) / self.factor())
+        return ste_sign((x - self.beta.view(self._shape)) / self.factor(), self.sharpness)
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:

@@ -100,6 +100,7 @@ class TrainConfig:
     distillation: float = 0.5  # weight of the teacher's picture in the loss, used with a teacher only
     distillation_until: float = 1.0  # share of the schedule in which the teacher's picture counts
     chroma_weight: float = 0.3  # of the LR chroma's L1, for networks that give it
+    sign_sharpness: float = 1.0  # at the end: how many times as narrow and steep as at the start sign's gradient is
     gradient_weight: float = 0.0  # of the L1 between the steps from pixel to pixel
     degradation: Degradation | None = None  # None: LR pictures are bicubic reductions
     seed: int = 0
@@ -114,6 +115,8 @@ class TrainConfig:
         weights = (self.distillation, self.distillation_until, self.chroma_weight, self.gradient_weight)
         if min(self.final_learning_rate, self.weight_scale_rate, *weights) < 0:
             raise UsageError("rates and weights cannot be negative", "see scales_cli/training/README.md")
+        if self.sign_sharpness < 1:
+            raise UsageError("sign_sharpness must be at least 1", "see scales_cli/training/README.md")
         if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
             raise UsageError(
                 "learning_rate and clip_norm must be positive, ema_decay in [0, 1)",

@@ -215,6 +215,10 @@ class Trainer:
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
         return warmup * (config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * cosine)
 
+    def sign_sharpness(self) -> float:
+        """From 1 at the start evenly to `sign_sharpness` at the schedule's end."""
+        return 1 + (self.config.sign_sharpness - 1) * min(1.0, self.progress.step / self.config.steps)
+
     @torch.no_grad()
     def validate(self) -> float:
         """Mean PSNR in dB of the averaged network on whole validation pictures, borders of `scale` pixels cropped."""
@@ -237,7 +241,8 @@ class Trainer:
     def _step(self) -> Tensor:
         places = self.dataset.draw(self.config.batch_size, self.generator)
         taught = self.progress.step < self.config.distillation_until * self.config.steps
-        loss = self.update(places, self.learning_rate(), self.config.distillation if taught else 0.0)
+        distillation = self.config.distillation if taught else 0.0
+        loss = self.update(places, self.learning_rate(), distillation, self.sign_sharpness())
         step = self.progress.step + 1
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from scales_cli.errors import UsageError
 from scales_cli.layers.int8_conv import Int8Conv2d
+from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.networks.base import Network
 from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Batch, PatchDataset
@@ -42,17 +44,22 @@ class Update:
         for group in self.optimizer.param_groups:
             group["lr"] = torch.tensor(0.0, device=self.device)
         self.rounding = [module for module in network.modules() if isinstance(module, Int8Conv2d)]
+        self.thresholds = [module for module in network.modules() if isinstance(module, LayerwiseScalingFactor)]
+        if config.sign_sharpness != 1 and not self.thresholds:
+            raise UsageError("sign_sharpness is for layers of SCALES, of which this network has none", "leave it at 1")
         self.places = torch.zeros(config.batch_size, 9, dtype=torch.int64, device=self.device)
         self.distillation = torch.tensor(config.distillation, device=self.device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.stream = torch.cuda.Stream(self.device) if on_gpu and processes.count == 1 else None
         self.until_capture = WARM_UP
 
-    def __call__(self, places: Tensor, learning_rate: float, distillation: float) -> Tensor:
+    def __call__(self, places: Tensor, learning_rate: float, distillation: float, sharpness: float) -> Tensor:
         """The mean distance to the truth on the patches at `places`, not finite if the gradient was not.
 
-        `distillation` is the weight of the distance to the teacher's picture.
+        `distillation` is the weight of the distance to the teacher's picture, `sharpness` that of sign's gradient.
         """
+        for threshold in self.thresholds:
+            threshold.sharpness.fill_(sharpness)
         self.distillation.fill_(distillation)
         for group in self.optimizer.param_groups:
             group["lr"].fill_(learning_rate * group["rate"])
