@@ -19,16 +19,18 @@ def test_layerwise_factor_thresholds_per_channel(binarize):
     assert binarize(x).flatten().tolist() == [1, -1, -1]
 
 
-def test_layerwise_factor_gradients_match_finite_differences_of_the_surrogate(binarize):
-    """x and beta: derivatives of alpha F((x - beta) / alpha), away from the corners of F'."""
+@pytest.mark.parametrize("sharpness", [1.0, 3.0])
+def test_layerwise_factor_gradients_match_finite_differences_of_the_surrogate(sharpness, binarize):
+    """x and beta: derivatives of alpha F(sharpness (x - beta) / alpha), away from the corners of F'."""
     torch.manual_seed(0)
+    binarize.sharpness.fill_(sharpness)
     x = (torch.randn(2, 3, 4, 5, dtype=torch.float64) * 0.5).requires_grad_()
     upstream = torch.randn_like(x)
     (binarize.factor() * binarize(x) * upstream).sum().backward()
 
     def surrogate(shift_x, shift_beta):
         u = (x.detach() + shift_x - binarize.beta.detach().view(-1, 1, 1) - shift_beta) / 0.7
-        return 0.7 * approx_sign(u) * upstream
+        return 0.7 * approx_sign(sharpness * u) * upstream
 
     eps = 1e-6
     numeric_x = (surrogate(eps, 0) - surrogate(-eps, 0)) / (2 * eps)

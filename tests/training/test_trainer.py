@@ -12,6 +12,7 @@ from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.torch.packing import unpack
 from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
+from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, RunRecord
 from scales_cli.training.config import TrainConfig
@@ -357,6 +358,17 @@ def test_learning_rate_warms_up_and_follows_half_a_cosine(build_trainer):
     assert rates[100] == pytest.approx(1e-5)
 
 
+def test_the_gradient_of_sign_sharpens_evenly(build_trainer):
+    trainer = build_trainer(replace(CONFIG, steps=100, sign_sharpness=3.0))
+    thresholds = [module for module in trainer.network.modules() if isinstance(module, LayerwiseScalingFactor)]
+    for step, sharpness in ((0, 1.0), (50, 2.0), (99, 2.98)):
+        trainer.progress = replace(trainer.progress, step=step)
+        trainer._step()
+        assert [module.sharpness.item() for module in thresholds] == pytest.approx([sharpness] * len(thresholds))
+    assert thresholds
+    assert not any("sharpness" in name for name in trainer.network.state_dict())
+
+
 def test_a_gradient_that_is_not_finite_stops_the_run(build_trainer, monkeypatch):
     trainer = build_trainer()
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(math.nan))
@@ -472,7 +484,9 @@ def test_objective_weighs_chroma_and_the_steps_between_pixels(build_trainer):
 def test_the_teacher_counts_until_its_share_of_the_schedule(build_trainer, monkeypatch):
     trainer = build_trainer(replace(CONFIG, distillation=0.7, distillation_until=0.5))
     weights = []
-    monkeypatch.setattr(trainer, "update", lambda places, rate, weight: weights.append(weight) or torch.zeros(()))
+    monkeypatch.setattr(
+        trainer, "update", lambda places, rate, weight, sharp: weights.append(weight) or torch.zeros(())
+    )
     for _ in range(6):
         trainer._step()
     assert weights == [0.7, 0.7, 0.7, 0, 0, 0]

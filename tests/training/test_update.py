@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from scales_cli.backbones.spec import NetworkSpec
+from scales_cli.errors import UsageError
 from scales_cli.networks.build import build_network
 from scales_cli.networks.calibration import calibrate
 from scales_cli.training.config import TrainConfig
@@ -34,7 +35,7 @@ def build_update(rng):
 
 def run(update, steps, rate=1e-3):
     generator = torch.Generator().manual_seed(1)
-    losses = [update(update.dataset.draw(4, generator), rate, 0.0).item() for _ in range(steps)]
+    losses = [update(update.dataset.draw(4, generator), rate, 0.0, 1.0).item() for _ in range(steps)]
     return losses, [value.detach().cpu() for value in update.network.parameters()]
 
 
@@ -50,6 +51,12 @@ def test_an_infinite_gradient_shows_in_the_loss(build_update):
     update = build_update()
     update.network.tail.weight.register_hook(lambda gradient: gradient * float("inf"))
     assert not np.isfinite(run(update, 1)[0]).all()
+
+
+def test_sharpness_is_for_layers_with_thresholds(build_update):
+    build_update(replace(CONFIG, sign_sharpness=3.0))
+    with pytest.raises(UsageError, match="has none"):
+        build_update(replace(CONFIG, sign_sharpness=3.0, network=replace(CONFIG.network, layers="e2fif")))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
