@@ -115,7 +115,7 @@ class TrainConfig:
         weights = (self.distillation, self.distillation_until, self.chroma_weight, self.gradient_weight)
         if min(self.final_learning_rate, self.weight_scale_rate, *weights) < 0:
             raise UsageError("rates and weights cannot be negative", "see scales_cli/training/README.md")
-        if self.sign_sharpness < 1:
+        if not 1 <= self.sign_sharpness < math.inf:
             raise UsageError("sign_sharpness must be at least 1", "see scales_cli/training/README.md")
         if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):
             raise UsageError(
