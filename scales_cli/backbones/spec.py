@@ -18,6 +18,7 @@ SCALES = (2, 3, 4)
 # "ycc" is cleaned at LR size and enlarged bicubically.
 PLANES: Mapping[str, tuple[int, int]] = {"luma": (1, 1), "rgb": (3, 3), "ycc": (3, 1)}
 MAX_LAYERS = 1024  # of all blocks together
+MAX_INPUTS = 4096  # of a binary layer: what the native kernels take
 # Of an 8-bit tail: sums of two products with unsigned bytes, as AVX2 makes them, fit into 16 bits so.
 LARGEST_TAIL_INPUT, LARGEST_TAIL_WEIGHT = 127, 64
 
@@ -75,6 +76,10 @@ class NetworkSpec:
                 raise UsageError(f"{name} of {self.backbone} is {value!r}", f"give a number like {option.default!r}")
         if self.n_blocks * int(self.dimensions.get("n_layers", 1)) > MAX_LAYERS:
             raise UsageError(f"more than {MAX_LAYERS} layers", "give fewer blocks or n_layers")
+        if any(isinstance(part, ConvCost) and part.binary and part.inputs > MAX_INPUTS for part in self.parts()):
+            raise UsageError(
+                f"a binary layer of more than {MAX_INPUTS} inputs", "give fewer blocks, channels or layers"
+            )
 
     @property
     def _backbone(self) -> Backbone:

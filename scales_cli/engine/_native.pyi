@@ -33,8 +33,10 @@ class GatePass:
     def __init__(self, network: Network, windows: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]]) -> None: ...
 
     @staticmethod
-    def bytes(*, scale: int, planes: int, colors: int, chroma: int, channels: int, layers: int, rows: int, width: int) -> int:
-        """Memory of a pass over so many rows, that of its jobs included."""
+    def bytes(*, scale: int, planes: int, colors: int, chroma: int, channels: int, layers: int, rows: int, width: int, threads: int) -> int:
+        """
+        Memory of a pass over so many rows, that of one job for each thread included.
+        """
 
     @property
     def rows(self) -> int: ...

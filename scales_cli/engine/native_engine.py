@@ -88,7 +88,7 @@ class NativeEngine:
         out_pixels = height * width * self.spec.scale**2
         if not self.streams(height, width):
             output = out_pixels * (residual_bytes(self.spec) + 1 + pixel_bytes)
-            return None, gate_pass_bytes(self.spec, height, width) + output
+            return None, gate_pass_bytes(self.spec, height, width, self.threads) + output
         if tile is None:
             tiling = choose_tiling(
                 self.spec, height, width, threads=self.threads, budget=budget, pixel_bytes=pixel_bytes
@@ -108,7 +108,7 @@ class NativeEngine:
 
     def _windows_bytes(self, height: int, width: int) -> int:
         rows, columns = (min(side, WINDOW_SIDE) for side in (height, width))
-        return gate_pass_bytes(self.spec, WINDOWS_PER_AXIS**2 * rows, columns)
+        return gate_pass_bytes(self.spec, WINDOWS_PER_AXIS**2 * rows, columns, self.threads)
 
     def residual(self, planes: Planes, *, tiling: Tiling | None = None, progress: Progress | None = None) -> Planes:
         """The planes of `residual_rows`, of planes [inputs, H, W], in one array."""

@@ -51,7 +51,8 @@ def renewal_bytes(spec: NetworkSpec, height: int, width: int, threads: int) -> i
     The parts that are computed, as large as the regions, are not counted.
     """
     side = max(height, width)
-    windows = gate_pass_bytes(spec, WINDOWS_PER_AXIS**2 * min(WINDOW_SIDE, side), min(WINDOW_SIDE, side))
+    window = min(WINDOW_SIDE, side)
+    windows = gate_pass_bytes(spec, WINDOWS_PER_AXIS**2 * window, window, threads)
     piece = PIECE_ROWS * side * (4 * spec.colors * spec.scale**2 + (8 if spec.has_chroma else 0))
     return max(windows, threads * (stream_bytes(spec, side) + piece))
 

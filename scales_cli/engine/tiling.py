@@ -56,9 +56,9 @@ def stream_bytes(spec: NetworkSpec, columns: int) -> int:
     return native.RowStream.bytes(**_shape(spec), columns=columns)
 
 
-def gate_pass_bytes(spec: NetworkSpec, rows: int, width: int) -> int:
-    """Memory of a `GatePass` over so many rows."""
-    return native.GatePass.bytes(**_shape(spec), rows=rows, width=width)
+def gate_pass_bytes(spec: NetworkSpec, rows: int, width: int, threads: int) -> int:
+    """Memory of a `GatePass` over so many rows, by so many threads."""
+    return native.GatePass.bytes(**_shape(spec), rows=rows, width=width, threads=threads)
 
 
 def residual_bytes(spec: NetworkSpec) -> int:

@@ -38,14 +38,14 @@ struct KernelTable {
   // Whether all that was added is finite.
   bool (*compose_row8)(const ComposeRow8&);
   bool (*compose_row16)(const ComposeRow16&);
-  // Steps 1 and 2 of `ChannelsLastLayer` for pixels x [count][inputs]: bits [count][words], gates [count] unless null.
+  // Steps 1 and 2 of channels_last.h for pixels x [count][inputs]: bits [count][words], gates [count] unless null.
   void (*pack_pixels)(const ChannelsLastParams&, const float* x, int count, std::uint64_t* bits,
                       float* gates);
   // Steps 3 to 6: out [count][outputs].
   void (*apply_pixels)(const ChannelsLastParams&, const PixelRun&, float* out);
   void (*attend)(const AttentionHead&);
   void (*byte_products)(const ByteProducts&);
-  bool byte_products_pay;  // are faster than others multiply floats
+  bool byte_products_pay;  // whether they are faster than the products of floats that libraries compute
   // The plain form of a binary multiply-accumulate, `peak_bits` at a time: `rounds` times xor, count and add
   // for each of kPeakChains registers. `words` is [kPeakChains][peak_bits / 64]; the result only depends on
   // all of it.

@@ -59,7 +59,6 @@ static constexpr std::size_t residual_row_size(int width, int channels) {
 // Rows of 1-bit activations; `row` points at the margin of word 0.
 class PackedTensor {
  public:
-  PackedTensor() = default;
   PackedTensor(int rows, int width, int words)
       : row_size_(packed_stride(width) * words), bits_(row_size_ * rows) {}
 
@@ -67,7 +66,7 @@ class PackedTensor {
   const std::uint64_t* row(int y) const { return bits_.data() + row_size_ * y; }
 
  private:
-  std::size_t row_size_ = 0;
+  std::size_t row_size_;
   AlignedBuffer<std::uint64_t> bits_;
 };
 

@@ -39,7 +39,8 @@ def convolve_signs(bits: Tensor, weight: Tensor) -> Tensor:
 class _SignConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, bits: Tensor, weight: Tensor) -> Tensor:
-        codes, weight = (bits + 1).to(torch.uint8), weight.to(torch.int8)
+        # Of a run that diverges they may be NaN, which is no sign; its loss says so.
+        codes, weight = 2 * (bits > 0).to(torch.uint8), 2 * (weight > 0).to(torch.int8) - 1
         ctx.save_for_backward(codes, weight)
         return _convolve(codes, 1, weight)
 

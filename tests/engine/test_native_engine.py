@@ -171,6 +171,13 @@ def test_one_thread_gives_a_large_picture_in_small_pieces(random_weights: Maker)
     assert working < 540 * 960 * 4 * 16
 
 
+def test_each_thread_of_a_whole_picture_has_rows_of_its_own_in_the_plan(random_weights: Maker) -> None:
+    weights = random_weights()
+    one, many = (NativeEngine(weights, threads).plan(64, 4096, budget=2**40, pixel_bytes=3)[1] for threads in (1, 17))
+    tail_rows = 4 * 4096 * weights.spec.n_feats  # of bytes
+    assert many - one >= 16 * tail_rows
+
+
 def test_window_origins_depend_on_the_length_alone() -> None:
     assert window_origins(1) == [0, 0, 0, 0]
     assert window_origins(32) == [0, 0, 0, 0]

@@ -66,7 +66,7 @@ def calls(arrays: Guarded, weights: PackedWeights) -> Iterator[Call]:
 
     windows = [arrays.array((spec.inputs, height, width))]
     yield Call("GatePass", native.GatePass, {"network": network, "windows": windows})
-    yield Call("GatePass.bytes", native.GatePass.bytes, {**dimensions, "rows": height, "width": width})
+    yield Call("GatePass.bytes", native.GatePass.bytes, {**dimensions, "rows": height, "width": width, "threads": 2})
     gate_pass = native.GatePass(network, windows)
     yield Call("head", gate_pass.head, {"begin": 0, "end": height})
     for layer in range(network.layers):

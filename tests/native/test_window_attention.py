@@ -74,6 +74,18 @@ def test_large_scores_do_not_overflow(isa: str, rng: np.random.Generator) -> Non
     np.testing.assert_allclose(out, expected(tokens, tokens, tokens, bias, 4, 0), rtol=1e-4)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_not_hidden(value: float, isa: str, rng: np.random.Generator) -> None:
+    query, key, values = (rng.normal(0, 1, (4, 8, 8)).astype(np.float32) for _ in range(3))
+    query = np.abs(query)
+    key[2, 1, 3] = value
+    with np.errstate(invalid="ignore"):
+        out = run(native.WindowAttention(np.zeros((1, 16, 16), np.float32), 4, 0, isa), (query, key, values))
+    hidden = value == -np.inf  # the key of that token has no weight then
+    assert np.isfinite(out[:, :4]).all() == hidden
+    assert np.isfinite(out[:, 4:]).all()
+
+
 def test_window_attention_refuses_what_does_not_fit(rng: np.random.Generator) -> None:
     attention = native.WindowAttention(np.zeros((3, 16, 16), np.float32), 4, 2)
     tokens, out = np.zeros((4, 4, 9), np.float32), np.empty((4, 4, 9), np.float32)

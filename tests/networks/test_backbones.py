@@ -107,6 +107,7 @@ def test_channel_attention_is_one_weight_a_channel():
         {"backbone": "swinir", "backbone_options": {"window": 0}},
         {"backbone": "swinir", "backbone_options": {"window": 8.0}},
         {"backbone": "swinir", "backbone_options": {"n_layers": 10_000}},
+        {"backbone": "rdn", "n_blocks": 65, "backbone_options": {"n_layers": 1}},
         {"backbone": "swinir", "n_blocks": 200, "backbone_options": {"n_layers": 200}},
         {"backbone_options": {"n_layers": 2}},
         {"backbone_options": 3},

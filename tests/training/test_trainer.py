@@ -10,7 +10,7 @@ import torch
 
 from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.engine.torch.packing import unpack
-from scales_cli.errors import OutputError, ScalesError, UsageError, WeightsError
+from scales_cli.errors import DivergedError, OutputError, ScalesError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.layers.rescaling import LayerwiseScalingFactor
 from scales_cli.training import checkpoint
@@ -375,6 +375,13 @@ def test_a_gradient_that_is_not_finite_stops_the_run(build_trainer, monkeypatch)
     with pytest.raises(ScalesError, match="not finite"):
         trainer.run(ignore)
     assert checkpoint.latest(trainer.out) is None
+
+
+def test_weights_that_are_no_longer_finite_stop_the_run(build_trainer):
+    """At its next report: until then steps of NaN follow, in whole numbers of 8 bits where those are fast."""
+    trainer = build_trainer(replace(CONFIG, steps=20, learning_rate=1e20, clip_norm=1e9, warmup_steps=0))
+    with pytest.raises(DivergedError):
+        trainer.run(ignore)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(build_trainer):

@@ -44,13 +44,16 @@ void bind_gate_pass(nb::module_& module) {
       .def(nb::new_(&make_gate_pass), "network"_a, "windows"_a.noconvert())
       .def_static(
           "bytes",
-          [](int scale, int planes, int colors, int chroma, int channels, int layers, int rows, int width) {
+          [](int scale, int planes, int colors, int chroma, int channels, int layers, int rows, int width,
+             int threads) {
             return GatePass::bytes(network_shape(scale, planes, colors, chroma, channels, layers),
                                    side(rows, "rows must be 1 to 2^20"),
-                                   side(width, "width must be 1 to 2^20"));
+                                   side(width, "width must be 1 to 2^20"),
+                                   count(threads, "threads must be 1 to 4096"));
           },
           nb::kw_only(), "scale"_a, "planes"_a, "colors"_a, "chroma"_a, "channels"_a, "layers"_a, "rows"_a,
-          "width"_a, "Memory of a pass over so many rows, that of its jobs included.")
+          "width"_a, "threads"_a,
+          "Memory of a pass over so many rows, that of one job for each thread included.")
       .def_prop_ro("rows", &GatePass::rows)
       .def(
           "head",

@@ -1,6 +1,8 @@
 // Networks from the tensors of packed files.
 #include "executors/network.h"
 
+#include <cstdlib>
+
 #include "bindings/arrays.h"
 #include "bindings/module.h"
 
@@ -18,12 +20,12 @@ std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<f
                                       const std::optional<std::string>& isa) {
   require(scale >= 2 && scale <= 4, "scale must be 2, 3 or 4");
   const std::size_t channels = head_weight.shape(0), planes = head_weight.shape(1), layers = bits.shape(0);
-  count(channels, "channels must be 64 to 1024");
+  require(channels >= 64 && channels <= 1024 && channels % kWordBits == 0,
+          "channels must be 64 to 1024, and a multiple of 64");
   count(layers, "layers must be 1 to 4096");
   require(planes >= 1 && planes <= kMaxPlanes, "planes must be 1 to 4");
   require(colors == 1 || colors == 3, "colors must be 1 or 3");
   require(chroma == 0 || chroma == 2, "chroma must be 0 or 2");
-  require(channels % kWordBits == 0, "channels must be a multiple of 64");
   NetworkTensors tensors{};
   tensors.shape = {scale,  static_cast<int>(planes),   colors,
                    chroma, static_cast<int>(channels), static_cast<int>(layers)};
@@ -36,11 +38,15 @@ std::shared_ptr<Network> make_network(int scale, int colors, int chroma, Input<f
   require_shape(spatial, {layers, channels}, "spatial");
   require_shape(spatial_bias, {layers}, "spatial_bias");
   require_shape(channel, {layers, channel.shape(1)}, "channel");
-  count(channel.shape(1), "channel must have 1 to 4096 taps");
+  require(channel.shape(1) % 2 == 1 && channel.shape(1) <= channels,
+          "channel must have an odd number of taps, no more than channels");
   require_shape(shift_in, {layers, channels}, "shift_in");
   require_shape(slope, {layers, channels}, "slope");
   require_shape(shift_out, {layers, channels}, "shift_out");
   require_shape(tail_weight, {outputs, channels, 3, 3}, "tail_weight");
+  for (std::size_t i = 0; i < tail_weight.size(); ++i) {
+    require(std::abs(tail_weight.data()[i]) <= kMaxTailWeight, "a weight of the tail is out of range");
+  }
   require_shape(tail_gain, {channels}, "tail_gain");
   require_shape(tail_scale, {outputs}, "tail_scale");
   require_shape(tail_bias, {outputs}, "tail_bias");

@@ -1,22 +1,12 @@
 #include "executors/gate_pass.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "executors/row_scratch.h"
-#include "executors/row_stream.h"
 #include "executors/tail_window.h"
 
 namespace scales {
 namespace {
-
-constexpr std::size_t kThreads = 64;  // whose scratch is foretold: of 64 channels 17 KB each
-
-int widest(const std::vector<HeadRows>& windows) {
-  int width = 0;
-  for (const HeadRows& window : windows) width = std::max(width, window.width());
-  return width;
-}
 
 int total_rows(const std::vector<HeadRows>& windows) {
   int rows = 0;
@@ -29,7 +19,7 @@ int total_rows(const std::vector<HeadRows>& windows) {
 GatePass::GatePass(std::shared_ptr<const Network> network, std::vector<HeadRows> windows)
     : network_(std::move(network)),
       windows_(std::move(windows)),
-      width_(widest(windows_)),
+      width_(windows_.front().width()),
       gates_(*network_),
       residual_size_(residual_row_size(width_, network_->channels())),
       spatial_size_(residual_row_size(width_, 1)),
@@ -40,7 +30,6 @@ GatePass::GatePass(std::shared_ptr<const Network> network, std::vector<HeadRows>
       outside_(packed_stride(width_) * word_count(network_->channels())),
       row_sums_(static_cast<std::size_t>(total_rows(windows_)) * network_->channels()) {
   for (std::size_t window = 0; window < windows_.size(); ++window) {
-    if (windows_[window].width() != width_) throw std::invalid_argument("windows differ in width");
     for (int y = 0; y < windows_[window].height(); ++y) {
       row_window_.push_back(static_cast<int>(window));
       row_in_window_.push_back(y);
@@ -48,12 +37,14 @@ GatePass::GatePass(std::shared_ptr<const Network> network, std::vector<HeadRows>
   }
 }
 
-std::size_t GatePass::bytes(const NetworkShape& network, int rows, int width) {
+std::size_t GatePass::bytes(const NetworkShape& network, int rows, int width, int threads) {
   const std::size_t floats = residual_row_size(width, network.channels) + residual_row_size(width, 1) +
                              network.planes * plane_stride(width) + network.channels;  // the last: row sums
   const std::size_t packed = sizeof(std::uint64_t) * packed_stride(width) * word_count(network.channels);
-  return rows * (sizeof(float) * floats + 2 * packed) + RowStream::bytes(network, width) +
-         kThreads * RowScratchBuffer::bytes(network.channels);
+  const std::size_t head = sizeof(float) * HeadRows::window_size(network.planes, width);
+  const std::size_t job =
+      std::max(RowScratchBuffer::bytes(network.channels) + head, TailWindow::bytes(network, width));
+  return rows * (sizeof(float) * floats + 2 * packed) + packed + std::min(threads, rows) * job;
 }
 
 NextLayer GatePass::next_layer(int layer, int row) {

@@ -9,7 +9,7 @@
 
 namespace scales {
 
-// Windows are separate pictures whose rows are numbered through; means are taken over all of them together.
+// Windows are separate pictures of one width whose rows are numbered through; means are taken over all of them together.
 // With one window that is the whole picture, `residual` gives the network's output.
 //
 // Within a layer the rows may be shared out among threads; `head`, each `layer` and `fix_gates` wait for one
@@ -23,8 +23,8 @@ class GatePass {
   GatePass(const GatePass&) = delete;
   GatePass& operator=(const GatePass&) = delete;
 
-  // Memory of a pass over so many rows, that of its jobs included.
-  static std::size_t bytes(const NetworkShape& network, int rows, int width);
+  // Memory of a pass over so many rows, that of one job for each thread included.
+  static std::size_t bytes(const NetworkShape& network, int rows, int width, int threads);
 
   int rows() const { return static_cast<int>(row_window_.size()); }
   const Network& network() const { return *network_; }
@@ -44,7 +44,7 @@ class GatePass {
   std::shared_ptr<const Network> network_;
   std::vector<HeadRows> windows_;
   std::vector<int> row_window_, row_in_window_;  // of each row
-  int width_;                                    // of the widest window: the stride of all rows
+  int width_;                                    // of every window
   FixedGates gates_;
   std::size_t residual_size_, spatial_size_;
   AlignedBuffer<float> residual_, spatial_;

@@ -13,7 +13,6 @@ class HeadRows {
  public:
   HeadRows(int planes, int width, int height, int capacity);
 
-  int planes() const { return count_; }
   int width() const { return width_; }
   int height() const { return height_; }
 

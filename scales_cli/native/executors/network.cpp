@@ -32,13 +32,6 @@ void interleave(const float* source, std::size_t stride, int width, float* line)
 
 Network::Network(const NetworkTensors& t, const KernelTable& kernels)
     : shape_(t.shape), gate_taps_(t.gate_taps), kernels_(&kernels) {
-  if (shape_.scale < 2 || shape_.scale > 4 || shape_.planes < 1 || shape_.planes > kMaxPlanes ||
-      (shape_.colors != 1 && shape_.colors != 3) || (shape_.chroma != 0 && shape_.chroma != 2) ||
-      shape_.channels < kWordBits || shape_.channels > 1024 || shape_.channels % kWordBits != 0 ||
-      shape_.layers < 1 || shape_.layers > 4096 || gate_taps_ < 1 || gate_taps_ % 2 == 0 ||
-      gate_taps_ > shape_.channels) {
-    throw std::invalid_argument("not the dimensions of a packed network");
-  }
   const std::size_t channels = shape_.channels;
   head_weight_.assign(t.head_weight, t.head_weight + channels * shape_.planes * kTaps);
   head_bias_.assign(t.head_bias, t.head_bias + channels);
@@ -78,8 +71,6 @@ void Network::pack_tail(const NetworkTensors& t) {
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t tap = 0; tap < kTaps; ++tap) {
         const int weight = t.tail_weight[(o * channels + c) * kTaps + tap];
-        if (std::abs(weight) > kMaxTailWeight)
-          throw std::invalid_argument("a weight of the tail is out of range");
         const std::size_t line = ((group * 3 + tap / 3) * quads + c / kQuad) * size + lane;
         tail_weight_[3 * line + tap % 3] |= static_cast<std::uint32_t>(weight & 0xFF) << (8 * (c % kQuad));
         tail_origin_[o] -= 128 * weight;

@@ -41,7 +41,7 @@ struct OutputPlanes {
 
 class Network {
  public:
-  // Copies and repacks the tensors; throws std::invalid_argument on dimensions that no network has.
+  // Copies and repacks the tensors.
   Network(const NetworkTensors& tensors, const KernelTable& kernels);
 
   Network(const Network&) = delete;

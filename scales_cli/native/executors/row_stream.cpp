@@ -29,12 +29,11 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
 std::size_t RowStream::bytes(const NetworkShape& network, int columns) {
   const std::size_t width = tail_stride(columns);
   const std::size_t channels = network.channels, planes = network.planes, ring = network.layers + 1;
-  const std::size_t floats = ring * (channels + 1)                   // residual, spatial gates
-                             + planes * (ring + 2 + 3 + 3)           // planes, two windows of the head
-                             + TailWindow::kRows * channels / kQuad  // the tail's input, four channels a word
-                             + Network::tail_outputs(network);       // and output
-  const std::size_t packed = ring * kPackedRing * channels / 8;
-  return width * (sizeof(float) * floats + packed) + RowScratchBuffer::bytes(network.channels);
+  const std::size_t floats = ring * (channels + 1)        // residual, spatial gates
+                             + planes * (ring + 2 + 3);   // planes, the head's window
+  const std::size_t packed = (ring * kPackedRing + 1) * channels / 8;  // the last: what is outside the picture
+  return width * (sizeof(float) * floats + packed) + TailWindow::bytes(network, columns) +
+         RowScratchBuffer::bytes(network.channels);
 }
 
 int RowStream::rows_needed(int rows) const {

@@ -31,8 +31,8 @@ class RowStream {
   RowStream(const RowStream&) = delete;
   RowStream& operator=(const RowStream&) = delete;
 
-  // Memory of a stream of so many columns, its halo included; from above, for all rows are taken to be as wide as
-  // the widest with its margins.
+  // Memory of a stream of so many columns, its halo included; nearly all rows are taken to be as wide as the widest
+  // with its margins. What `advance` is given is the caller's.
   static std::size_t bytes(const NetworkShape& network, int columns);
 
   // LR pixels of context around a tile.

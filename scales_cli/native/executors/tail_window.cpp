@@ -16,6 +16,12 @@ TailWindow::TailWindow(const Network& network, int width, int first_column, int 
   std::fill_n(rows_.data(), rows_.size(), kZeroBytes);
 }
 
+std::size_t TailWindow::bytes(const NetworkShape& network, int width) {
+  return sizeof(std::uint32_t) * kRows * tail_row_size(width, network.channels) +
+         sizeof(float) * (HeadRows::window_size(network.planes, width) +
+                          static_cast<std::size_t>(padded(width)) * Network::tail_outputs(network));
+}
+
 void TailWindow::push(int y, const float* residual, const HeadRows& planes) {
   planes.gather(y, window_.data());
   network_.kernels().tail_input_row(network_.head(), network_.tail().gain, window_.data(), width_, residual,

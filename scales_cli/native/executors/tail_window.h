@@ -13,6 +13,8 @@ class TailWindow {
   // Of rows `width` pixels wide, `columns` from `first_column` on are written.
   TailWindow(const Network& network, int width, int first_column, int columns);
 
+  static std::size_t bytes(const NetworkShape& network, int width);
+
   // Row y of body + head; rows must come in ascending order.
   void push(int y, const float* residual, const HeadRows& planes);
 

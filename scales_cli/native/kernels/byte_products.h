@@ -2,8 +2,8 @@
 //
 //     sums[row][o] = the sum over k of codes[row][k] * weight[k][o]       row < count, o < kPanelOutputs, k < 4 steps
 //
-// The products of an even k and the next are 510 together at most: 2 255 if weights are signs, 2 2 127 if codes are 0 to
-// 2. The sums are exact.
+// The products of an even k and the next are 510 together at most: 2 * 255 if weights are signs, 2 * 2 * 127 if codes are
+// 0 to 2. The sums are exact.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@ namespace scales {
 
 float exponential(float u) {
   using R = SigmoidRecipe;
-  u = u < R::kLimit ? u : R::kLimit;
-  u = u > -R::kLimit ? u : -R::kLimit;
+  u = R::kLimit < u ? R::kLimit : u;  // NaN stays NaN
+  u = -R::kLimit > u ? -R::kLimit : u;
   const float k = std::fma(u, R::kLog2E, R::kRound);
   const float n = k - R::kRound;
   const float r = std::fma(n, R::kLn2Low, std::fma(n, R::kLn2High, u));

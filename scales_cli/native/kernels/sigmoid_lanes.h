@@ -6,13 +6,13 @@
 namespace scales {
 namespace {
 
-// exp(u) of u clamped to [-kLimit, kLimit].
+// exp(u) of u clamped to [-kLimit, kLimit]; NaN stays NaN.
 template <class Isa>
 typename Isa::F32x16 exp_lanes(typename Isa::F32x16 u) {
   using R = SigmoidRecipe;
   using F32x16 = typename Isa::F32x16;
-  u = Isa::min(u, Isa::set1(R::kLimit));
-  u = Isa::max(u, Isa::set1(-R::kLimit));
+  u = Isa::min(Isa::set1(R::kLimit), u);  // of x86, the second if one is NaN
+  u = Isa::max(Isa::set1(-R::kLimit), u);
   const F32x16 k = Isa::fma(u, Isa::set1(R::kLog2E), Isa::set1(R::kRound));
   const F32x16 n = Isa::sub(k, Isa::set1(R::kRound));
   const F32x16 r = Isa::fma(n, Isa::set1(R::kLn2Low), Isa::fma(n, Isa::set1(R::kLn2High), u));
