@@ -14,7 +14,6 @@ from scales_cli.engine import native_module as native
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.system.threads import ThreadPool
 
-GRADIENT_RANGE = 10.0  # deviations; what is beyond them is clipped, as little as one in a thousand numbers is
 LEVELS = 127
 
 
@@ -31,7 +30,8 @@ def is_faster_here() -> bool:
 def convolve_signs(bits: Tensor, weight: Tensor) -> Tensor:
     """The zero-padded convolution of +-1 [B, Ci, H, W] with +-1 [Co, Ci, k, k], float32 [B, Co, H, W], exact.
 
-    Its gradients are sums of the output's, which is rounded to 8 bits: to steps of 1/13 of its deviation.
+    Its gradients are sums of the output's, which is rounded to 15 bits: to steps of 1/32 000 of its largest. 8 would not
+    do: of trained networks, half of all numbers are below 1/50 of the deviation, and the largest are 50 to 150 times it.
     """
     return _SignConvolution.apply(bits, weight)
 
@@ -47,12 +47,16 @@ class _SignConvolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         codes, weight = ctx.saved_tensors
-        deviation = gradient.square().mean().sqrt()
-        step = (deviation * (GRADIENT_RANGE / LEVELS)).clamp(min=torch.finfo(torch.float32).tiny)
-        gradient = (gradient / step).round().clamp(-LEVELS, LEVELS)
         turned = weight.flip(2, 3).transpose(0, 1)
-        of_bits = _convolve((gradient + 128).to(torch.uint8), 128, turned) * step
-        return of_bits, _correlate(codes, gradient.to(torch.int8), weight.shape[-1]) * step
+        of_bits = of_weight = torch.zeros(())
+        step = (gradient.abs().amax() / LEVELS).clamp(min=torch.finfo(torch.float32).tiny)
+        for _ in range(2):  # once for the upper 8 bits, once for what is left of them
+            digits = (gradient / step).round().clamp(-LEVELS, LEVELS)
+            gradient = gradient - digits * step
+            of_bits = of_bits + _convolve((digits + 128).to(torch.uint8), 128, turned) * step
+            of_weight = of_weight + _correlate(codes, digits.to(torch.int8), weight.shape[-1]) * step
+            step = step / (2 * LEVELS)
+        return of_bits, of_weight
 
 
 # These two are opaque to torch.compile, which fuses what is around them.
