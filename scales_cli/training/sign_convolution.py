@@ -30,8 +30,8 @@ def is_faster_here() -> bool:
 def convolve_signs(bits: Tensor, weight: Tensor) -> Tensor:
     """The zero-padded convolution of +-1 [B, Ci, H, W] with +-1 [Co, Ci, k, k], float32 [B, Co, H, W], exact.
 
-    Its gradients are sums of the output's, which is rounded to 15 bits: to steps of 1/32 000 of its largest. 8 would not
-    do: of trained networks, half of all numbers are below 1/50 of the deviation, and the largest are 50 to 150 times it.
+    Its gradients are sums of the output's, which is rounded to 15 bits: to steps of 1/32 000 of its largest. Eight bits
+    would not do: of trained networks half its numbers are below 1/50 of the deviation, the largest 50 to 150 times it.
     """
     return _SignConvolution.apply(bits, weight)
 
