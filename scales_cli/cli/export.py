@@ -10,6 +10,7 @@ import typer
 
 import scales_cli.cli.options as opt
 from scales_cli.cli.console import print_json, print_path, progress_bar
+from scales_cli.errors import UsageError
 from scales_cli.system.extras import require
 
 
@@ -43,6 +44,8 @@ def export(
     from scales_cli.training.export import pack_run, score_packed
 
     source = Checkpoint.load(run)
+    if source.packed:
+        raise UsageError(f"{run} is a packed model already", "give the folder of a training run")
     check_target(output, overwrite)
     weights = pack_run(source)
     if benchmark:

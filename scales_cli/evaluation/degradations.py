@@ -94,8 +94,6 @@ DEGRADATIONS = (
 def degradations(names: list[str]) -> tuple[KnownDegradation, ...]:
     """Those of these names, "all" for every one; raises `UsageError` for an unknown name."""
     known = {item.name: item for item in DEGRADATIONS}
-    if names == ["all"]:
-        return DEGRADATIONS
-    if unknown := [name for name in names if name not in known]:
+    if unknown := [name for name in names if name not in {"all", *known}]:
         raise UsageError(f"unknown degradation {unknown[0]!r}", f"known are all, {', '.join(known)}")
-    return tuple(known[name] for name in names)
+    return DEGRADATIONS if "all" in names else tuple(known[name] for name in names)

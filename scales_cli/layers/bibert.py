@@ -15,7 +15,7 @@ def ste_sign_clipped(x: Tensor) -> Tensor:
 
 
 class BiBERTLinear(BinaryLinear):
-    """s_W . (sign(x) sign(W - mean W)^T) + bias, means per output.
+    """s_W . (sign(x) sign(W - mean W)^T) + bias, means per output, s_W = mean |W| as in the authors' code.
 
     Gradients pass both signs unchanged inside [-1, 1] only. Nothing of BiBERT's attention is taken over.
     """
@@ -23,4 +23,4 @@ class BiBERTLinear(BinaryLinear):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight - self.weight.mean(dim=1, keepdim=True)
         product = self.matmul(ste_sign_clipped(x), ste_sign_clipped(weight))
-        return self.skip(x, product * mean_magnitude(weight) + self.bias)
+        return self.skip(x, product * mean_magnitude(self.weight) + self.bias)

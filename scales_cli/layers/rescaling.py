@@ -72,8 +72,8 @@ class ChannelwiseRescaling(nn.Module):
 
     def __init__(self, kernel_size: int = 5, gate_factor: float = 2.0) -> None:
         super().__init__()
-        if kernel_size % 2 == 0:
-            raise ValueError("the kernel over the channels must be odd")
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError("the kernel over the channels must be odd, and positive")
         bound = kernel_size**-0.5
         self.weight = nn.Parameter(torch.empty(kernel_size).uniform_(-bound, bound))
         self.gate_factor = gate_factor

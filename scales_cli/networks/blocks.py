@@ -42,6 +42,8 @@ class ChannelAttention(nn.Module):
 
     def __init__(self, n_feats: int, reduction: int) -> None:
         super().__init__()
+        if reduction > n_feats:
+            raise ValueError(f"{n_feats} channels cannot be squeezed to a {reduction}th")
         self.squeeze = nn.Conv2d(n_feats, n_feats // reduction, 1)
         self.excite = nn.Conv2d(n_feats // reduction, n_feats, 1)
 

@@ -107,9 +107,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        if min(self.steps, self.batch_size, self.patch_size) < 1 or self.warmup_steps < 0:
+        if min(self.steps, self.batch_size) < 1 or self.patch_size < 2 or self.warmup_steps < 0:
             raise UsageError(
-                "steps, batch_size and patch_size must be at least 1, warmup_steps 0",
+                "steps and batch_size must be at least 1, patch_size 2, warmup_steps 0",
                 "see scales_cli/training/README.md",
             )
         weights = (self.distillation, self.distillation_until, self.chroma_weight, self.gradient_weight)

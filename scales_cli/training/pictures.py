@@ -45,6 +45,17 @@ def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     return rest or paths, sorted(chosen)
 
 
+def without(paths: list[Path], held_out: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Training pictures that validate nothing, and those that do. Raises `InputError` if none is left to train on."""
+    validating = {path.resolve() for path in held_out}
+    rest = [path for path in paths if path.resolve() not in validating]
+    if not rest:
+        raise InputError("all pictures to train on are to validate, too", "give --valid another folder")
+    if left_out := len(paths) - len(rest):
+        warnings.warn(f"{left_out} pictures of --valid lie in --data: nothing is trained on them", stacklevel=3)
+    return rest, held_out
+
+
 class _UnusableError(Exception):
     """Why a picture is not used."""
 
@@ -53,7 +64,7 @@ class PairLoader:
     """Makes pairs for networks of `spec`: LR pictures are bicubic reductions, beside degraded ones if there are ranges.
 
     `teacher` is a folder of pictures of the same names, as large as the HR ones (up to what the scale does not divide),
-    whose luma another network has drawn.
+    whose luma another network has drawn. `least` is the LR side below which a picture is too small.
     """
 
     def __init__(
@@ -63,11 +74,12 @@ class PairLoader:
         *,
         seed: int = 0,
         teacher: Path | None = None,
+        least: int = 4,
     ) -> None:
         if teacher is not None and spec.colors != 1:
             raise InputError(f"{teacher}: a teacher's pictures are luma, this network's are not", "train one of luma")
-        self.spec, self.degradation, self.seed = spec, degradation, seed
-        self.teacher = None if teacher is None else {path.stem: path for path in list_pictures(teacher)}
+        self.spec, self.degradation, self.seed, self.least = spec, degradation, seed, least
+        self.teacher = None if teacher is None else _by_name(list_pictures(teacher))
 
     def load(self, paths: Iterable[Path]) -> Iterator[Pair]:
         """Pairs of the pictures in files; large ones come in tiles.
@@ -75,6 +87,9 @@ class PairLoader:
         Files that cannot be read, as such or as the teacher's, transparent ones (their hidden colours are no pictures)
         and tiny ones are skipped with a warning. Raises `InputError` if the teacher has no picture of one.
         """
+        paths = list(paths)
+        if self.teacher is not None:
+            _by_name(paths)
         for index, path in enumerate(paths):
             try:
                 rgb = self._read(path)
@@ -98,25 +113,22 @@ class PairLoader:
 
     def _read(self, path: Path) -> Planes:
         """A picture that can be used. Raises `_UnusableError` for another."""
-        pixels = _pixels(path)
-        height, width, channels = pixels.shape
-        if channels in (2, 4):
-            raise _UnusableError(f"{path} is transparent")
-        if min(height, width) < 4 * self.spec.scale:
+        rgb = _read_rgb(path)
+        height, width = rgb.shape[:2]
+        if min(height, width) < self.least * self.spec.scale:
             raise _UnusableError(f"{path} is only {width} x {height} pixels")
-        pixels = to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels
-        return as_rgb(pixels)
+        return rgb
 
     def _taught(self, path: Path, rgb: Planes) -> Planes:
         assert self.teacher is not None
         found = self.teacher.get(path.stem)
         if found is None:
             raise InputError(f"the teacher has no picture of {path.name}", "give pictures of the same names")
-        taught = _pixels(found)
+        taught = _read_rgb(found)
         scale = self.spec.scale
         if [side // scale for side in taught.shape[:2]] != [side // scale for side in rgb.shape[:2]]:
             raise InputError(f"{found}: it is not as large as {path.name}", "give pictures of the same size")
-        return to_luma(as_rgb(taught))
+        return to_luma(taught)
 
     def _pair(self, rgb: Planes, taught: Planes | None, key: tuple[int, ...]) -> Pair:
         scale = self.spec.scale
@@ -136,8 +148,21 @@ class PairLoader:
         )
 
 
-def _pixels(path: Path) -> Planes:
+def _read_rgb(path: Path) -> Planes:
     try:
-        return read_image(path).pixels
+        pixels = read_image(path).pixels
     except (InputError, MemoryLimitError) as error:
         raise _UnusableError(str(error)) from error
+    if pixels.shape[2] in (2, 4):
+        raise _UnusableError(f"{path} is transparent")
+    return as_rgb(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
+
+
+def _by_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """Pictures by their names without extensions, by which a teacher's are found. Two of one are an `InputError`."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            raise InputError(f"{found[path.stem]} and {path} have one name", "a teacher's pictures are found by names")
+        found[path.stem] = path
+    return found

@@ -20,7 +20,7 @@ from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import choose_device
 from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.export import pack_run
-from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
+from scales_cli.training.pictures import PairLoader, list_pictures, split_validation, without
 from scales_cli.training.trainer import Trainer
 
 COMPILE_FROM_STEPS = 1000  # compiling takes about half a minute; shorter runs do without
@@ -48,7 +48,7 @@ def load_data(
     """
     chosen = choose_device(device)
     paths = list_pictures(data)
-    training, held_out = (paths, list_pictures(valid)) if valid else split_validation(paths)
+    training, held_out = without(paths, list_pictures(valid)) if valid else split_validation(paths)
     spec, degradation = config.network, config.degradation
     few = degradation and replace(degradation, variants=min(degradation.variants, VALIDATION_VARIANTS))
     validator = PairLoader(spec, few)
@@ -58,9 +58,11 @@ def load_data(
         validation = list(validator.load(held_out))
     if not validation:
         raise UsageError("no validation picture could be read", "give a folder of pictures with --valid")
+    if set(training) & set(held_out):
+        warnings.warn("there is one picture: it validates, too, which says little", stacklevel=2)
     for name in sorted(recognised(path.resolve() for path in training)):
         warnings.warn(f"{data} holds pictures of {name}, whose scores will say nothing then", stacklevel=2)
-    loader = PairLoader(spec, degradation, seed=config.seed, teacher=teacher_pictures)
+    loader = PairLoader(spec, degradation, seed=config.seed, teacher=teacher_pictures, least=config.patch_size)
     pairs = list(loader.load(training))
     if not (pairs or valid):  # nor can any other be read
         pairs = list(loader.load(held_out))

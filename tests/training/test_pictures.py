@@ -106,6 +106,55 @@ def test_teacher_pictures_that_are_missing_or_of_another_size_are_refused(tmp_pa
         PairLoader(NetworkSpec(scale=4, planes="rgb"), teacher=teacher)
 
 
+def test_teacher_pictures_of_16_bits_mean_the_same(tmp_path, rng):
+    data, teacher = tmp_path / "data", tmp_path / "teacher"
+    data.mkdir(), teacher.mkdir()
+    pixels = rng.integers(0, 256, (16, 16), dtype=np.uint8)
+    Image.fromarray(pixels).save(data / "a.png")
+    Image.fromarray(pixels.astype(np.uint16) * 257).save(teacher / "a.png")
+    (pair,) = PairLoader(NetworkSpec(scale=4), teacher=teacher).load(list_pictures(data))
+    np.testing.assert_array_equal(pair.taught, pair.hr)
+
+
+def test_transparent_teacher_pictures_are_skipped(tmp_path):
+    data, teacher = tmp_path / "data", tmp_path / "teacher"
+    data.mkdir(), teacher.mkdir()
+    Image.new("L", (16, 16)).save(data / "a.png")
+    Image.new("RGBA", (16, 16)).save(teacher / "a.png")
+    with pytest.warns(UserWarning, match="transparent"):
+        assert not list(PairLoader(NetworkSpec(scale=4), teacher=teacher).load(list_pictures(data)))
+
+
+@pytest.mark.parametrize("twice", ["data", "teacher"])
+def test_with_a_teacher_no_two_pictures_have_one_name(twice, tmp_path):
+    for folder in ("data/a", "data/b", "teacher/a", "teacher/b"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("data/a/1.png", "data/b/2.png", "teacher/a/1.png", "teacher/b/2.png", f"{twice}/b/1.png"):
+        Image.new("L", (16, 16)).save(tmp_path / name)
+    with pytest.raises(InputError, match="have one name"):
+        list(PairLoader(NetworkSpec(scale=4), teacher=tmp_path / "teacher").load(list_pictures(tmp_path / "data")))
+
+
+def test_what_validates_is_not_trained_on(tmp_path, rng):
+    (tmp_path / "valid").mkdir()
+    for index, folder in enumerate([tmp_path, tmp_path, tmp_path / "valid"]):
+        Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(folder / f"{index}.png")
+    config = TrainConfig(NetworkSpec(scale=2), patch_size=16)
+    with pytest.warns(UserWarning, match="1 pictures of --valid"):
+        data = load_data(config, tmp_path, tmp_path / "valid", "cpu")
+    assert (len(data.patches.shapes), len(data.validation)) == (2, 1)
+    with pytest.raises(InputError, match="all pictures"):
+        load_data(config, tmp_path, tmp_path, "cpu")
+
+
+def test_pictures_that_are_smaller_than_a_patch_are_named(tmp_path, rng):
+    for index, side in enumerate((40, 30)):
+        Image.fromarray(rng.integers(0, 256, (side, side), dtype=np.uint8)).save(tmp_path / f"{index}.png")
+    with pytest.warns(UserWarning, match=r"1\.png is only 30 x 30"):
+        data = load_data(TrainConfig(NetworkSpec(scale=2), patch_size=16), tmp_path, None, "cpu")
+    assert len(data.patches.shapes) == 1
+
+
 @pytest.mark.parametrize("readable", [{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}])
 def test_broken_pictures_do_not_end_a_training(tmp_path, rng, readable):
     """Of three, of which one is held out, all may be broken but one."""
