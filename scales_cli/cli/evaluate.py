@@ -221,4 +221,4 @@ def open_model(model: str | None, scale: int, threads: int | None, ensemble: int
     require("torch", "train", "training needs torch")
     from scales_cli.training.run import load_run
 
-    return load_run(Path(model), scale, ensemble=ensemble)
+    return load_run(Path(model), scale, threads, ensemble=ensemble)

@@ -229,7 +229,7 @@ def _bounds(scheme: str) -> dict[str, Any]:
 
 def _check_online(address: Address) -> None:
     if is_offline() and address.scheme != "memory":
-        raise UsageError(f"{OFFLINE} forbids to open {address}", "leave out --offline")
+        raise UsageError(f"{address} cannot be opened offline", f"leave out --offline, and unset {OFFLINE}")
 
 
 def _status(entry: Mapping[str, Any]) -> FileStatus:

@@ -131,8 +131,10 @@ def export_run(trainer: Trainer) -> Path:
     return trainer.out / "model.safetensors"
 
 
-def load_run(run: Path, scale: int, *, ensemble: int = 1) -> Upscaler:
+def load_run(run: Path, scale: int, threads: int | None = None, *, ensemble: int = 1) -> Upscaler:
     """An `Upscaler` that runs a checkpoint's averaged network in torch, whatever its convolution."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     source = Checkpoint.load(run)
     if source.config.network.scale != scale:
         own = source.config.network.scale

@@ -85,6 +85,15 @@ def test_ablate_takes_no_other_descriptions_runs_for_its_own(change, ablate, tmp
     assert (tmp_path / "out/plain/result.json").read_text() == result
 
 
+@pytest.mark.parametrize("folder", ["train", "Set"])
+def test_rows_of_other_pictures_are_not_taken_for_these(folder, ablate, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ablate("--row", "plain") == 0
+    Image.new("RGB", (40, 44)).save(tmp_path / folder / "0.png")
+    assert ablate("--row", "plain") == 2
+    assert "out holds rows of other pictures of --" in capsys.readouterr().err
+
+
 def test_a_benchmark_that_is_added_is_scored_without_training(ablate, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert ablate("--row", "plain") == 0

@@ -19,6 +19,7 @@ from scales_cli.training.config import TrainConfig
 from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.distributed import ALONE
 from scales_cli.training.export import pack_run
+from scales_cli.training.run import load_run
 from scales_cli.training.trainer import Trainer
 from scales_cli.training.update import Update
 
@@ -486,6 +487,17 @@ def test_objective_weighs_chroma_and_the_steps_between_pixels(build_trainer):
     for axis in (2, 3):
         expected = expected + 0.1 * (luma - batch.hr).diff(dim=axis).abs().mean()
     torch.testing.assert_close(objective, expected + 0.5 * (chroma - batch.chroma).abs().mean())
+
+
+def test_a_run_is_scored_on_as_many_threads_as_are_asked_for(build_trainer):
+    trainer, before = build_trainer(), torch.get_num_threads()
+    trainer.save()
+    try:
+        for threads in (1, 3):
+            load_run(trainer.out, 2, threads)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_teacher_counts_until_its_share_of_the_schedule(build_trainer, monkeypatch):
