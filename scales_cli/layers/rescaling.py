@@ -35,8 +35,8 @@ class LayerwiseScalingFactor(nn.Module):
         self._shape = (n_feats, *[1] * dims)
 
     def factor(self) -> Tensor:
-        """alpha, kept positive."""
-        return self.alpha.clamp(min=self.MINIMUM)
+        """alpha, kept positive; its gradient passes, so that one that fell too far rises again."""
+        return self.alpha + (self.alpha.clamp(min=self.MINIMUM) - self.alpha).detach()
 
     def forward(self, x: Tensor) -> Tensor:
         return ste_sign((x - self.beta.view(self._shape)) / self.factor(), self.sharpness)

@@ -62,6 +62,8 @@ def test_layerwise_factor_stays_positive(binarize):
     with torch.no_grad():
         binarize.alpha.fill_(-1.0)
     assert binarize.factor().item() > 0
+    (binarize.factor() * binarize(torch.ones(1, 3, 1, 1).double())).sum().backward()
+    assert binarize.alpha.grad.item() == 3  # so that it can rise again
 
 
 def test_spatial_rescaling_is_a_pointwise_convolution_and_sigmoid():
