@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.errors import ScalesError
+from scales_cli.errors import ScalesError, UsageError
 from scales_cli.evaluation.datasets import Benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y, ssim
 from scales_cli.imaging.resize import imresize
@@ -71,10 +71,14 @@ def evaluate(
     progress: Callable[[float], None] | None = None,
 ) -> EvaluationReport:
     """Scores an `Upscaler`, or any function from an LR to an SR picture, on sets of one scale."""
-    benchmarks = tuple(benchmarks)
+    if not callable(upscale):
+        raise UsageError(f"upscale is {upscale!r}", "give what load gave, or a function")
+    if progress is not None and not callable(progress):
+        raise UsageError(f"progress is {progress!r}", "give a function that takes the done fraction, 0 to 1")
+    benchmarks = _checked(benchmarks)
     scales = {benchmark.scale for benchmark in benchmarks}
     if len(scales) != 1:
-        raise ScalesError("the benchmarks have no common scale", "evaluate one scale at a time")
+        raise UsageError("the benchmarks have no common scale", "evaluate one scale at a time")
     total, done = sum(len(benchmark.pairs) for benchmark in benchmarks), 0
     reports = []
     for benchmark in benchmarks:
@@ -87,6 +91,20 @@ def evaluate(
                 progress(done / total)
         reports.append(BenchmarkReport(benchmark.name, tuple(rows)))
     return EvaluationReport(scales.pop(), tuple(reports))
+
+
+def _checked(benchmarks: Any) -> tuple[Benchmark, ...]:
+    """All of them, at least one."""
+    hint = "give a list of what find_benchmark gave"
+    if not isinstance(benchmarks, Iterable) or isinstance(benchmarks, (str, Benchmark)):
+        raise UsageError(f"benchmarks is a single {type(benchmarks).__name__}", hint)
+    checked = tuple(benchmarks)
+    for item in checked:
+        if not isinstance(item, Benchmark):
+            raise UsageError(f"{item!r} is no benchmark", hint)
+    if not checked:
+        raise UsageError("there are no benchmarks", hint)
+    return checked
 
 
 def score(name: str, hr: NDArray[np.uint8], lr: NDArray[np.uint8], sr: NDArray[Any], scale: int) -> Scores:

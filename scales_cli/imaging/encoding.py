@@ -60,7 +60,15 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
         dtype = np.dtype(np.uint8)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
     fitted = dataclasses.replace(layout, channels=channels, dtype=dtype, notes=tuple(notes))
-    return fit_records(fit_colors(fitted, image_format, channels), image_format)
+    return fit_records(fit_colors(fit_quality(fitted, image_format), image_format, channels), image_format)
+
+
+def fit_quality(layout: Layout, image_format: ImageFormat) -> Layout:
+    """The layout without a quality that `image_format` has none of."""
+    if layout.quality is None or image_format in (ImageFormat.JPEG, ImageFormat.WEBP):
+        return layout
+    note = f"{image_format.name} is always without loss, the quality of {layout.quality} was not used"
+    return dataclasses.replace(layout, quality=None, notes=(*layout.notes, note))
 
 
 def open_writer(layout: Layout, image_format: ImageFormat, stream: BinaryIO, map: Map = builtins.map) -> RowWriter:

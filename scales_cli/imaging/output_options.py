@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from scales_cli.errors import UsageError
+from scales_cli.errors import UsageError, check_whole
 from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout
@@ -42,10 +42,11 @@ class OutputOptions:
     salvage: bool = False
 
     def __post_init__(self) -> None:
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"a quality of {self.quality} is not supported", "use 1 to 100")
+        check_whole("quality", self.quality, 1, 100)
         if self.quality is not None and self.lossless:
             raise UsageError("a quality and --lossless exclude each other", "give one of them")
+        if self.format is not None:
+            self.check_loss(self.format)
 
     @classmethod
     def of(
@@ -53,7 +54,7 @@ class OutputOptions:
         format: str | None,
         quality: int | None,
         lossless: bool,
-        background: str | None,
+        background: str | tuple[int, int, int] | None,
         metadata: str,
         frames: str,
         name: str | None = None,
@@ -77,17 +78,28 @@ class OutputOptions:
             salvage=salvage,
         )
 
+    def check_loss(self, image_format: ImageFormat) -> None:
+        """Raises `UsageError` for a format that always has loss, if there is to be none."""
+        if self.lossless and image_format is ImageFormat.JPEG:
+            raise UsageError("JPEG is never without loss", "choose PNG, TIFF or WebP, or leave out --lossless")
+
     def applied(self, layout: Layout) -> Layout:
         """The layout as it is to be written."""
         return dataclasses.replace(
-            layout, lossless=layout.lossless or self.lossless, quality=self.quality, background=self.background
+            layout,
+            lossless=layout.lossless or self.lossless,
+            quality=None if self.quality is None else int(self.quality),  # Pillow takes no other whole numbers
+            background=self.background,
         )
 
 
-def parse_color(text: str) -> tuple[int, int, int]:
-    """Red, green and blue (0..255) of a name or notation of CSS. Raises `UsageError`."""
+def parse_color(text: str | tuple[int, int, int]) -> tuple[int, int, int]:
+    """Red, green and blue (0..255), also of a name or notation of CSS. Raises `UsageError`."""
     from PIL import ImageColor
 
+    if not isinstance(text, str):
+        red, green, blue = map(int, text)
+        return red, green, blue
     try:
         red, green, blue, *alpha = ImageColor.getrgb(text)
     except ValueError as error:

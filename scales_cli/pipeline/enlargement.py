@@ -51,7 +51,7 @@ class Enlargement:
         format: str | None = None,
         quality: int | None = None,
         lossless: bool = False,
-        background: str | None = None,
+        background: str | tuple[int, int, int] | None = None,
         metadata: str = "safe",
         frames: str = "first",
         name: str | None = None,

@@ -15,6 +15,7 @@ from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
 from scales_cli.imaging.rgb import as_rgb
+from scales_cli.pipeline.arguments import check_kinds
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import default_limit, fit_job
 from scales_cli.pipeline.outcome import Done, Failed
@@ -33,8 +34,8 @@ Kind = TypeVar("Kind", Pixels, Image.Image, bytes)
 @overload
 def upscale(
     picture: Kind,
-    scale: int = 4,
-    model: StrPath | None = None,
+    scale: int | None = None,
+    model: StrPath | Upscaler | None = None,
     threads: int | None = None,
     ensemble: int = 1,
     denoise: float | None = None,
@@ -42,34 +43,40 @@ def upscale(
 @overload
 def upscale(
     picture: StrPath,
-    scale: int = 4,
-    model: StrPath | None = None,
+    scale: int | None = None,
+    model: StrPath | Upscaler | None = None,
     threads: int | None = None,
     ensemble: int = 1,
     denoise: float | None = None,
 ) -> Pixels: ...
 def upscale(
     picture: Pixels | Image.Image | bytes | StrPath,
-    scale: int = 4,
-    model: StrPath | None = None,
+    scale: int | None = None,
+    model: StrPath | Upscaler | None = None,
     threads: int | None = None,
     ensemble: int = 1,
     denoise: float | None = None,
 ) -> Pixels | Image.Image | bytes:
     """Enlarges a picture, and gives one of the same kind: an array, an image of Pillow, or the bytes of a file.
 
-    Of a file that is named by its path it gives the pixels, [H, W] if it is grey, else [H, W, C]. `ensemble` is as for
-    `load`, `denoise` as for `upscale_file`.
+    Of a file that is named by its path it gives the pixels, [H, W] if it is grey, else [H, W, C]. Without a `scale` it
+    is 4, or that of a `model` that was loaded before. `ensemble` is as for `load`, `denoise` as for `upscale_file`.
     """
     strength = _strength(denoise)
-    upscaler = load(model, scale, threads=threads, ensemble=ensemble)
+    check_kinds(scale=scale)
+    if isinstance(model, Upscaler):
+        _check_ensemble(model, ensemble)
+        upscaler = Upscalers(_family_of(model), opened=[model])[model.scale if scale is None else scale]
+    else:
+        upscaler = load(model, 4 if scale is None else scale, threads=threads, ensemble=ensemble)
     if isinstance(picture, bytes):
         target = io.BytesIO()
         upscale_file(picture, target, model=upscaler, denoise=denoise)
         return target.getvalue()
     if not isinstance(picture, (str, os.PathLike)):
         return upscaler.upscale(picture, strength=strength)
-    read = read_image(picture, max_pixels=MAX_OUTPUT_PIXELS // scale**2)
+    check_kinds(picture=picture)
+    read = read_image(picture, max_pixels=MAX_OUTPUT_PIXELS // upscaler.scale**2)
     pixels = upscaler.choose(read.pixels, read.layout, strength).upscale(read.pixels)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
@@ -86,7 +93,7 @@ def upscale_file(
     format: str | None = None,
     quality: int | None = None,
     lossless: bool = False,
-    background: str | None = None,
+    background: str | tuple[int, int, int] | None = None,
     metadata: str = "safe",
     frames: str = "first",
     name: str | None = None,
@@ -103,7 +110,7 @@ def upscale_file(
 ) -> Done:
     """Enlarges a file as `scales upscale` does, to the same bytes; options have the names they have there.
 
-    Those that are numbers there are numbers, of pixels or of bytes.
+    Those that are numbers there are numbers, of pixels or of bytes. A `background` may be red, green and blue (0..255).
 
     `source` is a path, a file's bytes or an open binary file; `target` a path, a folder or a binary file that is open
     for writing, by default a name of its own beside the source. A `model` that was loaded before is used as it is.
@@ -112,12 +119,27 @@ def upscale_file(
     strength = _strength(denoise)
     check_whole("max_memory", max_memory, 1)
     loaded = [model] if isinstance(model, Upscaler) else []
-    if loaded and ensemble not in (1, loaded[0].ensemble):
-        raise UsageError(f"this upscaler was loaded for ensembles of {loaded[0].ensemble}", "give ensemble to load")
-    if loaded and (scale, width, height, max_size) == (None, None, None, None):
-        scale = loaded[0].scale
+    check_kinds(
+        source=source,
+        target=target,
+        scale=scale,
+        model=None if loaded else model,
+        format=format,
+        quality=quality,
+        lossless=lossless,
+        background=background,
+        name=name,
+        keep_times=keep_times,
+        salvage=salvage,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    for upscaler in loaded:
+        _check_ensemble(upscaler, ensemble)
+        if (scale, width, height, max_size) == (None, None, None, None):
+            scale = upscaler.scale
     enlargement = Enlargement.of(
-        ModelFamily(model.name, {model.scale: Loaded(model.name)}) if isinstance(model, Upscaler) else model,
+        _family_of(model) if isinstance(model, Upscaler) else model,
         scale=scale,
         width=width,
         height=height,
@@ -161,6 +183,15 @@ def enlarge_rgb(file: bytes, upscaler: Upscaler, strength: float | None = None) 
     chosen = upscaler.choose(picture.pixels, picture.layout, strength)
     large = chosen.upscale(picture.pixels)
     return np.ascontiguousarray(as_rgb(large)), chosen
+
+
+def _check_ensemble(upscaler: Upscaler, ensemble: int) -> None:
+    if ensemble not in (1, upscaler.ensemble):
+        raise UsageError(f"this upscaler was loaded for ensembles of {upscaler.ensemble}", "give ensemble to load")
+
+
+def _family_of(upscaler: Upscaler) -> ModelFamily:
+    return ModelFamily(upscaler.name, {upscaler.scale: Loaded(upscaler.name)})
 
 
 def _strength(denoise: float | None) -> float | None:

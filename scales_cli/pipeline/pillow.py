@@ -11,7 +11,12 @@ from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
-_REFUSED = {"I": "32-bit integers", "F": "floating-point numbers"}  # whose range nobody knows
+_UNKNOWN_RANGE = "convert it to 8 bits a channel"
+_REFUSED = {
+    "I": ("32-bit integers", _UNKNOWN_RANGE),
+    "F": ("floating-point numbers", _UNKNOWN_RANGE),
+    "LAB": ("CIE Lab", "convert it to RGB by its profile"),  # as files of it are
+}
 
 
 def to_pixels(image: Image.Image) -> Pixels:
@@ -22,7 +27,8 @@ def to_pixels(image: Image.Image) -> Pixels:
     if 0 in image.size:
         raise UsageError(f"an image of {image.width} x {image.height} pixels is empty", "give one that holds pixels")
     if image.mode in _REFUSED:
-        raise UsageError(f"an image of {_REFUSED[image.mode]} is not a picture", "convert it to 8 bits a channel")
+        kind, hint = _REFUSED[image.mode]
+        raise UsageError(f"an image of {kind} is not a picture that is enlarged", hint)
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)[..., None]
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"

@@ -156,6 +156,7 @@ def plan_job(
         check_no_template(options)
     if options.keep_times and not (isinstance(target, Path) and isinstance(opened, Path)):
         raise UsageError("times can be kept from file to file only", "leave out --keep-times")
+    options.check_loss(image_format)
     job = Job.of(enlargement, name, opened, header, target, image_format, overwrite)
     if job.frames > 1 and not image_format.animation:
         raise OutputError(f"{name}: {image_format.name} holds no animation", "choose WebP or PNG, or --frames first")

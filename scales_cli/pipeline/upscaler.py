@@ -19,6 +19,7 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.estimate import Wear, estimate_wear
 from scales_cli.pipeline import alpha as transparency
+from scales_cli.pipeline.arguments import check_kinds
 from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.pillow import to_details, to_image, to_pixels
 from scales_cli.pipeline.planes import PicturePlanes, Read, additions
@@ -93,6 +94,7 @@ class Upscaler:
         Arrays are [H, W] or [H, W, C], uint8 or uint16, grey, grey+alpha, RGB or RGBA. `strength` in [0, 1] says how
         much is to be mended, to networks that are told; without it, it is what the picture shows.
         """
+        check_kinds(strength=strength, progress=progress)
         if isinstance(image, Image.Image):
             pixels = to_pixels(image)
             return to_image(self.choose(pixels, to_details(image), strength).upscale(pixels, progress), image)

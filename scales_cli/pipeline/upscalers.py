@@ -11,6 +11,7 @@ from scales_cli.engine.load import load_engine
 from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.estimate import estimate_wear
+from scales_cli.pipeline.arguments import check_kinds
 from scales_cli.pipeline.upscaler import UNKNOWN, Chosen, Upscaler
 from scales_cli.weights.family import AutoFamily, ModelFamily, resolve
 from scales_cli.weights.registry import AUTO
@@ -96,6 +97,7 @@ def load(
     With an `ensemble` of 2, 4 or 8, the network sees each picture in as many flips and turns, which takes as many times
     as long; the mean is a little better. Raises `WeightsError` if there is no such model, or none for the scale.
     """
+    check_kinds(model=model, scale=scale)
     if scale not in SCALES:
         raise UsageError(f"scale {scale!r} is not supported", "use 2, 3 or 4")
     return Upscalers(resolve(model), threads, ensemble=ensemble)[scale]

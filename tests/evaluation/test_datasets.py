@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, UsageError
 from scales_cli.evaluation.datasets import find_benchmark, recognised
 from scales_cli.imaging.resize import imresize
 
@@ -55,6 +55,18 @@ def test_find_benchmark_refuses_folders_without_pictures(folder, tmp_path):
     for bad in (tmp_path / "missing", tmp_path, folder / "HR" / "a.png"):
         with pytest.raises(InputError):
             find_benchmark(bad, 2)
+
+
+@pytest.mark.parametrize("scale", [7, 0, 2.0, "2", None])
+def test_find_benchmark_refuses_scales_of_no_network(folder, scale):
+    with pytest.raises(UsageError, match=f"scale is {scale!r}"):
+        find_benchmark(folder, scale)
+
+
+@pytest.mark.parametrize("name", [5, "", b"Set5", None])
+def test_find_benchmark_refuses_what_names_no_folder(name):
+    with pytest.raises(UsageError, match=f"folder is {name!r}"):
+        find_benchmark(name, 2)
 
 
 def test_find_benchmark_misses_lr_files(folder):

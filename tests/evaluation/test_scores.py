@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scales_cli.errors import ScalesError
+from scales_cli.errors import ScalesError, UsageError
 from scales_cli.evaluation.datasets import find_benchmark
 from scales_cli.evaluation.scores import evaluate, score
 from scales_cli.imaging.resize import imresize
@@ -50,8 +50,23 @@ def test_evaluate_reports_images_and_means(folder):
 def test_evaluate_wants_one_scale(folder):
     with pytest.raises(ScalesError, match="scale"):
         evaluate(lambda lr: lr, [find_benchmark(folder, 2), find_benchmark(folder, 3)])
-    with pytest.raises(ScalesError, match="scale"):
-        evaluate(lambda lr: lr, [])
+
+
+def test_evaluate_names_arguments_of_another_kind(folder):
+    found = find_benchmark(folder, 2)
+    for upscale, benchmarks, progress, message in (
+        ("tiny", [found], None, "upscale is 'tiny'"),
+        (abs, [found], 5, "progress is 5"),
+        (abs, [], None, "there are no benchmarks"),
+        (abs, [str(folder)], None, "is no benchmark"),
+        (abs, str(folder), None, "is a single str"),
+        (abs, folder, None, "is a single PosixPath"),
+        (abs, None, None, "is a single NoneType"),
+        (abs, found, None, "is a single Benchmark"),
+    ):
+        with pytest.raises(UsageError, match=message) as caught:
+            evaluate(upscale, benchmarks, progress=progress)
+        assert caught.value.hint.startswith("give ")
 
 
 def test_score_ignores_the_border(rng):

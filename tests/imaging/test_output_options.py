@@ -41,6 +41,21 @@ def test_lossless_holds_for_a_webp_with_loss(photo):
         OutputOptions(lossless=True, quality=80)
 
 
+@pytest.mark.parametrize("image_format", [item for item in ImageFormat if item.writable], ids=lambda item: item.name)
+def test_lossless_is_for_all_formats_but_jpeg(image_format):
+    if image_format is not ImageFormat.JPEG:
+        assert OutputOptions(image_format, lossless=True).lossless
+        return
+    with pytest.raises(UsageError, match="never without loss"):
+        OutputOptions(image_format, lossless=True)
+
+
+@pytest.mark.parametrize("quality", [0, 101, 95.5, "95"])
+def test_quality_is_a_whole_number_up_to_100(quality):
+    with pytest.raises(UsageError, match=f"quality is {quality!r}"):
+        OutputOptions(quality=quality)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("background", [(255, 255, 255), (200, 10, 30)])
 @pytest.mark.parametrize("channels", [2, 4])

@@ -81,8 +81,8 @@ def test_a_profile_of_another_color_space_goes_with_it(tiny):
     assert tiny(image).info == {"dpi": (300, 300)}
 
 
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_images_of_unknown_range_are_refused(tiny, mode):
+@pytest.mark.parametrize("mode", ["I", "F", "LAB"])
+def test_images_of_kinds_that_are_not_enlarged_are_refused(tiny, mode):
     with pytest.raises(scales_cli.UsageError, match="is not a picture"):
         tiny(Image.new(mode, (4, 4)))
 
@@ -181,12 +181,141 @@ def test_upscale_file_without_a_target_names_it(photo, tiny):
         ("threads", "2"),
         ("threads", 5000),
         ("tile", 1),
+        ("scale", True),
+        ("quality", "95"),
+        ("quality", 95.5),
+        ("quality", True),
+        ("quality", 101),
+        ("background", (255, 0)),
+        ("background", (256, 0, 0)),
+        ("background", (0.5, 0, 0)),
+        ("background", 5),
+        ("format", 5),
+        ("name", 5),
+        ("progress", 5),
+        ("lossless", "no"),
+        ("overwrite", "no"),
+        ("keep_times", 1),
+        ("salvage", None),
     ],
 )
 def test_options_of_another_kind_are_named(photo, option, value):
     model = "auto" if option == "denoise" else "tiny"
-    with pytest.raises(scales_cli.UsageError, match=f"{option} is {value!r}"):
+    with pytest.raises(scales_cli.UsageError) as caught:
         scales_cli.upscale_file(photo, "large.png", model=model, **{option: value})
+    assert caught.value.message == f"{option} is {value!r}"
+    assert caught.value.hint.startswith("give ")
+    assert not Path("large.png").exists()
+
+
+def test_a_background_may_be_three_numbers(folder, tiny):
+    Image.new("RGBA", (4, 4), (1, 2, 3, 0)).save("a.png")
+    named = scales_cli.upscale_file("a.png", "named.jpg", model=tiny, background="#ff0080")
+    for background in ((255, 0, 128), list(np.array([255, 0, 128]))):
+        given = scales_cli.upscale_file("a.png", "given.jpg", model=tiny, background=background, overwrite=True)
+        assert Path(given.output).read_bytes() == Path(named.output).read_bytes()
+
+
+def test_a_quality_may_be_a_number_of_numpy(photo, tiny):
+    given = scales_cli.upscale_file(photo, "given.jpg", model=tiny, quality=np.int64(90))
+    plain = scales_cli.upscale_file(photo, "plain.jpg", model=tiny, quality=90)
+    assert Path(given.output).read_bytes() == Path(plain.output).read_bytes()
+
+
+def test_files_of_another_kind_are_named(photo, tiny):
+    with open("text", "w+") as text, open("closed", "wb") as closed:  # noqa: PTH123
+        closed.close()
+        before = set(Path().iterdir())
+        for source in (["photo.jpg"], None, 5, "", text, closed, bytearray(4)):
+            with pytest.raises(scales_cli.UsageError, match="source is "):
+                scales_cli.upscale_file(source, "large.png", model=tiny)
+        for target in (b"large.png", ["large.png"], 5, "", text, closed, io.StringIO()):
+            with pytest.raises(scales_cli.UsageError, match="target is "):
+                scales_cli.upscale_file(photo, target, model=tiny)
+    with pytest.raises(scales_cli.UsageError, match="picture is ''"):
+        scales_cli.upscale("", model=tiny)
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("model", [5, b"tiny", "", ["tiny"]], ids=repr)
+def test_models_of_another_kind_are_named(photo, model):
+    for call in (
+        lambda: scales_cli.load(model),
+        lambda: scales_cli.upscale(photo, model=model),
+        lambda: scales_cli.upscale_file(photo, "large.png", model=model),
+    ):
+        with pytest.raises(scales_cli.UsageError, match="model is "):
+            call()
+
+
+@pytest.mark.parametrize("option", ["strength", "progress"])
+def test_upscalers_name_options_of_another_kind(tiny, option):
+    with pytest.raises(scales_cli.UsageError, match=f"^{option} is 'auto'"):
+        tiny.upscale(np.zeros((4, 4), np.uint8), **{option: "auto"})
+
+
+def test_upscale_takes_what_was_loaded(photo, tiny):
+    with Image.open(photo) as image:
+        pixels = np.asarray(image)
+        assert np.array_equal(np.asarray(scales_cli.upscale(image, model=tiny)), tiny(pixels))
+    content = photo.read_bytes()
+    assert np.array_equal(scales_cli.upscale(pixels, model=tiny), tiny(pixels))
+    assert np.array_equal(scales_cli.upscale(pixels, 2, tiny), tiny(pixels))
+    assert np.array_equal(scales_cli.upscale(photo, model=tiny), tiny(pixels))
+    assert scales_cli.upscale(content, model=tiny) == scales_cli.upscale(content, 2, "tiny")
+    for scale in (1.5, 4):
+        with pytest.raises(scales_cli.WeightsError, match=f"enlarges by 2, not by {scale}"):
+            scales_cli.upscale(pixels, scale, tiny)
+    with pytest.raises(scales_cli.UsageError, match="scale is "):
+        scales_cli.upscale(pixels, [2], tiny)
+    with pytest.raises(scales_cli.UsageError, match="loaded for ensembles of 1"):
+        scales_cli.upscale(pixels, model=tiny, ensemble=8)
+
+
+def test_no_loss_is_refused_where_there_always_is(photo, tiny):
+    for target, options in (
+        ("folder/", {}),
+        ("large.jpg", {}),
+        (io.BytesIO(), {}),
+        ("folder/", {"format": "jpg"}),
+        (None, {}),
+    ):
+        with pytest.raises(scales_cli.UsageError, match="JPEG is never without loss") as caught:
+            scales_cli.upscale_file(photo, target, model=tiny, lossless=True, **options)
+        assert "PNG, TIFF or WebP" in caught.value.hint
+    assert list(Path().iterdir()) == [Path("photo.jpg")]
+    for suffix in ("png", "tif", "bmp", "ppm", "webp"):
+        assert scales_cli.upscale_file(photo, f"large.{suffix}", model=tiny, lossless=True).notes == ()
+
+
+@pytest.mark.parametrize("arguments", [("-o", "large/"), ("-o", "-"), ("--format", "jpg")], ids=str)
+def test_the_command_refuses_no_loss_of_jpeg(photo, arguments, capsys):
+    assert main(["upscale", "photo.jpg", "-s", "2", "-m", "tiny", "--lossless", *arguments]) == 2
+    assert "JPEG is never without loss" in capsys.readouterr().err
+    assert list(Path().iterdir()) == [Path("photo.jpg")]
+
+
+def test_a_batch_without_loss_fails_for_jpeg_alone(photo, capsys):
+    Path("in").mkdir()
+    photo.rename("in/photo.jpg")
+    Image.new("RGB", (4, 4)).save("in/a.png")
+    assert main(["batch", "in", "-o", "out", "-s", "2", "-m", "tiny", "--lossless", "-j", "1"]) != 0
+    assert "photo.jpg: JPEG is never without loss" in capsys.readouterr().err
+    assert [path.name for path in Path("out").glob("*_x2.*")] == ["a_x2.png"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "ppm", "jpg", "webp"])
+def test_a_quality_that_a_format_has_not_is_noted(photo, tiny, suffix):
+    notes = scales_cli.upscale_file(photo, f"large.{suffix}", model=tiny, quality=60, metadata="none").notes
+    expected = [] if suffix in ("jpg", "webp") else ["the quality of 60 was not used"]
+    assert [note.partition(", ")[2] for note in notes if "quality" in note] == expected
+
+
+def test_animated_png_notes_a_quality_too(folder, tiny):
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:])
+    (note,) = scales_cli.upscale_file("a.gif", "a.png", model=tiny, frames="all", quality=60).notes
+    assert "quality of 60 was not used" in note
 
 
 def test_upscale_file_says_what_was_lost(folder, tiny):
