@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, ScalesError, UsageError
 from scales_cli.system.extras import require
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat, interlaced
 from scales_cli.video.mastering import LIGHT, SCREEN
@@ -26,7 +27,8 @@ _SILENCE = -8  # FFmpeg's level of logging that prints nothing
 _GUESSED_TIMES = 0x1  # FFmpeg's flag for times that it makes up, which PyAV sets: wrong ones where frames are reordered
 _KNOWS_ITS_END = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
 _RUN_UP_SECONDS = 12  # to a frame that needs no other, where no index tells of one
-_MISSING_SECONDS = Fraction(1, 2)  # less may be rounding, or a sound's silence
+# So much of a length may be missing, or a frame, but no more than that: it may be rounding, or a sound's silence.
+_MISSING_SHARE, _MISSING_SECONDS = Fraction(1, 20), Fraction(1, 2)
 _USUAL_RATE = 25
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
@@ -110,9 +112,9 @@ class ContainerReader:
         self.container, self.stream = container, streams[0]
         if self.stream.codec_context is None:
             raise InputError("its video is of a codec that is not known")
-        origin = Fraction(container.start_time or 0, 10**6)  # of .ts, that of the broadcast
-        self.start = start + origin if start else start
-        self.end = None if end is None else end + origin
+        self._origin = Fraction(container.start_time or 0, 10**6)  # of .ts, that of the broadcast
+        self.start = start + self._origin if start else start
+        self.end = None if end is None else end + self._origin
         self.others = [stream for stream in container.streams if stream is not self.stream and _is_copied(stream)]
         self.passed: deque[Any] = deque()  # packets of the others, in their order
         self.notes: list[str] = []
@@ -121,11 +123,12 @@ class ContainerReader:
         context.options = {"max_pixels": str(room.most_pixels)}
         self._room, self._waiting = room, 0  # bytes of `passed`
         self._last: int | None = None  # the time of the last frame
+        self._lasts = 0  # how long it is shown, if that is told
         self._step: int | None = None  # and since the one before
         self._frames = self._decoded()
         self._first = next(self._frames, None)
         if self._first is None:
-            raise InputError("it holds no frame that can be decoded")
+            raise self._no_frame()
         self.rotation = self._first.rotation
         self.mastering = {
             data.type.name: bytes(data) for data in self._first.side_data if data.type.name in (SCREEN, LIGHT)
@@ -177,7 +180,7 @@ class ContainerReader:
         import av
 
         self.stream.thread_type = "AUTO"
-        ended = Fraction(0)
+        ended = Fraction(0)  # the picture and the sound: subtitles may be on for long
         if self.start:
             sought = self.start
             if self.container.format.name not in _KNOWS_ITS_END:
@@ -186,7 +189,7 @@ class ContainerReader:
         try:
             for packet in self.container.demux([self.stream, *self.others]):
                 time = _time(packet)
-                if time is not None:
+                if time is not None and self._is_film(packet.stream):
                     ended = max(ended, time + (packet.duration or 0) * packet.time_base)
                 if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
                     yield from self._within(self.stream.decode(None))  # what the decoder holds back
@@ -203,20 +206,50 @@ class ContainerReader:
         timed = map(self._timed, frames)
         return (frame for frame in timed if self._is_within(frame.pts * self.stream.time_base))
 
+    def _no_frame(self) -> ScalesError:
+        """What is wrong where no frame is given."""
+        ended = self._origin + Fraction(self.container.duration or 0, 10**6)
+        if self._last is not None:
+            ended = max(ended, (self._last + self._lasts) * self.stream.time_base)
+        if self.start and self.start >= ended:
+            start, ended = float(self.start - self._origin), ended - self._origin
+            return UsageError(f"--start {start:g} is after the end ({float(ended):.1f} s)", "give an earlier --start")
+        if self._last is None:
+            return InputError("it holds no frame that can be decoded")
+        return UsageError("no frame begins between --start and --end", "give an earlier --start or a later --end")
+
+    def _is_film(self, stream: Any) -> bool:
+        return stream is self.stream or stream.type == "audio"
+
     def _check_end(self, ended: Fraction) -> None:
-        """Raises `InputError` if a file is over long before the time in its header: its end was cut off."""
+        """Raises `InputError` if a film is over long before the time in its file's header: its end was cut off."""
         seen = {stream.index for stream in (self.stream, *self.others)}
-        lasting = {stream.index for stream in self.container.streams if stream.type in ("video", "audio", "subtitle")}
+        lasting = {stream.index for stream in self.container.streams if stream.type in ("video", "audio")}
         if self.container.format.name not in _KNOWS_ITS_END or lasting - seen:
             return
-        duration = Fraction(self.container.duration or 0, 10**6)
-        if self.container.format.name == "avi":  # of which FFmpeg gives that of what there is
-            duration = self.stream.frames / (self.stream.average_rate or _USUAL_RATE)
-        if ended < duration - _MISSING_SECONDS:
+        stated = self._stated_end()
+        if ended < stated - min(max(stated * _MISSING_SHARE, 1 / self._rate), _MISSING_SECONDS):
             raise InputError(
-                f"it ends after {float(ended):.1f} of {float(duration):.1f} seconds",
+                f"it ends after {float(ended):.1f} of {float(stated):.1f} seconds",
                 "get a whole copy, or add --keep-partial",
             )
+
+    def _stated_end(self) -> Fraction:
+        """When the picture and the sound are over by the file's header, which may count subtitles in its length."""
+        if self.container.format.name == "avi":  # of which FFmpeg gives the length of what there is
+            return Fraction(self.stream.frames / self._rate)
+        length = Fraction(self.container.duration or 0, 10**6)
+        # Of a codec that is not known, nothing tells how long the last packet lasts.
+        film = [stream for stream in self.container.streams if self._is_film(stream) and stream.codec_context]
+        if self.container.format.name.startswith("matroska"):
+            return max(min(_tagged_length(stream) or length, length) for stream in film)
+        if any(stream.duration is None for stream in film):
+            return length
+        return Fraction(max(((stream.start_time or 0) + stream.duration) * stream.time_base for stream in film))
+
+    @property
+    def _rate(self) -> Fraction:
+        return Fraction(self.stream.average_rate or self.stream.base_rate or _USUAL_RATE)
 
     def _wait(self, packet: Any) -> None:
         self._waiting = packet.size + (self._waiting if self.passed else 0)
@@ -234,12 +267,12 @@ class ContainerReader:
         if time is None and decoded is not None and (last is None or decoded > last):
             time = decoded
         if time is None:
-            rate = self.stream.average_rate or self.stream.base_rate or _USUAL_RATE
-            time = 0 if last is None else last + (self._step or max(round(1 / rate / tick), 1))
+            time = 0 if last is None else last + (self._step or max(round(1 / self._rate / tick), 1))
         if last is not None and time <= last:
             time = last + math.ceil(_LEAST_STEP / tick)
         self._step = None if last is None else time - last
-        self._last = frame.pts = time
+        self._last, self._lasts = time, frame.duration or 0
+        frame.pts = time
         return frame
 
     def _is_within(self, time: Fraction | None) -> bool:
@@ -297,8 +330,16 @@ def _reason(error: Exception) -> str:
 
 
 def _time(item: Any) -> Fraction | None:
-    """When a frame or packet is shown, in seconds."""
-    return None if item.pts is None or item.time_base is None else item.pts * item.time_base
+    """When a frame or packet is shown, in seconds; if nothing tells, as in .avi, when it is decoded."""
+    time = item.dts if item.pts is None else item.pts
+    return None if time is None or item.time_base is None else time * item.time_base
+
+
+def _tagged_length(stream: Any) -> Fraction | None:
+    """That of a stream of Matroska, if whoever wrote the file noted it; mkvmerge may add the language to the name."""
+    tags = (text for name, text in stream.metadata.items() if name.partition("-")[0] == "DURATION")
+    match = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)", next(tags, ""))
+    return None if match is None else 3600 * int(match[1]) + 60 * int(match[2]) + Fraction(match[3])
 
 
 def _is_cover(stream: Any) -> bool:

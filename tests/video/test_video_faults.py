@@ -15,7 +15,7 @@ av = pytest.importorskip("av")
 
 from scales_cli.pipeline.sizing import Sizing  # noqa: E402
 from scales_cli.pipeline.upscalers import Upscalers  # noqa: E402
-from scales_cli.video.run import VideoOptions, enlarge_video  # noqa: E402
+from scales_cli.video.run import VideoOptions, enlarge_video, open_reader  # noqa: E402
 from scales_cli.weights.family import resolve  # noqa: E402
 
 
@@ -64,7 +64,8 @@ def test_what_is_refused(enlarge, make_clip, tmp_path, make, code, message, left
         (("-o", "clip.mkv"), 4, "is the input"),
         (("-o", "./clip.mkv", "--overwrite", "--keep-partial"), 4, "is the input"),
         (("-o", "s3://bucket/out.mkv"), 2, "written to files"),
-        (("-o", "no/such.mkv", "--start", "99"), 3, "no frame"),
+        (("-o", "no/such.mkv", "--start", "99"), 2, "--start 99 is after the end (0.2 s)"),
+        (("-o", "out.mkv", "--start", "0.05", "--end", "0.06"), 2, "no frame begins between"),
     ],
 )
 def test_options_that_are_refused(enlarge, make_clip, tmp_path, options, code, message):
@@ -215,6 +216,67 @@ def test_files_that_are_cut_off_are_refused(enlarge, make_clip, decoded, name, s
     assert not Path("out.mkv").exists()
     assert enlarge("half.bin", "-o", "out.mkv", "--keep-partial")[0] == 3
     assert 5 < len(decoded("out.mkv")[1]) < 35
+
+
+@pytest.fixture
+def make_subtitled(make_clip, tmp_path):
+    """A clip of 3 seconds, some with sound, and one subtitle until `seconds`."""
+
+    def make(seconds):
+        clip, path = make_clip("film.mkv", count=75, sound=True, max_b_frames=0, gop_size=5), tmp_path / "subtitled.mkv"
+        (tmp_path / "words.srt").write_text(f"1\n00:00:00,000 --> 00:00:0{seconds},900\nHello\n")
+        with av.open("words.srt") as words, av.open(str(clip)) as film, av.open(str(path), "w") as output:
+            sources = (words, film)
+            copies = [[output.add_stream_from_template(stream) for stream in source.streams] for source in sources]
+            for source, copy in zip(sources, copies, strict=True):
+                for packet in source.demux():
+                    if packet.size:
+                        packet.stream = copy[packet.stream.index]
+                        output.mux(packet)
+        return path
+
+    return make
+
+
+def test_a_film_is_cut_off_though_a_subtitle_goes_on(enlarge, make_subtitled):
+    data = make_subtitled(2).read_bytes()
+    Path("half.mkv").write_bytes(data[: len(data) // 2])
+    code, _, err = enlarge("half.mkv", "-o", "out.mkv")
+    assert code == 3
+    assert re.search(r"half.mkv: it ends after [12]\.\d of 3\.0 seconds", err)
+
+
+def test_a_film_is_whole_though_a_subtitle_outlasts_it(enlarge, make_subtitled):
+    assert enlarge(make_subtitled(8), "-o", "out.mkv")[0] == 0
+
+
+def test_little_may_be_missing_of_a_short_clip(enlarge, make_clip):
+    """Less than half a second is missing, but more than a twentieth."""
+    data = make_clip(size=(32, 32), count=25, codec="mpeg4", max_b_frames=0, gop_size=1).read_bytes()
+    Path("short.mkv").write_bytes(data[: round(0.75 * len(data))])
+    code, _, err = enlarge("short.mkv", "-o", "out.mkv")
+    assert code == 3
+    assert re.search(r"it ends after 0\.[6-9] of 1\.0 seconds", err)
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv", "clip.webm", "clip.avi"])
+def test_whole_clips_are_not_taken_for_cut_off(make_clip, name, sound, uneven):
+    """Of .avi with H.264 too, in which no frame says when it is shown."""
+    times = [40 * index + 120 * (index // 7) for index in range(25)] if uneven else None
+    webm = name.endswith("webm")
+    source = make_clip(name, count=25, times=times, codec="libvpx-vp9" if webm else "libx264", sound=sound and not webm)
+    with open_reader(str(source)) as reader:
+        assert sum(1 for _ in reader.frames()) == 25
+
+
+def test_what_states_no_length_is_enlarged_as_far_as_it_goes(enlarge, make_clip, decoded):
+    """As the README says: of .ts nobody can tell a part from the whole."""
+    data = make_clip("clip.ts", count=50, max_b_frames=0, gop_size=5).read_bytes()
+    Path("half.ts").write_bytes(data[: len(data) // 376 * 188])
+    assert enlarge("half.ts", "-o", "out.mkv")[0] == 0
+    assert 10 < len(decoded("out.mkv")[0]) < 40
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(500, marks=pytest.mark.slow)])
