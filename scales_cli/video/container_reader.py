@@ -180,7 +180,7 @@ class ContainerReader:
         import av
 
         self.stream.thread_type = "AUTO"
-        ended = Fraction(0)  # the picture and the sound: subtitles may be on for long
+        begun, ended = Fraction(0), Fraction(0)  # of the sound, and of it and the picture: subtitles may be on for long
         if self.start:
             sought = self.start
             if self.container.format.name not in _KNOWS_ITS_END:
@@ -190,6 +190,8 @@ class ContainerReader:
             for packet in self.container.demux([self.stream, *self.others]):
                 time = _time(packet)
                 if time is not None and self._is_film(packet.stream):
+                    if packet.stream is not self.stream:
+                        begun = min(begun, time)  # before 0 lies what decoders leave out, which .mkv counts
                     ended = max(ended, time + (packet.duration or 0) * packet.time_base)
                 if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
                     yield from self._within(self.stream.decode(None))  # what the decoder holds back
@@ -200,7 +202,7 @@ class ContainerReader:
                     self._wait(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(f"it cannot be decoded further ({_reason(error)})", _RECODE) from error
-        self._check_end(ended)
+        self._check_end(ended - begun)
 
     def _within(self, frames: Iterable[Any]) -> Iterator[Any]:
         timed = map(self._timed, frames)
@@ -228,7 +230,9 @@ class ContainerReader:
         if self.container.format.name not in _KNOWS_ITS_END or lasting - seen:
             return
         stated = self._stated_end()
-        if ended < stated - min(max(stated * _MISSING_SHARE, 1 / self._rate), _MISSING_SECONDS):
+        # A frame is as long as the last that is known, or by a rate; of these .avi may state that of its clock.
+        step, rates = (self._step or 0) * self.stream.time_base, (self._rate, self.stream.base_rate or self._rate)
+        if ended < stated - min(max(stated * _MISSING_SHARE, step, 1 / min(rates)), _MISSING_SECONDS):
             raise InputError(
                 f"it ends after {float(ended):.1f} of {float(stated):.1f} seconds",
                 "get a whole copy, or add --keep-partial",
