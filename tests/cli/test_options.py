@@ -81,7 +81,8 @@ def test_offline_opens_no_address(command, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("SCALES_OFFLINE", "1")
     for address in ("https://example.org/a.png", "s3://bucket/a.png"):
         assert main([*command, address]) in (2, 1)
-        assert f"{address} cannot be opened offline (leave out --offline, and unset SCALES_OFFLINE)" in capsys.readouterr().err
+        said = f"{address} cannot be opened offline (leave out --offline, and unset SCALES_OFFLINE)"
+        assert said in capsys.readouterr().err
 
 
 def test_larger_scales_are_told_what_to_do(capsys):
