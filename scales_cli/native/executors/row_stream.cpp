@@ -29,9 +29,10 @@ RowStream::RowStream(std::shared_ptr<const Network> network, std::shared_ptr<con
 std::size_t RowStream::bytes(const NetworkShape& network, int columns) {
   const std::size_t width = tail_stride(columns);
   const std::size_t channels = network.channels, planes = network.planes, ring = network.layers + 1;
-  const std::size_t floats = ring * (channels + 1)        // residual, spatial gates
-                             + planes * (ring + 2 + 3);   // planes, the head's window
-  const std::size_t packed = (ring * kPackedRing + 1) * channels / 8;  // the last: what is outside the picture
+  const std::size_t floats = ring * (channels + 1)       // residual, spatial gates
+                             + planes * (ring + 2 + 3);  // planes, the head's window
+  const std::size_t packed =
+      (ring * kPackedRing + 1) * channels / 8;  // the last: what is outside the picture
   return width * (sizeof(float) * floats + packed) + TailWindow::bytes(network, columns) +
          RowScratchBuffer::bytes(network.channels);
 }
