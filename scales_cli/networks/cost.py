@@ -9,8 +9,9 @@ from scales_cli.networks.base import Network
 def count_everything(network: Network) -> Cost:
     """What `count` does and every other parameter, learned or derived, and each multiplication by one at each position.
 
-    Normalizations count as they run, as one factor and one summand; additions, comparisons, the pooling and the bicubic
-    picture, which is the same for all, do not count.
+    Batch normalizations count as they run, as one factor and one summand, E2FIF's LeakyReLU on every second layer, as in
+    SRResNet. Additions, comparisons, pooling, LayerNorm, channel attention, an 8-bit tail's gain and scales, and the bicubic
+    picture do not count.
     """
     operations = count(network.spec.parts()).operations
     binary = [module for module in network.modules() if hasattr(module, "derived_parameters")]
