@@ -9,9 +9,9 @@ from scales_cli.networks.base import Network
 def count_everything(network: Network) -> Cost:
     """What `count` does and every other parameter, learned or derived, and each multiplication by one at each position.
 
-    Batch normalizations count as they run, as one factor and one summand, E2FIF's LeakyReLU on every second layer, as in
-    SRResNet. Additions, comparisons, pooling, LayerNorm, channel attention, an 8-bit tail's gain and scales, and the bicubic
-    picture do not count.
+    Batch normalizations count as they run, as one factor and one summand; E2FIF's LeakyReLU counts on every second
+    layer, as in SRResNet. Additions, comparisons, pooling, LayerNorm, channel attention, gain and scales of an 8-bit
+    tail, and the bicubic picture do not count.
     """
     operations = count(network.spec.parts()).operations
     binary = [module for module in network.modules() if hasattr(module, "derived_parameters")]
