@@ -110,6 +110,7 @@ def test_export_replaces_nothing_unasked_and_leaves_out_infinite_scores(photos, 
     flat.mkdir()
     Image.new("L", (40, 40), 128).save(flat / "grey.png")
     model = tmp_path / "b.safetensors"
+    assert run("export", tmp_path / "a/model.safetensors", "-o", model) == 2  # whose card it would make up
     assert run("export", tmp_path / "a", "-o", model, "--benchmark", tmp_path / "missing") == 3
     assert not model.exists()
     model.write_bytes(b"mine")

@@ -63,3 +63,7 @@ def test_equal_pictures_have_null_in_json():
     values = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert values["model"]["psnr"] is None
     assert values["gains"] == {"flat": None}
+
+
+def test_all_degradations_may_be_named_beside_one():
+    assert degradations(["all", "q60"]) == degradations(["all"])
