@@ -93,19 +93,19 @@ class OutputOptions:
         )
 
 
-def parse_color(text: str | tuple[int, int, int]) -> tuple[int, int, int]:
+def parse_color(color: str | tuple[int, int, int]) -> tuple[int, int, int]:
     """Red, green and blue (0..255), also of a name or notation of CSS. Raises `UsageError`."""
     from PIL import ImageColor
 
-    if not isinstance(text, str):
-        red, green, blue = map(int, text)
+    if not isinstance(color, str):
+        red, green, blue = map(int, color)
         return red, green, blue
     try:
-        red, green, blue, *alpha = ImageColor.getrgb(text)
+        red, green, blue, *alpha = ImageColor.getrgb(color)
     except ValueError as error:
-        raise UsageError(f"{text!r} is not a colour such as white or #ffeedd", "name another") from error
+        raise UsageError(f"{color!r} is not a colour such as white or #ffeedd", "name another") from error
     if alpha and alpha[0] != 255:
-        raise UsageError(f"{text!r} is transparent itself", "name another")
+        raise UsageError(f"{color!r} is transparent itself", "name another")
     return red, green, blue
 
 
