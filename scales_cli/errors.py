@@ -18,8 +18,7 @@ Library code raises these; only `cli/app.py` prints them and exits.
 from __future__ import annotations
 
 import errno
-from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems say of a file that has no room
 
@@ -46,13 +45,6 @@ class ScalesError(Exception):
         error.message = f"{name}: {self.message}"
         error.__cause__ = self
         return error
-
-
-def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
-    """Raises `UsageError` for an option that is neither None nor such a whole number; what calls may give anything."""
-    if value is None or (isinstance(value, Integral) and least <= int(value) and (most is None or int(value) <= most)):
-        return
-    raise UsageError(f"{name} is {value!r}", f"give a whole number from {least}" + (f" to {most}" if most else " on"))
 
 
 def hint_of(error: OSError, usual: str) -> str:

@@ -15,27 +15,28 @@ PACKAGE = Path(scales_cli.__file__).parent
 # From the ground up: each folder or file may import itself and what stands beside it, all of which stand above it.
 MAY_IMPORT = {
     "errors": "",
-    "system": "errors",
+    "arguments": "errors",
+    "system": "errors arguments",
     "storage": "errors system",
     "backbones": "errors",
-    "imaging": "errors system",
+    "imaging": "errors arguments system",
     "weights": "errors system storage backbones",
     "layers": "errors backbones",
     "networks": "errors backbones imaging layers",
     "engine": "errors system backbones weights",
     "engine/torch": "errors system backbones weights layers networks engine",
-    "pipeline": "errors system storage backbones imaging weights engine",
+    "pipeline": "errors arguments system storage backbones imaging weights engine",
     "batch": "errors system storage backbones imaging weights engine pipeline",
     "comparison": "errors storage backbones imaging weights engine pipeline",
     "video": "errors system backbones imaging weights engine pipeline",
-    "evaluation": "errors imaging",
+    "evaluation": "errors arguments imaging",
     "bench": "errors system backbones weights networks engine pipeline video evaluation",
     "health": "errors system storage backbones weights engine pipeline bench",
     "training/config": "errors backbones",
     "training": "errors system backbones imaging weights layers networks engine pipeline evaluation",
     "cli": "errors system storage backbones imaging weights pipeline batch video comparison evaluation bench health "
     "training",
-    "__init__": "errors engine pipeline evaluation",
+    "__init__": "errors arguments engine pipeline evaluation",
     "__main__": "cli",
 }
 # These import torch when they are imported: others import them, and it, within functions.

@@ -50,7 +50,7 @@ Model = Annotated[
         autocompletion=opt.suggest_models,
         show_default=False,
         rich_help_panel=opt.SIZE,
-        help="base, another of `scales models list`, or a .safetensors file. Default: tiny.",
+        help="base, another of `scales models list`, or a file; auto takes what fits each scene. Default: tiny.",
     ),
 ]
 CODECS = ("h264", "hevc", "av1", "vp9", "ffv1", "same")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scales_cli.errors import InputError, UsageError
+from scales_cli.arguments import check_kinds, check_whole
+from scales_cli.errors import InputError
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import is_picture_name
 from scales_cli.imaging.resize import imresize
@@ -66,10 +66,8 @@ class Benchmark:
 
 def find_benchmark(folder: str | os.PathLike[str], scale: int) -> Benchmark:
     """The set in a folder: HR/ with LRbicx<scale>/ beside it, or HR pictures directly."""
-    if not (isinstance(folder, (str, os.PathLike)) and isinstance(name := os.fspath(folder), str) and name):
-        raise UsageError(f"folder is {folder!r}", "give the path of a folder of HR pictures")
-    if not (isinstance(scale, Integral) and 1 <= int(scale) <= _MOST_SCALE):
-        raise UsageError(f"scale is {scale!r}", f"give a whole number from 1 to {_MOST_SCALE}")
+    check_kinds(folder=folder)
+    check_whole("scale", scale, 1, _MOST_SCALE, required=True)
     root = Path(folder)
     hr_folder = root / "HR" if (root / "HR").is_dir() else root
     lr_folder = root / f"LRbicx{scale}"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.arguments import check_kinds
 from scales_cli.errors import ScalesError, UsageError
 from scales_cli.evaluation.datasets import Benchmark
 from scales_cli.imaging.metrics import crop_border, psnr, rgb_to_y, ssim
@@ -71,10 +72,7 @@ def evaluate(
     progress: Callable[[float], None] | None = None,
 ) -> EvaluationReport:
     """Scores an `Upscaler`, or any function from an LR to an SR picture, on sets of one scale."""
-    if not callable(upscale):
-        raise UsageError(f"upscale is {upscale!r}", "give what load gave, or a function")
-    if progress is not None and not callable(progress):
-        raise UsageError(f"progress is {progress!r}", "give a function that takes the done fraction, 0 to 1")
+    check_kinds(upscale=upscale, progress=progress)
     benchmarks = _checked(benchmarks)
     scales = {benchmark.scale for benchmark in benchmarks}
     if len(scales) != 1:

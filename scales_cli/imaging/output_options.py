@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from scales_cli.errors import UsageError, check_whole
+from scales_cli.arguments import check_whole
+from scales_cli.errors import UsageError
 from scales_cli.imaging.file_names import NameTemplate
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout

@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
+from scales_cli.arguments import check_whole
 from scales_cli.engine.tiling import LEAST_TILE
-from scales_cli.errors import OutputError, WeightsError, check_whole
+from scales_cli.errors import OutputError, WeightsError
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.output_options import DEFAULTS, OutputOptions
 from scales_cli.pipeline.sizing import Sizing

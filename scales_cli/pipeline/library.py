@@ -10,12 +10,12 @@ from typing import BinaryIO, TypeVar, overload
 import numpy as np
 from PIL import Image
 
-from scales_cli.errors import UsageError, check_whole
+from scales_cli.arguments import check_kinds, check_whole
+from scales_cli.errors import UsageError
 from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
 from scales_cli.imaging.picture import Pixels
 from scales_cli.imaging.rgb import as_rgb
-from scales_cli.pipeline.arguments import check_kinds
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.pipeline.memory import default_limit, fit_job
 from scales_cli.pipeline.outcome import Done, Failed

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Self
 
+from scales_cli.arguments import check_whole
 from scales_cli.backbones.spec import SCALES
-from scales_cli.errors import InputError, UsageError, check_whole
+from scales_cli.errors import InputError, UsageError
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scales_cli.arguments import check_kinds
 from scales_cli.engine.base import Engine
 from scales_cli.engine.composition import Addition, compose, upscale_bicubic
 from scales_cli.engine.ensemble import ensemble_of
@@ -19,7 +20,6 @@ from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.estimate import Wear, estimate_wear
 from scales_cli.pipeline import alpha as transparency
-from scales_cli.pipeline.arguments import check_kinds
 from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.pillow import to_details, to_image, to_pixels
 from scales_cli.pipeline.planes import PicturePlanes, Read, additions

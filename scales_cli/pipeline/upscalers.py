@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 
+from scales_cli.arguments import check_kinds
 from scales_cli.backbones.spec import SCALES
 from scales_cli.engine.load import load_engine
 from scales_cli.errors import UsageError
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.estimate import estimate_wear
-from scales_cli.pipeline.arguments import check_kinds
 from scales_cli.pipeline.upscaler import UNKNOWN, Chosen, Upscaler
 from scales_cli.weights.family import AutoFamily, ModelFamily, resolve
 from scales_cli.weights.registry import AUTO

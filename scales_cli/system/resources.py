@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from scales_cli.errors import check_whole
+from scales_cli.arguments import check_whole
 
 try:
     import resource

@@ -109,6 +109,10 @@ def enlarge_video(
             reader = stack.enter_context(open_reader(name, options.start, options.end, room))
             video = reader.format
             size = _result(video, sizing, max_pixels)
+            if size != (asked := sizing.result(video.width, video.height)):
+                reader.notes.append(
+                    f"it is {size[0]} x {size[1]} pixels, not {asked[0]} x {asked[1]}: chroma covers several"
+                )
             upscaler = upscalers[sizing.network_scale(video.width, video.height)]
             enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
             _check_memory(name, enlarger, video, size, max_memory)

@@ -235,6 +235,17 @@ def test_y4m_says_that_it_holds_no_sound(enlarge, make_clip):
         assert not reader.passed  # or long sound would fill the memory
 
 
+def test_another_size_than_asked_for_is_said(enlarge, make_clip):
+    code, out, err = enlarge(make_clip(), "-o", "a.mkv", "--width", "101", "--json")
+    done = json.loads(out)
+    assert (code, done["width"], done["height"]) == (0, 100, 76)
+    assert done["notes"] == ["it is 100 x 76 pixels, not 101 x 76: chroma covers several"]
+    assert done["notes"][0] in err
+    assert (
+        json.loads(enlarge(make_clip(pixels="yuv444p"), "-o", "b.mkv", "--width", "101", "--json")[1])["width"] == 101
+    )
+
+
 def test_the_end_is_where_it_is_asked_for_in_slow_videos(enlarge, make_clip, decoded):
     """Of which a decoder holds back many seconds."""
     source = make_clip(count=20, times=range(0, 20_000, 1000))

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from scales_cli.errors import UsageError
 
 Check = Callable[[Any], bool]
@@ -23,6 +21,15 @@ def check_kinds(**arguments: Any) -> None:
         is_right, expected = _KINDS[name]
         if not is_right(value):
             raise UsageError(f"{name} is {value!r}", f"give {expected}")
+
+
+def check_whole(name: str, value: Any, least: int, most: int | None = None, *, required: bool = False) -> None:
+    """Raises `UsageError` for a value that is no such whole number, nor None if it is not `required`."""
+    if value is None and not required:
+        return
+    if isinstance(value, Integral) and least <= int(value) and (most is None or int(value) <= most):
+        return
+    raise UsageError(f"{name} is {value!r}", f"give a whole number from {least}" + (f" to {most}" if most else " on"))
 
 
 def _is_text(value: Any) -> bool:
@@ -62,7 +69,9 @@ def _is_color(value: Any) -> bool:
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, (bool, np.bool_))
+    from numpy import bool_  # in here, for what checks numbers alone does without NumPy
+
+    return isinstance(value, (bool, bool_))
 
 
 def _or_none(is_right: Check) -> Check:
@@ -85,5 +94,7 @@ _KINDS: dict[str, tuple[Check, str]] = {
     "keep_times": _FLAG,
     "salvage": _FLAG,
     "overwrite": _FLAG,
+    "folder": (_is_path, "the path of a folder of HR pictures"),
+    "upscale": (callable, "what load gave, or a function"),
     "progress": (_or_none(callable), "a function that takes the done fraction, 0 to 1"),
 }
