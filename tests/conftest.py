@@ -44,6 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", metavar="REASON", help="store this run's results in tests/golden, and why")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Of `-n auto`: one more than there are cores, for a sixth of the time tests wait for servers and processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests run if `-m` chooses them or a test::name of the command line is theirs."""
     if config.option.markexpr:

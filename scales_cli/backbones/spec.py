@@ -65,6 +65,8 @@ class NetworkSpec:
         self._check_options()
 
     def _check_options(self) -> None:
+        if self.linear_options and not self.is_transformer:
+            raise UsageError(f"{self.backbone} has no binary linear layers", "leave out linear_options")
         known = self._backbone.options
         for name, value in self.backbone_options.items():
             if name not in known:

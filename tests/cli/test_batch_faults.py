@@ -137,7 +137,7 @@ def test_what_a_batch_published_is_never_forgotten(start, pictures, rng, number)
 
 
 @needs_proc
-@rounds(2, 50)
+@rounds(1, 50)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_batch_at_once(start, rng, number, code, rounds):
     """As soon as its first picture, the only small one, is done; all of them would take half a minute."""

@@ -110,6 +110,7 @@ def test_channel_attention_is_one_weight_a_channel():
         {"backbone": "rdn", "n_blocks": 65, "backbone_options": {"n_layers": 1}},
         {"backbone": "swinir", "n_blocks": 200, "backbone_options": {"n_layers": 200}},
         {"backbone_options": {"n_layers": 2}},
+        {"linear_options": {"skip": False}},
         {"backbone_options": 3},
     ],
 )

@@ -105,7 +105,7 @@ def unpack(weights: PackedWeights) -> Network:
     spec, state = weights.spec, dict(weights.tensors)
     always = {"layerwise": True, "spatial": True}  # packed layers have these parts, some of them neutral
     conv_options = {**spec.conv_options, **always, "activation": "rprelu", "weight_scale": "learned"}
-    linear_options = {**spec.linear_options, **always}
+    linear_options = {**spec.linear_options, **always} if spec.is_transformer else {}
     network = build_network(dataclasses.replace(spec, conv_options=conv_options, linear_options=linear_options))
     try:
         for name, module in network.named_modules():
