@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -33,5 +34,6 @@ def without_python_types(params: Any) -> Any:
         if getattr(param, "is_flag", False):
             param.metavar = ""
         elif param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: ""
+            param.type = copy(param.type)  # which others share
+            param.type.get_metavar = lambda param, ctx: ""
     return params
