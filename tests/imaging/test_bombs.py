@@ -58,10 +58,10 @@ def size_of(name, large):
 
 @pytest.mark.parametrize("names", [SAMPLE, pytest.param(list(BOMBS), marks=pytest.mark.slow)], ids=["sample", "all"])
 def test_bombs_take_what_is_foretold(tmp_path, names):
-    """In one process that reads them all, each of 16 MiB."""
+    """In one process that reads them all, each of 8 MiB."""
     paths = {name: tmp_path / f"{name}.{name.partition('-')[0]}" for name in names}
     for name, path in paths.items():
-        write_bomb(name, size_of(name, 2**24), path)
+        write_bomb(name, size_of(name, 2**23), path)
     run = subprocess.run(
         [sys.executable, "-c", READ], input="\n".join(map(str, paths.values())), capture_output=True, text=True
     )

@@ -21,7 +21,7 @@ from scales_cli.imaging.picture import Layout
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 
-WIDTH, HEIGHT = 1920, 1280
+WIDTH, HEIGHT = 1536, 1024
 UNSEEN = 8 * 2**20  # of what is foretold, buffers of which small pictures use but a part
 
 DECODE = """
@@ -73,7 +73,7 @@ def peak_of(code, *arguments):
         process.stdout.readline()
         before = peak = anonymous_bytes(process.pid)
         print(file=process.stdin, flush=True)
-        while not select.select([process.stdout], [], [], 0.0005)[0]:
+        while not select.select([process.stdout], [], [], 0.001)[0]:
             peak = max(peak, anonymous_bytes(process.pid))
         of_all = int(process.stdout.readline()) * 1024
     return peak - before, of_all

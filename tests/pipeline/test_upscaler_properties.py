@@ -48,7 +48,7 @@ def pictures(draw):
     tile=st.none() | st.integers(1, SIDE),
     budget=st.integers(0, 2**24),
 )
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_upscale_does_not_depend_on_threads_tile_or_memory(streaming, image, scale, planes, threads, tile, budget):
     height, width, channels = image.shape
     upscaler = streaming(scale, planes, threads)
