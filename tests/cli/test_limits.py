@@ -135,9 +135,10 @@ def test_too_little_memory_is_refused_before_work(upscale_alone, photo, target):
 
 
 def test_memory_that_does_not_suffice_for_one_of_several_pictures(upscale_alone, photo):
-    code, out, err = upscale_alone(photo, "a.png", "-o", "out/", "--max-memory", "67M")
-    assert (code, out) == (1, b"out/a_x2.png\n")
-    assert "photo.jpg" in err
+    Image.new("RGB", (4000, 3000)).save("large.png")
+    code, out, err = upscale_alone("large.png", photo, "-o", "out/", "--max-memory", "75M")
+    assert (code, out) == (1, b"out/photo_x2.jpg\n")
+    assert "large.png: 4000 x 3000 pixels need" in err
 
 
 def test_a_rotated_picture_takes_what_it_takes(upscale_alone, photo):
