@@ -26,7 +26,7 @@ pytest.importorskip("scales_cli.engine._native")
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "README.md").is_file():
     pytest.skip("there is no source tree here", allow_module_level=True)
-READMES = sorted(path for folder in ("scales_cli", "tests") for path in (ROOT / folder).rglob("README.md"))
+READMES = sorted(path for folder in ("scales_cli", "tests") for path in (ROOT / folder).rglob("*.md"))
 READMES = [ROOT / "README.md", *READMES]
 NAMES = {item.name for folder in ("scales_cli", "tests", ".ci") for item in (ROOT / folder).rglob("*")}
 
