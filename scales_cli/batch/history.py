@@ -50,7 +50,7 @@ class History:
             status = self._stats[item] = item.status or status_of(item.source)
         except OSError:
             return None
-        record = self._records.find(item.place.as_posix(), status, self._fingerprint)
+        record = self._records.find(item.origin, status, self._fingerprint)
         if record is None:
             return None
         name = item.name
@@ -65,7 +65,7 @@ class History:
 
     def output_of(self, item: Item) -> Location | None:
         """What was last written for an input, or meant to be."""
-        output = self._records.output_of(item.place.as_posix())
+        output = self._records.output_of(item.origin)
         return self._request.output / output if output else None
 
     def is_there(self, target: Location) -> bool:
@@ -78,7 +78,7 @@ class History:
 
     def begin(self, item: Item, target: Location) -> Entry | None:
         """Records that work begins, or gives what the worker is to record. Raises `OutputError` if that fails."""
-        claimed, entry = self._records.claims(self._place(item, target)), None
+        claimed, entry = self._records.claims(self._place(item, target), item.origin), None
         if item in self._stats:  # else there was no file when it was looked for
             entry = self._records.begin(self._record(item, BEGUN, output=self._place(item, target), run=this_process()))
         self._begun[item] = target, claimed, entry
@@ -123,8 +123,8 @@ class History:
             return self._place(item, target) if claimed or (died and self._may_be_new(item, target)) else ""
         if isinstance(self._records, Ledger):  # whose records of the past stay
             return ""
-        output = self._records.output_of(item.place.as_posix())
-        return output if output and self._records.claims(output) else ""
+        output = self._records.output_of(item.origin)
+        return output if output and self._records.claims(output, item.origin) else ""
 
     def _may_be_new(self, item: Item, target: Location) -> bool:
         """Whether there may be something other than what was recorded before."""
@@ -142,10 +142,11 @@ class History:
     def _record(self, item: Item, status: str, **values: Any) -> Record:
         found = self._stats[item]
         values |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "settings": self._fingerprint}
-        return Record(input=item.place.as_posix(), status=status, **values)
+        root, place = item.origin
+        return Record(input=place, root=root, status=status, **values)
 
     def _owns(self, item: Item, target: Location) -> bool:
-        return self._records.owns(self._place(item, target), self._status_of(target))
+        return self._records.owns(self._place(item, target), item.origin, self._status_of(target))
 
     def _place(self, item: Item, target: Location) -> str:
         """An output's path within the output folder."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import PurePosixPath
 
-from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
-from scales_cli.batch.record_name import RecordName, place_digest, version_digest, work_digest
+from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Origin, Record
+from scales_cli.batch.record_name import RecordName, origin_digest, place_digest, version_digest, work_digest
 from scales_cli.errors import InputError, OutputError, hint_of
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
@@ -81,7 +81,7 @@ class Ledger:
         self._listing = listing
         self._folder = listing.root / _FOLDER
         self._names: list[str] | None = None  # sorted
-        self._begun: dict[str, set[str]] = defaultdict(set)  # by outputs' digests, the processes that said so
+        self._begun: dict[str, list[RecordName]] = defaultdict(list)  # by outputs' digests
         self._spent: list[RecordName] = []  # of what is done, which runs did not come to remove that were killed
         self._versions: dict[PurePosixPath, dict[str, str]] = {}  # names of outputs, in each folder by their version
 
@@ -94,43 +94,52 @@ class Ledger:
             put_bytes(self._folder / "README.txt", _NOTE)
         _remove(self._folder, *self._spent)
 
-    def find(self, place: str, status: FileStatus, settings: str) -> Record | None:
+    def find(self, origin: Origin, status: FileStatus, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings. It is done only while its output is as it was."""
-        known = Record(place, status.st_size, status.st_mtime_ns, settings, DONE)
-        names, work = self._names_of(place), work_digest(known.size, known.mtime_ns, settings)
+        known = Record(origin.place, status.st_size, status.st_mtime_ns, settings, DONE, root=origin.root)
+        names, work = self._names_of(origin), work_digest(known.size, known.mtime_ns, settings)
         for name in names:
             if (name.work, name.status) == (work, DONE):
                 contested = any(other.mark == name.mark and other.work != work for other in names)
-                if not contested and (found := self._output(place, name)):
+                if not contested and (found := self._output(origin.place, name)):
                     output, size = found
                     self._spent += [other for other in names if other.output == name.output and other != name]
                     return dataclasses.replace(known, output=output, output_size=size)
         failed = RecordName.of(dataclasses.replace(known, status=FAILED))
         return self._opened(failed) if failed in names else None
 
-    def output_of(self, place: str) -> str:
+    def output_of(self, origin: Origin) -> str:
         """What was last written for an input, if it is there."""
-        outputs = (self._output(place, name) for name in self._names_of(place) if name.status == DONE)
+        outputs = (self._output(origin.place, name) for name in self._names_of(origin) if name.status == DONE)
         return next((found[0] for found in outputs if found is not None), "")
 
-    def owns(self, output: str, there: FileStatus | None = None) -> bool:
-        """Whether what is `there` at `output`, if anything, is what a run put, or may be."""
-        return self.wrote(output, there) or self.claims(output)
+    def owns(self, output: str, origin: Origin, there: FileStatus | None = None) -> bool:
+        """Whether what is `there` at `output`, if anything, is what a run put for this input, or may be."""
+        digest = place_digest(output) if there is None else version_digest(output, there)
+        return self._is_one_of(origin, self._written.get(digest, ())) or self.claims(output, origin)
 
     def wrote(self, output: str, there: FileStatus | None) -> bool:
         """Whether what is `there`, if anything, is what is recorded of `output`."""
         return (place_digest(output) if there is None else version_digest(output, there)) in self._written
 
-    def claims(self, output: str) -> bool:
-        """Whether what is at `output` may be what this run or one that has ended put, but did not record."""
+    def claims(self, output: str, origin: Origin) -> bool:
+        """Whether a file at `output` may be what this run or one that has ended put for an input, unrecorded."""
         self._read()
         begun = self._begun.get(place_digest(output), ())
-        return any(run == this_process() or not is_at_work(run) for run in begun)
+        ended = [name for name in begun if name.mark == this_process() or not is_at_work(name.mark)]
+        return self._is_one_of(origin, ended)
+
+    def _is_one_of(self, origin: Origin, names: Iterable[RecordName]) -> bool:
+        """Whether records of these names are of an input; what only they themselves tell is read of few of them."""
+        digest, names = origin_digest(origin), list(names)
+        if any(name.input == digest for name in names):
+            return True
+        return any((record := self._opened(name)) is not None and origin.is_of(record) for name in names)
 
     def begin(self, record: Record) -> Entry:
         """What whoever does the work is to record."""
         key = place_digest(record.output)
-        superseded = tuple(name for name in self._names_of(record.input) if name.output in ("", key))
+        superseded = tuple(name for name in self._names_of(record.origin) if name.output in ("", key))
         return Entry(self._folder, self._listing.root / record.output, record, superseded)
 
     def append(self, record: Record) -> None:
@@ -140,11 +149,11 @@ class Ledger:
         name = RecordName.of(record)
         with suppress(OSError):  # or it is tried again
             put_bytes(_address(self._folder, name), record.line)
-        outdated = [other for other in self._names_of(record.input) if other.status == FAILED and other != name]
+        outdated = [other for other in self._names_of(record.origin) if other.status == FAILED and other != name]
         _remove(self._folder, *outdated)
 
-    def _names_of(self, place: str) -> list[RecordName]:
-        names, key = self._read(), place_digest(place)
+    def _names_of(self, origin: Origin) -> list[RecordName]:
+        names, key = self._read(), origin_digest(origin)
         start = bisect_left(names, key)
         end = bisect_left(names, f"{key}~", start)
         return [name for text in names[start:end] if (name := RecordName.parse(text)) is not None]
@@ -157,14 +166,18 @@ class Ledger:
             self._names = sorted(found)
             for name in filter(None, map(RecordName.parse, found)):
                 if name.status == BEGUN:
-                    self._begun[name.output].add(name.mark)
+                    self._begun[name.output].append(name)
         return self._names
 
     @cached_property
-    def _written(self) -> set[str]:
-        """Digests of the outputs that are recorded, and of their versions: of no need where all is done."""
-        names = filter(None, map(RecordName.parse, self._read()))
-        return {digest for name in names if name.status == DONE for digest in (name.output, name.mark)}
+    def _written(self) -> dict[str, list[RecordName]]:
+        """Records by the digests of outputs, and of their versions: of no need where all is done."""
+        found = defaultdict(list)
+        for name in filter(None, map(RecordName.parse, self._read())):
+            if name.status == DONE:
+                found[name.output].append(name)
+                found[name.mark].append(name)
+        return dict(found)
 
     def _output(self, place: str, name: RecordName) -> tuple[str, int] | None:
         """The output of an input and its size, if it is the version of that name."""

@@ -12,12 +12,13 @@ import heapq
 import os
 import stat
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 
-from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Record
+from scales_cli.batch.record import BEGUN, DONE, FAILED, MOST_BYTES, Origin, Record
 from scales_cli.errors import OutputError
 from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import is_at_work, open_regular, this_process
@@ -31,10 +32,10 @@ class Manifest:
 
     def __init__(self, path: Path, files: Iterable[Path]) -> None:
         self.path = path
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, dict[str, Record]] = defaultdict(dict)  # by roots and places
         self._written: dict[str, Record] = {}  # the last ones, by their outputs
-        self._begun: dict[str, str] = {}  # outputs that may be ours, and the process that said so
-        self._in_work: dict[str, str] = {}  # what is begun for inputs
+        self._begun: dict[str, Record] = {}  # by outputs that may be ours
+        self._in_work: dict[Origin, str] = {}  # what is begun for inputs
         self._latest_ns = 0
         for record in heapq.merge(*map(_records_of, files), key=attrgetter("time_ns")):
             self._add(record)
@@ -52,29 +53,39 @@ class Manifest:
         name = "{}-{}-of-{}".format(_NAME, *shard) if shard else _NAME
         return cls(output / f"{name}.jsonl", sorted(output.glob(f"{_NAME}*.jsonl")))
 
-    def find(self, place: str, status: FileStatus, settings: str) -> Record | None:
+    def find(self, origin: Origin, status: FileStatus, settings: str) -> Record | None:
         """What became of an input as it is now, by these settings."""
-        record = self._records.get(place)
+        record = self._record_of(origin)
         return record if record is not None and record.is_of(status, settings) else None
 
-    def output_of(self, place: str) -> str:
+    def output_of(self, origin: Origin) -> str:
         """What was last written for an input, or meant to be."""
-        record = self._records.get(place)
+        record = self._record_of(origin)
         return "" if record is None else record.output
 
-    def owns(self, output: str, there: FileStatus | None = None) -> bool:
-        """Whether what is `there` at `output`, if anything, is what a run wrote, or may be."""
-        return self.wrote(output, there) or self.claims(output)
+    def owns(self, output: str, origin: Origin, there: FileStatus | None = None) -> bool:
+        """Whether what is `there` at `output`, if anything, is what a run wrote for this input, or may be."""
+        if self.wrote(output, there) and origin.is_of(self._written[output]):
+            return True
+        return self.claims(output, origin)
 
     def wrote(self, output: str, there: FileStatus | None) -> bool:
         """Whether what is `there`, if anything, is what was last recorded of `output`."""
         record = self._written.get(output)
         return record is not None and (there is None or record.is_as_written(there))
 
-    def claims(self, output: str) -> bool:
-        """Whether what is at `output` may be what this run or one that has ended wrote, but did not record."""
-        run = self._begun.get(output)
-        return run is not None and (run == this_process() or not is_at_work(run))
+    def claims(self, output: str, origin: Origin) -> bool:
+        """Whether a file at `output` may be what this run or one that has ended wrote for an input, unrecorded."""
+        begun = self._begun.get(output)
+        if begun is None or not (begun.run == this_process() or not is_at_work(begun.run)):
+            return False
+        return origin.is_of(begun)
+
+    def _record_of(self, origin: Origin) -> Record | None:
+        if (record := self._records[origin.root].get(origin.place)) is not None:
+            return record
+        others = (records.get(origin.place) for records in self._records.values())
+        return next((record for record in others if record is not None and origin.is_of(record)), None)
 
     def prepare(self) -> None:
         """Makes the file, so that one that cannot be written is an `OutputError` before any work."""
@@ -99,22 +110,23 @@ class Manifest:
 
     def _add(self, record: Record) -> None:
         self._latest_ns = max(self._latest_ns, record.time_ns)
-        self._begun.pop(self._in_work.pop(record.input, ""), None)
+        self._begun.pop(self._in_work.pop(record.origin, ""), None)
         if record.output and record.status == DONE:
             self._begun.pop(record.output, None)
             self._written[record.output] = record
         elif record.output:
-            self._begun[record.output] = record.run
+            self._begun[record.output] = record
         if record.status == BEGUN:
-            self._in_work[record.input] = record.output
-        previous = self._records.get(record.input)
+            self._in_work[record.origin] = record.output
+        known = self._records[record.root]
+        previous = known.get(record.input)
         if (
             previous is None
             or previous.status != DONE
             or record.status in (DONE, FAILED)
             or not record.agrees(previous)
         ):
-            self._records[record.input] = record  # else another run has done the same meanwhile
+            known[record.input] = record  # else another run has done the same meanwhile
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

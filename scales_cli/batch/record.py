@@ -14,9 +14,12 @@ import dataclasses
 import json
 import math
 import stat
+import sys
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from scales_cli.storage.locations import is_there, locate
 from scales_cli.storage.objects import FileStatus
 
 BEGUN, DONE, FAILED, LEFT = "begun", "done", "failed", "left"
@@ -24,9 +27,32 @@ _SECOND_NS = 10**9
 MOST_BYTES = 2**16  # of a record: two paths of 4 KiB, each byte of which may take six in JSON, and an error
 
 
+class Origin(NamedTuple):
+    """Where an input is: the folder or address that it was found below, and its place there."""
+
+    root: str
+    place: str
+
+    def is_of(self, record: Record) -> bool:
+        """Whether a record is of this input, and not of another one, which has the same place below another root.
+
+        It may have been recorded under another name: by a machine that has the same tree elsewhere, or before the tree
+        was moved. Then there is nothing under that name.
+        """
+        if record.root in ("", self.root) and record.input == self.place:
+            return True
+        other = locate(f"{record.root}/{record.input}")
+        try:
+            if isinstance(other, Path) and other.exists():
+                return other.samefile(f"{self.root}/{self.place}")
+            return not is_there(other)
+        except OSError:  # what cannot be asked for may be there
+            return False
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An input at its place in the tree, as it was then, and what became of it.
+    """An input at its place in the tree below `root`, as it was then, and what became of it.
 
     `settings` identifies the model and all options that change the result; `output` is relative to the output folder.
     `time_ns` is when it was recorded in a file; what is 0 was recorded by an earlier version, which did not tell.
@@ -44,6 +70,7 @@ class Record:
     exit_code: int = 0
     run: str = ""
     output_mtime_ns: int = 0
+    root: str = ""  # of one that was recorded by an earlier version
     time_ns: int = field(default=0, compare=False)
 
     @classmethod
@@ -51,11 +78,15 @@ class Record:
         """The record of a line of JSON; None if it holds none, as it was torn, say."""
         try:
             values: Any = json.loads(line)
-            record = cls(**values)
-        except (ValueError, TypeError, RecursionError):
+            record = cls(**values | {"root": sys.intern(values.get("root", ""))})  # which most have in common
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
         kinds = {item.name: type(getattr(record, item.name)).__name__ for item in dataclasses.fields(cls)}
         return record if all(kinds[item.name] == item.type for item in dataclasses.fields(cls)) else None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.root, self.input)
 
     @property
     def line(self) -> bytes:

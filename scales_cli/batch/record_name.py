@@ -4,8 +4,8 @@ INPUT.WORK.begun.OUTPUT.RUN      the process RUN is about to put the output, or 
 INPUT.WORK.done.OUTPUT.VERSION   the output was put, and is done as long as it is this version
 INPUT.WORK.failed                nothing was put
 
-INPUT and OUTPUT are digests of their places in the trees, WORK of the input's size and time and of the settings,
-VERSION of what the storage says of the output: its size, its time and its tag.
+INPUT is a digest of the input's root and place, OUTPUT of the output's place, WORK of the input's size and time and of
+the settings, VERSION of what the storage says of the output: its size, its time and its tag.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.batch.record import BEGUN, DONE, FAILED, Origin, Record
 from scales_cli.storage.objects import FileStatus
 
 _NAME = re.compile(
@@ -35,10 +35,10 @@ class RecordName:
 
     @classmethod
     def of(cls, record: Record, mark: str = "") -> RecordName:
-        place, work = place_digest(record.input), work_digest(record.size, record.mtime_ns, record.settings)
+        origin, work = origin_digest(record.origin), work_digest(record.size, record.mtime_ns, record.settings)
         if record.status == FAILED:
-            return cls(place, work, FAILED)
-        return cls(place, work, record.status, place_digest(record.output), mark)
+            return cls(origin, work, FAILED)
+        return cls(origin, work, record.status, place_digest(record.output), mark)
 
     @classmethod
     def parse(cls, name: str) -> RecordName | None:
@@ -50,6 +50,10 @@ class RecordName:
 
     def __str__(self) -> str:
         return ".".join(filter(None, (self.input, self.work, self.status, self.output, self.mark)))
+
+
+def origin_digest(origin: Origin) -> str:
+    return place_digest("\0".join(origin))
 
 
 def place_digest(place: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
+from scales_cli.batch.record import Origin
 from scales_cli.errors import InputError, ScalesError, UsageError, hint_of
 from scales_cli.imaging.formats import is_picture_name, is_unread_picture_name
 from scales_cli.storage import objects
@@ -52,6 +54,13 @@ class Item:
         """The place of its folder, as "2024/May/"; nothing if that is the first."""
         folder, slash, _ = self.place.as_posix().rpartition("/")
         return folder + slash
+
+    @property
+    def origin(self) -> Origin:
+        source, place = self.source, self.place.as_posix()
+        # A query is no part of it: it may be a signature, which is another one each time.
+        name = f"{source.scheme}://{source.path}" if isinstance(source, Address) else source.absolute().as_posix()
+        return Origin(sys.intern(name.removesuffix(place).rstrip("/")), place)
 
     @property
     def url(self) -> str:

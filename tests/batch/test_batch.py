@@ -1,5 +1,6 @@
 """Batches from Python, with real workers; the command line's tests have the rest."""
 
+import dataclasses
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.batch import BatchRequest, Planned, Skipped, batch, crew, preview, run
+from scales_cli.batch.naming import NUMBER
 from scales_cli.errors import InputError, MemoryLimitError
 from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.pipeline.enlargement import Enlargement
@@ -70,6 +72,47 @@ def test_a_run_tells_what_became_of_each_input(request_for, rng, tmp_path):
     assert looked[0] == 0
     assert any(status.running for status in seen if not status.planning)
     assert by_name(run(request))["a.png"] == Skipped(str(tmp_path / "in/a.png"), target, "done before")
+
+
+@pytest.fixture
+def two_folders(request_for, rng, tmp_path):
+    """Two folders with a picture each, of one name, size and time, and a request for what is in some of them."""
+    (tmp_path / "other").mkdir()
+    for name in ("in", "other"):
+        save(tmp_path / f"{name}/a.bmp", rng)
+        os.utime(tmp_path / f"{name}/a.bmp", (10**9, 10**9))
+    return lambda *names, **options: dataclasses.replace(
+        request_for(jobs=1, **options), inputs=[str(tmp_path / name) for name in names]
+    )
+
+
+def test_another_folders_picture_of_the_same_name_is_not_taken_for_the_one_that_is_done(two_folders, rng, tmp_path):
+    assert [type(outcome) for outcome in run(two_folders("in"))] == [Done]
+    made = (tmp_path / "out/a_x2.bmp").read_bytes()
+    for _ in range(2):
+        assert [outcome.reason for outcome in run(two_folders("other"))] == ["exists"]
+    save(tmp_path / "other/a.bmp", rng)
+    assert [outcome.reason for outcome in run(two_folders("other"))] == ["exists"]
+    assert (tmp_path / "out/a_x2.bmp").read_bytes() == made
+
+
+def test_a_folder_that_was_moved_or_has_another_name_too_is_the_same(two_folders, rng, tmp_path):
+    assert [type(outcome) for outcome in run(two_folders("in"))] == [Done]
+    (tmp_path / "link").symlink_to("in")
+    assert [outcome.reason for outcome in run(two_folders("link"))] == ["done before"]
+    (tmp_path / "in").rename(tmp_path / "archive")
+    assert [outcome.reason for outcome in run(two_folders("archive"))] == ["done before"]
+    save(tmp_path / "archive/a.bmp", rng)
+    assert [type(outcome) for outcome in run(two_folders("archive"))] == [Done]
+
+
+def test_numbered_outputs_of_several_folders_stay_whose_they_are(two_folders, tmp_path):
+    assert [type(outcome) for outcome in run(two_folders("in", "other", on_clash=NUMBER))] == [Done, Done]
+    made = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.bmp")}
+    assert sorted(made) == ["a_x2-2.bmp", "a_x2.bmp"]
+    for names in (("in", "other"), ("other",), ("other", "in")):
+        assert {outcome.reason for outcome in run(two_folders(*names, on_clash=NUMBER))} == {"done before"}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.bmp")} == made
 
 
 @pytest.mark.parametrize("whole", [0, 60], ids=["no header", "half a picture"])

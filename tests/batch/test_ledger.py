@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from scales_cli.batch.ledger import Ledger
-from scales_cli.batch.record import BEGUN, DONE, FAILED, Record
+from scales_cli.batch.record import BEGUN, DONE, FAILED, Origin, Record
 from scales_cli.batch.record_name import RecordName
 from scales_cli.errors import InputError, OutputError
 from scales_cli.pipeline.outcome import Done, Failed
@@ -16,7 +16,7 @@ from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
 from scales_cli.system.files import this_process
 
-RECORD = Record("sub/n\n%[x]ü.png", 10, 20, "abc", BEGUN, "sub/n\n%[x]ü_x4.png", run="00e15e00-1")
+RECORD = Record("sub/n\n%[x]ü.png", 10, 20, "abc", BEGUN, "sub/n\n%[x]ü_x4.png", run="00e15e00-1", root="/in")
 FAILURE = dataclasses.replace(RECORD, status=FAILED, output="", error="damaged", exit_code=3, run="")
 OUTCOME = Done("in", "out", 1, 1, 0.1, 4, "tiny")
 _NUMBERS = itertools.count()
@@ -36,7 +36,7 @@ def ledger(bucket):
 
 
 def found(bucket, settings="abc", place=RECORD.input):
-    return ledger(bucket).find(place, SimpleNamespace(st_size=10, st_mtime_ns=20), settings)
+    return ledger(bucket).find(Origin(RECORD.root, place), SimpleNamespace(st_size=10, st_mtime_ns=20), settings)
 
 
 def put(bucket, data=b"picture", output=RECORD.output):
@@ -62,19 +62,19 @@ def test_what_is_done_is_known_as_long_as_its_output_is_there(bucket):
     assert (record.status, record.output, record.output_size) == (DONE, RECORD.output, 7)
     assert found(bucket, settings="another model") is None
     assert found(bucket, place="sub/other.png") is None
-    assert ledger(bucket).output_of(RECORD.input) == RECORD.output
+    assert ledger(bucket).output_of(RECORD.origin) == RECORD.output
     assert [name.split(".")[2] for name in records(bucket)] == ["done"]
     put(bucket, b"another picture")
     assert found(bucket) is None
     bucket.system.rm_file(f"/{(bucket.address / RECORD.output).path}")
     assert found(bucket) is None
-    assert ledger(bucket).owns(RECORD.output)  # as in a manifest
+    assert ledger(bucket).owns(RECORD.output, RECORD.origin)  # as in a manifest
 
 
 def test_an_output_is_ours_as_long_as_nobody_changed_it(bucket):
     def is_ours():
         after = Ledger(listing := Listing(bucket.address))
-        return after.owns(RECORD.output, listing.status_of(bucket.address / RECORD.output))
+        return after.owns(RECORD.output, RECORD.origin, listing.status_of(bucket.address / RECORD.output))
 
     put(bucket)
     assert not is_ours()
@@ -104,8 +104,8 @@ def test_a_run_that_is_killed_anywhere_goes_on(bucket, step):
         assert entry.end(OUTCOME) == OUTCOME
         entry.begin()  # as if it had not come to remove that
     assert (found(bucket) is not None) == (step == "recorded")
-    assert ledger(bucket).owns(RECORD.output) == (step != "before")
-    assert not ledger(bucket).owns("sub/other_x4.png")
+    assert ledger(bucket).owns(RECORD.output, RECORD.origin) == (step != "before")
+    assert not ledger(bucket).owns("sub/other_x4.png", RECORD.origin)
     assert work(bucket, b"by the next") == OUTCOME
     assert found(bucket).output_size == len(b"by the next")
     assert [name.split(".")[2] for name in records(bucket)] == ["done"]  # nothing is left of what went before
@@ -122,7 +122,7 @@ def test_what_a_killed_run_did_not_remove_is_removed_by_the_next(bucket):
     work(bucket, record=other)
     assert len(records(bucket)) == 4
     after = ledger(bucket)
-    assert after.find(RECORD.input, SimpleNamespace(st_size=10, st_mtime_ns=20), "abc").output_size == 5
+    assert after.find(RECORD.origin, SimpleNamespace(st_size=10, st_mtime_ns=20), "abc").output_size == 5
     assert len(records(bucket)) == 4  # as nothing is written to find
     after.prepare()
     assert [name.split(".")[2] for name in records(bucket) if name != "README.txt"] == ["done"] * 2
@@ -133,10 +133,10 @@ def test_what_a_killed_run_did_not_remove_is_removed_by_the_next(bucket):
 def test_work_that_fails_leaves_no_claim(bucket):
     entry = ledger(bucket).begin(RECORD)
     entry.begin()
-    assert ledger(bucket).owns(RECORD.output)
+    assert ledger(bucket).owns(RECORD.output, RECORD.origin)
     failure = Failed("in", InputError("damaged"))
     assert entry.end(failure) is failure
-    assert not ledger(bucket).owns(RECORD.output)
+    assert not ledger(bucket).owns(RECORD.output, RECORD.origin)
     assert records(bucket) == []
 
 
@@ -185,10 +185,10 @@ def test_what_a_run_at_work_has_begun_on_this_machine_is_not_ours(bucket):
     machine = this_process().rpartition("-")[0]
     with subprocess.Popen(["sleep", "60"]) as rival:
         ledger(bucket).begin(dataclasses.replace(RECORD, run=f"{machine}-{rival.pid}")).begin()
-        assert not ledger(bucket).owns(RECORD.output)
+        assert not ledger(bucket).owns(RECORD.output, RECORD.origin)
         rival.kill()
         rival.wait()
-        assert ledger(bucket).owns(RECORD.output)
+        assert ledger(bucket).owns(RECORD.output, RECORD.origin)
 
 
 def test_foreign_objects_among_the_records_say_nothing(bucket):

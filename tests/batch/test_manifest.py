@@ -11,17 +11,17 @@ from types import SimpleNamespace
 import pytest
 
 from scales_cli.batch.manifest import Manifest
-from scales_cli.batch.record import Record
+from scales_cli.batch.record import Origin, Record
 from scales_cli.errors import OutputError
 from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import this_process
 
-RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30)
+RECORD = Record("sub/n\udcff\n%[x].png", 10, 20, "abc", "done", "sub/a_x4.png", 30, root="/in")
 STATUS = SimpleNamespace(st_size=10, st_mtime_ns=20)
 
 
 def found(manifest, place=RECORD.input):
-    return manifest.find(place, STATUS, "abc")
+    return manifest.find(Origin(RECORD.root, place), STATUS, "abc")
 
 
 def test_manifest_finds_what_was_appended(tmp_path):
@@ -187,7 +187,9 @@ def test_manifest_knows_which_outputs_are_ours(tmp_path, records, owned):
     manifest = Manifest.of(tmp_path)
     for record in records:
         manifest.append(record)
-    assert manifest.owns(RECORD.output) == Manifest.of(tmp_path).owns(RECORD.output) == owned
+    assert (
+        manifest.owns(RECORD.output, RECORD.origin) == Manifest.of(tmp_path).owns(RECORD.output, RECORD.origin) == owned
+    )
 
 
 WRITTEN = replace(RECORD, output_mtime_ns=50 * 10**9)
@@ -209,9 +211,9 @@ def test_an_output_that_was_changed_is_ours_only_if_it_may_be_of_a_run_that_ende
     for record in records:
         manifest.append(record)
     for known in (manifest, Manifest.of(tmp_path)):
-        assert known.owns(RECORD.output, FileStatus(stat.S_IFREG, 30, 50 * 10**9))
-        assert known.owns(RECORD.output, FileStatus(stat.S_IFREG, 31, 50 * 10**9)) == owned
-        assert known.owns(RECORD.output, FileStatus(stat.S_IFREG, 30, 60 * 10**9)) == owned
+        assert known.owns(RECORD.output, RECORD.origin, FileStatus(stat.S_IFREG, 30, 50 * 10**9))
+        assert known.owns(RECORD.output, RECORD.origin, FileStatus(stat.S_IFREG, 31, 50 * 10**9)) == owned
+        assert known.owns(RECORD.output, RECORD.origin, FileStatus(stat.S_IFREG, 30, 60 * 10**9)) == owned
 
 
 @pytest.mark.parametrize(
@@ -238,17 +240,17 @@ def test_what_another_run_has_begun_is_ours_once_that_has_ended(tmp_path):
     with subprocess.Popen(["sleep", "60"]) as rival:
         Manifest.of(tmp_path).append(replace(BEGUN, run=f"{machine}-{rival.pid}"))
         manifest = Manifest.of(tmp_path)
-        assert not manifest.owns(RECORD.output)
+        assert not manifest.owns(RECORD.output, RECORD.origin)
         rival.kill()
         os.waitid(os.P_PID, rival.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie now
-        assert manifest.owns(RECORD.output)
-    assert manifest.owns(RECORD.output)
+        assert manifest.owns(RECORD.output, RECORD.origin)
+    assert manifest.owns(RECORD.output, RECORD.origin)
 
 
 @pytest.mark.parametrize("run", ["{us}", "", "00000000-1", "nonsense", "-", "{us}9999999999"])
 def test_what_is_begun_by_this_run_or_none_that_is_known_is_ours(tmp_path, run):
     Manifest.of(tmp_path).append(replace(BEGUN, run=run.format(us=this_process())))
-    assert Manifest.of(tmp_path).owns(RECORD.output)
+    assert Manifest.of(tmp_path).owns(RECORD.output, RECORD.origin)
 
 
 @pytest.mark.parametrize(

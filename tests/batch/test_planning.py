@@ -100,7 +100,7 @@ def test_a_picture_in_a_bucket_that_is_done_takes_little(kept, bucket, enlargeme
     for address, status in objects.entries_of(sources):
         output = address.name.replace(".png", "_x2.png")
         settings = enlargement.fingerprint()
-        record = Record(address.name, status.st_size, status.st_mtime_ns, settings, DONE, output, 1)
+        record = Record(address.name, status.st_size, status.st_mtime_ns, settings, DONE, output, 1, root=str(sources))
         known = RecordName.of(record, version_digest(output, made[output]))
         system.pipe_file(f"/{name}/out/.scales-batch/{known.input[0]}/{known}", record.line)
     most, work = kept(sources, outputs)

@@ -55,6 +55,22 @@ def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path, record
     assert not any(secret in data for data in kept for secret in (SECRET.encode(), b"AKIA"))
 
 
+def test_another_folders_picture_of_the_same_name_is_not_taken_for_the_one_that_is_done(s3, run, picture, enlarged):
+    data = {folder: picture() for folder in ("2024", "2025")}
+    for folder, content in data.items():
+        s3.pipe_file(f"bucket/{folder}/a.png", content)
+    work = ("-o", "s3://bucket/out", "-s", "2", "-m", "tiny", "-j", "1")
+    assert run("batch", "s3://bucket/2024", *work)[0] == 0
+    for _ in range(2):
+        code, _, err = run("batch", "s3://bucket/2025", *work)
+        assert (code, "1 skipped (1 exists)" in err) == (0, True), err
+    assert "1 skipped (1 done before)" in run("batch", "s3://bucket/2024", *work)[2]
+    assert outputs(s3) == {"a_x2.png": enlarged(data["2024"])}
+    s3.rm_file("bucket/2024/a.png")
+    assert run("batch", "s3://bucket/2025", *work)[0] == 0
+    assert outputs(s3) == {"a_x2.png": enlarged(data["2025"])}
+
+
 def test_batch_from_a_bucket_into_a_folder(s3, run, picture, enlarged, tmp_path):
     data = picture()
     s3.pipe_file("bucket/2024/a.png", data)
