@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from scales_cli.errors import UsageError, WeightsError
 from scales_cli.system.progress import Progress
@@ -101,7 +101,7 @@ class Loaded:
 class ModelFamily:
     """The networks of one name, one for each of its `scales`: each is located, hashed and read once, when needed.
 
-    A copy for another process takes the sources along, and opens for itself what it needs.
+    A copy for another process takes along what has been opened: a file may be another one by then.
     """
 
     def __init__(self, name: str, sources: Mapping[int, Source]) -> None:
@@ -119,9 +119,6 @@ class ModelFamily:
         family._paths[weights.spec.scale] = path
         family._opened[weights.spec.scale] = Model(source.name, weights)
         return family
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_opened": {}}
 
     def with_sources(self, change: Callable[[Source, Path | None], Source]) -> Self:
         """The same networks from elsewhere, by what `change` makes of each source and its file, if that is located."""

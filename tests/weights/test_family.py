@@ -105,6 +105,15 @@ def test_a_copy_in_another_process_opens_the_same_files(weights_file, own_models
         )
 
 
+def test_a_copy_stays_what_it_was_if_the_file_changes(weights_file):
+    path = weights_file(2)
+    found = resolve(path)
+    digest = found.digest(2)
+    path.write_bytes(resolve("tiny").pull(2).read_bytes())
+    assert resolve(path).digest(2) != digest
+    assert pickle.loads(pickle.dumps(found)).digest(2) == digest
+
+
 @pytest.fixture
 def counts(monkeypatch):
     """How often the registry is parsed, model files are hashed, and packed files are read, from here on."""
