@@ -4,6 +4,7 @@ import dataclasses
 import pickle
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -190,6 +191,16 @@ def test_another_model_runs_on_the_picture_of_the_task(task, random_weights, tmp
     other = registry.of_model(registry.OURS, "other", weights.spec, tmp_path / "other.safetensors")
     runner = pickle.loads(pickle.dumps(other.build))(task)
     assert (runner.run().shape, runner.model_bytes) == ((1, 36, 42), (tmp_path / "other.safetensors").stat().st_size)
+
+
+def test_upscale_is_prepared_without_holding_its_picture(task):
+    """Or the peak of the process that waits would be taken for the program's."""
+    tracemalloc.start()
+    try:
+        Upscale(dataclasses.replace(task, width=2000, height=1000))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_upscale_writes_the_whole_picture(task):
