@@ -71,6 +71,8 @@ def evaluate(
         raise UsageError("--denoise is for degraded pictures", "add --degrade")
     if switch and not degrade:
         raise UsageError("--switch is for degraded pictures", "add --degrade all")
+    if switch and denoise is not None:
+        raise UsageError("--switch looks at each picture's own strength", "leave --denoise out")
     if clips and degrade:
         raise UsageError("--clips and --degrade exclude each other", "leave one out")
     if clips:

@@ -182,5 +182,6 @@ def test_eval_scores_what_auto_chooses_and_where_it_should_switch(pictures, smal
         assert text in table
     assert max(map(len, table.splitlines())) <= 80
     assert main([*arguments, "--switch", "-m", "tiny"]) == 2
+    assert main([*arguments, "--switch", "--denoise", "50"]) == 2
     assert "does not choose between two models" in capfd.readouterr().err
     assert main(["eval", "set", "--switch"]) == 2
