@@ -246,10 +246,13 @@ def _walk_elsewhere(
         selection.failures.append((folder, reason))
         return
     for below, status in inside:
-        if not below.name or _is_left_out(below.name):
+        if _is_left_out(below.name):
             continue
         if status.is_folder:
-            if len(os.fsencode(below.path)) > _MOST_PATH_BYTES:
+            if not below.name:
+                if recursive:
+                    selection.failures.append((below, _nameless(below)))
+            elif len(os.fsencode(below.path)) > _MOST_PATH_BYTES:
                 selection.failures.append((folder, _too_deep(folder, "ask whose storage it is")))
             elif recursive and below != output:
                 yield from _walk_elsewhere(below, place / below.name, selection, output, recursive=recursive)
@@ -271,6 +274,10 @@ def _check_is_not_output(name: str | Location, *, is_output: bool) -> None:
 
 def _too_deep(folder: Location, hint: str) -> InputError:
     return InputError(f"{os.fspath(folder)[:100]}...: {_TOO_DEEP}", hint)
+
+
+def _nameless(folder: Address) -> InputError:
+    return InputError(f"{folder}/: a folder without a name cannot be listed", "give the addresses of its pictures")
 
 
 def _is_below(address: Location, folder: Location | None) -> bool:

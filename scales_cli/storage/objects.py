@@ -57,7 +57,10 @@ def status_of(address: Address) -> FileStatus:
 
 
 def entries_of(folder: Address) -> Iterator[tuple[Address, FileStatus]]:
-    """In the order of their names. A storage says more of each than is kept, which is let go one by one."""
+    """In the order of their names. A storage says more of each than is kept, which is let go one by one.
+
+    A folder whose name is empty, as that in `photos//a.png`, is told of, though none can be listed.
+    """
     with own_errors():
         found = _storage(folder).ls(folder.path, detail=True)
     return _entries(folder, sorted(found, key=lambda entry: str(entry["name"]), reverse=True))
@@ -70,6 +73,13 @@ def _entries(folder: Address, found: list[Mapping[str, Any]]) -> Iterator[tuple[
         below = Address(folder.scheme, _path(entry["name"]))
         if below.path != folder.path:  # as of the empty object that stands for a folder
             yield below, _status(entry)
+        elif _is_nameless(folder, entry):
+            yield Address(folder.scheme, f"{folder.path}/"), FileStatus(stat.S_IFDIR)
+
+
+def _is_nameless(folder: Address, entry: Mapping[str, Any]) -> bool:
+    """Whether what has a folder's own name is one below it without a name. gcsfs takes all slashes off."""
+    return entry["type"] == "directory" and (str(entry["name"]).endswith("/") or folder.scheme == "gs")
 
 
 def matches_of(base: Address, pattern: str) -> list[Address]:

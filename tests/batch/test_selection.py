@@ -109,6 +109,20 @@ def test_select_leaves_out_the_output_of_a_pattern_in_a_storage(bucket, pattern,
     assert [item.place.as_posix() for item in select([f"{bucket}/{pattern}"], Filter(), address).items] == found
 
 
+def test_select_tells_of_keys_with_an_empty_folder_name(bucket):
+    """No storage lists such a folder, but what is in it can be named."""
+    fsspec = pytest.importorskip("fsspec")
+    root = bucket.replace("selection", "nameless")
+    for path in ("a.png", "/b.png", "sub/c.png", "sub//d.png"):
+        fsspec.filesystem("memory").pipe_file(f"/nameless/in/{path}", b"")
+    selection = select([root], Filter(), Path("out"))
+    assert [item.place.as_posix() for item in selection.items] == ["a.png", "sub/c.png"]
+    assert [error.message.split(": ")[0] for _, error in selection.failures] == [f"{root}//", f"{root}/sub//"]
+    assert not select([root], Filter(), Path("out"), recursive=False).failures
+    (item,) = select([f"{root}/sub//d.png"], Filter(), Path("out")).items
+    assert item.url == f"{root}/sub//d.png"
+
+
 def test_select_refuses_a_pattern_of_the_output_in_a_storage(bucket):
     with pytest.raises(UsageError, match="is the output folder"):
         select([f"{bucket}/*.png"], Filter(), Address.parse(bucket))

@@ -30,6 +30,20 @@ def test_keys_of_all_kinds(s3, run, picture, enlarged):
     assert s3.info(f"bucket/out/{names[0]}")["ContentType"] == "image/png"
 
 
+def test_keys_with_an_empty_folder_name_are_told_of_and_read_if_they_are_named(s3, run, picture):
+    s3.pipe_file("bucket/photos/", b"")  # which stands for the folder
+    keys = ("/a.png", "photos//b.png", "photos/sub//c.png")
+    for key in (*keys, "photos/d.png"):
+        s3.pipe_file(f"bucket/{key}", picture())
+    code, out, err = run("batch", "s3://bucket", "-s", "2", "-m", "tiny", "-j", "1", "-o", "out")
+    assert (code, out) == (1, "out/photos/d_x2.png\n")
+    for folder in ("s3://bucket//", "s3://bucket/photos//", "s3://bucket/photos/sub//"):
+        assert f"{folder}: a folder without a name cannot be listed (give the addresses of its pictures)" in err
+    named = [f"s3://bucket/{key}" for key in keys]
+    code, out, _ = run("batch", *named, "-s", "2", "-m", "tiny", "-j", "1", "-o", "out")
+    assert (code, out.split()) == (0, ["out/a_x2.png", "out/b_x2.png", "out/c_x2.png"])
+
+
 def test_results_are_put_beside_their_inputs_and_replaced_only_if_asked(s3, run, picture, enlarged):
     data = picture()
     s3.pipe_file("bucket/a.png", data)
