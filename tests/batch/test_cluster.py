@@ -1,11 +1,14 @@
 """Batches on a Dask cluster: as on one machine, whatever happens to its workers, its scheduler and the batch itself."""
 
+import errno
 import json
 import os
 import re
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,8 +20,9 @@ from waiting import wait_for
 import scales_cli
 from scales_cli.batch.cluster.scheduler import LostSchedulerError, Scheduler
 from scales_cli.batch.cluster.station import Order, Station, _examine
+from scales_cli.batch.cluster.workers import Workers
 from scales_cli.cli.app import main
-from scales_cli.errors import MemoryLimitError
+from scales_cli.errors import MemoryLimitError, ScalesError
 from scales_cli.pipeline.enlargement import Enlargement
 from scales_cli.weights import travel
 from scales_cli.weights.family import resolve
@@ -369,6 +373,32 @@ def test_a_worker_lacks_what_it_does_not_have(weights_file, tmp_path):
     published, _ = order(tmp_path, "tiny")
     assert _examine(published, models) == ()  # as they come with the package
     assert "there is no folder /nowhere" in _examine(order(tmp_path, "tiny", visible=(Path("/nowhere"),))[0], models)
+
+
+def test_a_worker_that_may_not_look_into_a_folder_says_so(monkeypatch, tmp_path):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    own, _ = order(tmp_path, "tiny", visible=(Path("/private/in"),))
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert _examine(own, tmp_path) == "/private/in: cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize("asked", ["version", "enlist", "open_station"])
+def test_workers_that_answer_with_an_error_are_refused(tmp_path, asked):
+    """Or they would be asked again for ever."""
+    answers = {"version": VERSION, "enlist": (), "open_station": 1} | {asked: RuntimeError("no more threads")}
+
+    class Client:
+        def scheduler_info(self, n_workers):
+            return {"workers": {"tcp://a:1": {"status": "running"}}}
+
+        def run(self, function, *arguments, workers, on_error):
+            return {address: answers[function.__name__] for address in workers}
+
+    scheduler = SimpleNamespace(asking=lambda: nullcontext(Client()), is_lost=False, where="here")
+    with pytest.raises(ScalesError, match="tcp://a:1: RuntimeError: no more threads"):
+        Workers(scheduler, *order(tmp_path, "tiny")).look()
 
 
 def test_a_station_within_its_memory(tmp_path):

@@ -63,10 +63,15 @@ async def enlist(order: Order, dask_worker: Any) -> str | tuple[str, ...]:
 
 
 def _examine(order: Order, models: Path) -> str | tuple[str, ...]:
-    for folder in (*order.visible, *([order.folder] if order.folder else [])):
-        if not folder.is_dir():
-            return f"there is no folder {folder}"
-    return travel.receive(order.enlargement.family, models)[1]
+    folder = models
+    try:
+        for folder in (*order.visible, *([order.folder] if order.folder else [])):
+            if not folder.is_dir():
+                return f"there is no folder {folder}"
+        folder = models
+        return travel.receive(order.enlargement.family, models)[1]
+    except OSError as error:  # which would be taken for the connection's
+        return f"{folder}: cannot be read: {error.strerror}"
 
 
 async def open_station(order: Order, files: Mapping[str, bytes], dask_worker: Any) -> str | int:

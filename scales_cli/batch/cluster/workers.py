@@ -77,22 +77,28 @@ class Workers:
                 yield address, "it has no scales-cli"
             elif isinstance(version, str):
                 yield address, f"it has scales-cli {version}, not {scales_cli.__version__}"
+            else:
+                yield address, _reason(version)
         for address, answer in self._ask(enlist, self._order, workers=fit):
             if isinstance(answer, tuple):
                 needs[address] = answer
-            elif not isinstance(answer, OSError):  # of one that is gone
-                yield address, answer if isinstance(answer, str) else f"{type(answer).__name__}: {answer}"
+            else:
+                yield address, _reason(answer)
         for hashes in set(needs.values()):
             files = {sha256: self._files[sha256].read_bytes() for sha256 in hashes}
             workers = [address for address, lacking in needs.items() if lacking == hashes]
             for address, answer in self._ask(open_station, self._order, files, workers=workers):
-                if isinstance(answer, int | str):
-                    yield address, answer
+                yield address, answer if isinstance(answer, int) else _reason(answer)
 
     def _ask(self, function: Any, *arguments: Any, workers: list[str]) -> list[tuple[str, Any]]:
-        """What a function gives on each worker, or raises there."""
+        """What a function gives on each worker, or raises there; nothing of workers that are gone."""
         if not workers:
             return []
         with self._scheduler.asking() as client:
             answers: dict[str, Any] = client.run(function, *arguments, workers=workers, on_error="return")
-        return list(answers.items())
+        return [(address, answer) for address, answer in answers.items() if not isinstance(answer, OSError)]
+
+
+def _reason(answer: Any) -> str:
+    """Why a worker takes no part: what it said, or raised."""
+    return answer if isinstance(answer, str) else f"{type(answer).__name__}: {answer}"
