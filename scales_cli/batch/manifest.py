@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import json
 import os
 import stat
 import time
@@ -24,6 +25,7 @@ from scales_cli.storage.objects import FileStatus
 from scales_cli.system.files import is_at_work, open_regular, this_process
 
 _NAME = ".scales-batch"
+_BEGINNING = b'{"input": '  # of every line
 _LINES = 64  # that are read of a file at a time
 
 
@@ -164,4 +166,13 @@ def _is_foreign(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(1) not in (b"", b"{")  # with which every line begins, torn ones too
+        line = file.readline(MOST_BYTES).rstrip(b"\n")
+        if _BEGINNING.startswith(line):  # so little of it was written that the next tells more
+            line = file.readline(MOST_BYTES).rstrip(b"\n")
+    if not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
+        return True
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):  # it is torn, or the file is empty
+        return False
+    return Record.parse(line) is None

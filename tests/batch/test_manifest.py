@@ -137,13 +137,25 @@ def test_manifest_names_a_path_it_cannot_write(tmp_path):
         Manifest.at(tmp_path / "missing" / "m.jsonl").append(RECORD)
 
 
-@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\0\0\1\0", b"notes\n"])
+FOREIGN = [
+    *(b"\x89PNG\r\n\x1a\n", b"\0\0\1\0", b"notes\n", b"{}", b'{\n  "name": "package"\n}\n', b'{"name": "x"}\n'),
+    *(b'{"input": "a", "output": "b"}\n', b'{"input": "a"}', b"{\n}", b"{\n\t{"),
+]
+
+
+@pytest.mark.parametrize("data", FOREIGN)
 def test_manifest_is_never_appended_to_another_file(tmp_path, data):
     path = tmp_path / "given"
     path.write_bytes(data)
     with pytest.raises(OutputError, match="is no manifest"):
         Manifest.at(path)
-    path.write_bytes(b'{"input": "to')
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"input": "to', b'{"input": "to\n{"inp', RECORD.line[:-1]])
+def test_manifest_goes_on_after_what_is_torn(tmp_path, data):
+    path = tmp_path / "given"
+    path.write_bytes(data)
     Manifest.at(path).append(RECORD)
     assert found(Manifest.at(path)) == RECORD
 
