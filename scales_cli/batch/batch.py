@@ -100,7 +100,7 @@ class _Batch:
         self._history = History(request, fingerprint)
         self._naming = Naming(request, self._history, selection.items)
         self._items = self._naming.items
-        self._news: list[str] = []
+        self._news = [f"warning: --exclude {pattern} excludes nothing" for pattern in selection.idle]
         self._crew = _gather_crew(request, self._items, self._news.append)
         self.drafts: dict[Item, Draft] = {}
         self.settled: list[tuple[Item, Failed | Skipped]] = []

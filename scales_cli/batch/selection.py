@@ -76,22 +76,42 @@ def name_of(source: Location) -> str:
 
 @dataclass(frozen=True)
 class Filter:
-    """Patterns as of a shell: without a slash for a name, of the file or of a folder above it, else for the place."""
+    """Patterns as of a shell for the file or a folder above it: without a slash for its name, else for its place.
+
+    Slashes at the ends, or ./ in front, make no difference.
+    """
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
 
-    def accepts(self, place: PurePath) -> bool:
-        return not _matches(place, self.exclude) and (not self.include or _matches(place, self.include))
+    def includes(self, place: PurePath) -> bool:
+        return not self.include or any(_matches(place, pattern) for pattern in self.include)
+
+    def excluding(self, place: PurePath) -> list[str]:
+        """The patterns by which a picture, or all that is in a folder, is left out."""
+        return [pattern for pattern in self.exclude if _matches(place, pattern)]
 
 
 @dataclass
 class Selection:
     """What was found, in a fixed order; pictures of kinds that are not read; folders that could not be read."""
 
+    chosen: Filter = field(default_factory=Filter)
     items: list[Item] = field(default_factory=list)
     unread: list[Item] = field(default_factory=list)
     failures: list[tuple[Location, ScalesError]] = field(default_factory=list)
+    _excluding: set[str] = field(default_factory=set)
+
+    def excludes(self, place: PurePath) -> bool:
+        """Whether a picture is left out, or all that is in a folder."""
+        patterns = self.chosen.excluding(place)
+        self._excluding.update(patterns)
+        return bool(patterns)
+
+    @property
+    def idle(self) -> list[str]:
+        """The patterns that excluded nothing."""
+        return [pattern for pattern in self.chosen.exclude if pattern not in self._excluding]
 
     def take_up(self, named: Item) -> None:
         """Has a file tried that a folder left out, as it is named itself, too."""
@@ -106,15 +126,16 @@ def select(inputs: Sequence[str], chosen: Filter, output: Location, *, recursive
     """Files, those that match a pattern, and in folders whatever has a picture's extension.
 
     In folders, hidden files, links to folders, pipes and devices are left out, what `output` holds, and folders that
-    a system fills by itself. Raises `UsageError` or `InputError` if an argument names nothing.
+    a system fills by itself; folders that are excluded are not looked into. Raises `UsageError` or `InputError` if an
+    argument names nothing.
     """
-    selection = Selection()
+    selection = Selection(chosen)
     found: dict[str, list[Location]] = defaultdict(list)
     for name in inputs:
         named = locate(name)
         for item in _found(name, selection, output, recursive=recursive):
             at_its_place, is_named = found[item.place.as_posix()], item.source == named
-            if not chosen.accepts(item.place):
+            if selection.excludes(item.place) or not chosen.includes(item.place):
                 continue
             if not (at_its_place and _real(item.source) in map(_real, at_its_place)):
                 at_its_place.append(item.source)
@@ -190,7 +211,7 @@ def _walk(
         if _is_left_out(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if not recursive or file_identity(path) == left_out:
+            if not recursive or selection.excludes(place / entry.name) or file_identity(path) == left_out:
                 continue
             if len(place.parts) == _MOST_FOLDERS:
                 selection.failures.append((path, _too_deep(path, "give a folder that is further down, too")))
@@ -249,12 +270,13 @@ def _walk_elsewhere(
         if _is_left_out(below.name):
             continue
         if status.is_folder:
+            if not recursive or below == output or (below.name and selection.excludes(place / below.name)):
+                continue
             if not below.name:
-                if recursive:
-                    selection.failures.append((below, _nameless(below)))
+                selection.failures.append((below, _nameless(below)))
             elif len(os.fsencode(below.path)) > _MOST_PATH_BYTES:
                 selection.failures.append((folder, _too_deep(folder, "ask whose storage it is")))
-            elif recursive and below != output:
+            else:
                 yield from _walk_elsewhere(below, place / below.name, selection, output, recursive=recursive)
         elif _is_named_as_picture(PurePosixPath(below.name)):
             yield Item(below, place / below.name, status)
@@ -307,10 +329,8 @@ def _split_pattern(path: Path) -> tuple[Path, str]:
     return Path(*path.parts[:wild]), str(Path(*path.parts[wild:]))
 
 
-def _matches(place: PurePath, patterns: Sequence[str]) -> bool:
-    return any(
-        fnmatchcase(place.as_posix(), pattern)
-        if "/" in pattern
-        else any(fnmatchcase(part, pattern) for part in place.parts)
-        for pattern in patterns
-    )
+def _matches(place: PurePath, pattern: str) -> bool:
+    pattern = pattern.removeprefix("./").strip("/")
+    if "/" not in pattern:
+        return any(fnmatchcase(part, pattern) for part in place.parts)
+    return any(fnmatchcase(path.as_posix(), pattern) for path in (place, *place.parents))

@@ -7,6 +7,7 @@ import pytest
 
 from scales_cli.batch.selection import Filter, select
 from scales_cli.errors import InputError, UsageError
+from scales_cli.storage import objects
 from scales_cli.storage.address import Address
 
 
@@ -189,10 +190,36 @@ def test_select_refuses_what_names_nothing(tree, name, error):
         ((), ("deep",), False),
         ((), ("sub/deep/*",), False),
         ((), ("*.TIF",), True),
+        *(((), (spelling,), False) for spelling in ("deep/", "./sub/*", "/sub/*", "sub/deep", "./sub/deep/", "./sub")),
+        *(((), (spelling,), True) for spelling in ("sub/dee", "deep/d.tif", "/", "./", "")),
+        (("sub/deep/",), (), True),
     ],
 )
 def test_filter_accepts_by_name_or_place(include, exclude, accepted):
-    assert Filter(include, exclude).accepts(PurePath("sub/deep/d.tif")) == accepted
+    chosen, place = Filter(include, exclude), PurePath("sub/deep/d.tif")
+    assert (chosen.includes(place) and not chosen.excluding(place)) == accepted
+
+
+def test_select_does_not_look_into_folders_that_are_excluded(tree, monkeypatch):
+    """As one may be unreadable, or large."""
+    looked, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: looked.append(Path(folder).name) or scandir(folder))
+    for pattern in ("sub", "sub/", "s*"):
+        assert [item.place.name for item in select(["in"], Filter((), [pattern]), Path("out")).items] == ["B.JPG", "a.png"]
+    select(["in"], Filter((), ["sub/deep"]), Path("out"))
+    assert looked == ["in", "in", "in", "in", "sub"]
+
+
+def test_select_knows_what_excluded_nothing(tree):
+    patterns = ["sub", "*.png", "a.*", "b.*", "in/sub"]
+    assert select(["in"], Filter((), patterns), Path("out")).idle == ["b.*", "in/sub"]
+
+
+def test_select_does_not_list_folders_that_are_excluded_in_a_storage(bucket, monkeypatch):
+    looked, entries_of = [], objects.entries_of
+    monkeypatch.setattr(objects, "entries_of", lambda folder: looked.append(folder.name) or entries_of(folder))
+    select([bucket], Filter((), ["sub/", "./large"]), Path("out"))
+    assert looked == ["in", "larger"]
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")

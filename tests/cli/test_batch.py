@@ -387,7 +387,9 @@ def test_batch_exit_codes_of_inputs(batch, inputs, code):
 
 
 def test_batch_filters(batch):
-    assert batch("--include", "*.png", "--exclude", "sub")[1] == b"out/a_x2.png\n"
+    _, out, err = batch("--include", "*.png", "--exclude", "sub/", "--exclude", "in/sub")
+    assert out == b"out/a_x2.png\n"
+    assert err.startswith("scales: warning: --exclude in/sub excludes nothing\n")
     assert batch("--no-recursive", "--include", "*.jpg", "--include", "c.*")[1] == b"out/b_x2.jpg\n"
 
 
