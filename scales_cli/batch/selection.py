@@ -166,7 +166,7 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
     path, left_out = Path(name), file_identity(output) if isinstance(output, Path) else None
     if name in ("", "-"):
         raise UsageError("a batch reads no standard input", "give folders, patterns or files")
-    if path.is_dir():
+    if _is_folder(path):
         _check_is_not_output(name, is_output=file_identity(path) == left_out)
         yield from _walk(path, PurePath(), selection, left_out, recursive=recursive)
     elif os.path.lexists(path):
@@ -179,7 +179,7 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
             found = sorted(base.glob(pattern))
         except RecursionError as error:
             raise InputError(f"{name}: what it matches {_TOO_DEEP}", "give the folder, not a pattern") from error
-        matches = [match for match in found if not match.is_dir()]
+        matches = [match for match in found if not _is_folder(match)]
         places = {match: match.relative_to(base) for match in matches}
         yield from (
             Item(match, place)
@@ -313,9 +313,22 @@ def _is_left_out(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
+def _is_folder(path: Path) -> bool:
+    """Raises `OSError` if it cannot be found out, but for a link, as one that may not be followed costs only itself."""
+    try:
+        return path.is_dir()
+    except OSError:
+        if os.path.lexists(path):
+            return False
+        raise
+
+
 def _is_file(path: Path) -> bool:
-    """A link to nothing counts, so that it is reported."""
-    return path.is_file() or (path.is_symlink() and not path.exists())
+    """A link counts that leads to nothing, or may not be followed, so that it is reported."""
+    try:
+        return path.is_file() or (path.is_symlink() and not path.exists())
+    except OSError:
+        return True
 
 
 def _is_named_as_picture(path: PurePath) -> bool:

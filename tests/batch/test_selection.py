@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -37,6 +38,23 @@ def test_select_leaves_out_what_is_not_a_file(tree):
     Path("in/linked.png").symlink_to("a.png")
     Path("in/dangling.png").symlink_to("nothing.png")
     assert places("in") == ["B.JPG", "a.png", "dangling.png", "linked.png", "sub/deep/d.tif"]
+
+
+@pytest.mark.parametrize("inputs", [["in"], ["in/**/*.png"], ["in/linked.png", "in/a.png"]])
+def test_select_leaves_a_link_that_may_not_be_followed_to_the_work(tree, monkeypatch, inputs):
+    Path("in/linked.png").symlink_to("a.png")
+
+    def refusing(method):
+        def answer(path):
+            if path.name == "linked.png":
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return method(path)
+
+        return answer
+
+    for method in ("is_file", "is_dir"):
+        monkeypatch.setattr(Path, method, refusing(getattr(Path, method)))
+    assert {"a.png", "linked.png"} <= set(places(*inputs))
 
 
 def test_select_leaves_out_the_output(tree):
