@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -84,8 +85,7 @@ def compare_files(
     """
     check_arguments(inputs, output)
     contenders = [Contender(item, Upscalers(item.family, threads, ensemble=item.ensemble)) for item in enlargements]
-    for contender in contenders:  # a model that cannot be opened is named before any picture
-        contender.upscalers[contender.enlargement.sizing.network_scales[0]]
+    _tell_apart(contenders)
     contenders.insert(0, _bicubic(enlargements[0], threads))
     plans: list[PagePlan] = []
     failures: list[Failed] = []
@@ -116,6 +116,18 @@ def mending(enlargements: Sequence[Enlargement], denoise: float | None) -> list[
     if refusal is not None and all(item.denoise is None for item in asked):
         raise refusal
     return asked
+
+
+def _tell_apart(contenders: Sequence[Contender]) -> None:
+    """Opens the models, and names files by their paths whose own names are others' too. Raises `WeightsError`."""
+    scales = [contender.enlargement.sizing.network_scales[0] for contender in contenders]
+    opened = [contender.upscalers[scale] for contender, scale in zip(contenders, scales, strict=True)]
+    counts = Counter([BICUBIC, *(upscaler.name for upscaler in opened)])
+    for contender, scale, upscaler in zip(contenders, scales, opened, strict=True):
+        if counts[upscaler.name] > 1:
+            path = contender.enlargement.family.pull(scale)
+            if path.stem == upscaler.name:
+                upscaler.name = str(path)
 
 
 def _bicubic(model: Enlargement, threads: int | None) -> Contender:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -149,6 +150,17 @@ def test_models_strengths_and_times_are_told(compare, rng):
         assert ("strength 40" in caption) == ("strength" in item)
         assert picture["alt"] == f"b.jpg, enlarged by {name}"
     assert page.title == "b.jpg"
+
+
+def test_models_of_equal_names_are_told_by_their_paths(folder, model, rng, capfd):
+    for name in ("run1/model.safetensors", "run2/model.safetensors", "other.safetensors"):
+        Path(name).parent.mkdir(exist_ok=True)
+        shutil.copy(model, name)
+    arguments = ("-m", "run1/model.safetensors", "-m", "run2/model.safetensors", "-m", "other.safetensors")
+    assert main(["compare", save("a.png", rng), "-s", "2", "-t", "1", "--json", *arguments]) == 0
+    told = [picture["model"] for picture in json.loads(capfd.readouterr().out)["pictures"]]
+    assert told == ["bicubic", "run1/model.safetensors", "run2/model.safetensors", "other"]
+    assert [caption.split()[0] for caption in read_page("a_compare.html").captions] == told
 
 
 def test_an_ensemble_is_that_of_upscale(folder, model, capfd):
