@@ -17,14 +17,15 @@ def default_model() -> str:
     """Raises `UsageError` if there are settings that cannot be read."""
     try:
         path = _path()
-        if not path.exists():
+        if not _is_there(path):
             return DEFAULT_MODEL
         _check_regular(path)
         settings = tomllib.loads(read_small_text(path))
     except RuntimeError:  # there is no home
         return DEFAULT_MODEL
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}", f"mend or remove it, or set {VARIABLE}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: cannot be read: {reason}", f"mend or remove it, or set {VARIABLE}") from error
     model = settings.get("model", DEFAULT_MODEL)
     if set(settings) - {"model"} or not isinstance(model, str):
         raise UsageError(f"{path}: holds other things than a model's name", 'write a line such as model = "base"')
@@ -42,6 +43,16 @@ def set_default_model(name: str) -> None:
         _check_regular(path)
     with replacing(path, overwrite=True) as stream:
         stream.write(f'model = "{name}"\n'.encode())
+
+
+def _is_there(path: Path) -> bool:
+    """Raises `PermissionError` for a file that was named; in a home that may not be looked into, there are none."""
+    try:
+        return path.exists()
+    except PermissionError:
+        if os.environ.get(VARIABLE):
+            raise
+        return False
 
 
 def _check_regular(path: Path) -> None:

@@ -1,4 +1,6 @@
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,18 @@ def test_settings_that_cannot_be_read_are_named(monkeypatch, tmp_path):
         path.write_text(content)
         with pytest.raises(UsageError, match=r"config\.toml"):
             default_model()
+
+
+def test_a_home_that_may_not_be_looked_into_has_no_settings(monkeypatch, tmp_path):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.delenv("SCALES_CONFIG")
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert default_model() == "auto"
+    monkeypatch.setenv("SCALES_CONFIG", str(tmp_path / "config.toml"))
+    with pytest.raises(UsageError, match=r"config\.toml: cannot be read: Permission denied$"):
+        default_model()
 
 
 def test_settings_are_a_file(monkeypatch):
