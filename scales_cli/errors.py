@@ -5,6 +5,7 @@ ScalesError                exit 1   something went wrong that has no better clas
 ├── TransferError                   ... a file of the web that cannot be had, until it is known what it was for
 ├── UsageError             exit 2   arguments that cannot be meant
 ├── InputError             exit 3   an input that is unreadable, unsupported or refused
+│   ├── PixelLimitError             ... because it has more pixels than --max-pixels allows this time
 │   └── UnreadableError             ... because the system or a storage does not give it, which it may the next time
 ├── OutputError            exit 4   an output that cannot be written
 │   └── OutputExistsError           ... because there is a file already
@@ -66,6 +67,10 @@ class UsageError(ScalesError):
 
 class InputError(ScalesError):
     exit_code = 3
+
+
+class PixelLimitError(InputError):
+    pass
 
 
 class UnreadableError(InputError):

@@ -14,7 +14,7 @@ from scales_cli.batch.outcome import Outcome, Skipped
 from scales_cli.batch.record import BEGUN, DONE, FAILED, LEFT, Record
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
-from scales_cli.errors import InputError, ScalesError, UnreadableError
+from scales_cli.errors import InputError, PixelLimitError, ScalesError, UnreadableError
 from scales_cli.pipeline.outcome import Done, Failed
 from scales_cli.storage.address import Address
 from scales_cli.storage.listing import Listing
@@ -165,7 +165,7 @@ class History:
 
 def _lasting_code(error: ScalesError) -> int:
     """The exit code by which a record says whether the same would happen again."""
-    return ScalesError.exit_code if isinstance(error, UnreadableError) else error.exit_code
+    return ScalesError.exit_code if isinstance(error, PixelLimitError | UnreadableError) else error.exit_code
 
 
 def _found(target: Location) -> FileStatus | None:

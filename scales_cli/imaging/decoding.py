@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from scales_cli.errors import InputError, MemoryLimitError, ScalesError, UnreadableError, hint_of
+from scales_cli.errors import InputError, MemoryLimitError, PixelLimitError, ScalesError, UnreadableError, hint_of
 from scales_cli.imaging.colors import Colors, read_colors, read_profile
 from scales_cli.imaging.containers import riff
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, READABLE, ImageFormat, format_named
@@ -239,7 +239,7 @@ def open_image(stream: BinaryIO, survey: Survey, max_pixels: int) -> Image.Image
     if max(width, height) > MAX_SIDE:
         raise InputError(f"{width} x {height} pixels: a side has more than {MAX_SIDE}", "cut the picture first")
     if width * height > max_pixels:
-        raise InputError(
+        raise PixelLimitError(
             f"{width} x {height} pixels are more than the {max_pixels} allowed", "cut or shrink the picture first"
         )
     return image

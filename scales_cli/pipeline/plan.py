@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from scales_cli.engine.tiling import Tiling
-from scales_cli.errors import InputError, OutputError, UsageError
+from scales_cli.errors import InputError, OutputError, PixelLimitError, UsageError
 from scales_cli.imaging.decoding import Header
 from scales_cli.imaging.files import naming, probe_image, spool
 from scales_cli.imaging.formats import ImageFormat
@@ -199,7 +199,7 @@ def _check_result(name: str, header: Header, sizing: Sizing, max_pixels: int) ->
     with naming(name):
         width, height = sizing.result(header.width, header.height)
     if width * height > max_pixels:
-        raise InputError(
+        raise PixelLimitError(
             f"{name}: the result would have {width} x {height} pixels, more than the {max_pixels} allowed",
             "raise --max-pixels, or shrink the picture first",
         )

@@ -373,6 +373,15 @@ def test_batch_forgets_failures_that_a_shard_has_mended(batch):
         assert (code, "5 done before" in err) == (0, True)
 
 
+@pytest.mark.parametrize("limit", ["10", "400"])  # of inputs, of results
+def test_batch_tries_again_what_had_more_pixels_than_allowed(batch, limit):
+    for _ in range(2):
+        code, _, err = batch("--max-pixels", limit, "--include", "*.png")
+        assert (code, err.count(f"more than the {limit} allowed")) == (1, 2)
+        assert "shrink the picture first" in err
+    assert batch("--include", "*.png")[1].count(b"\n") == 2
+
+
 @pytest.mark.parametrize("arguments", [("--shard", "0/3"), ("--shard", "4/3"), ("--shard", "x"), ("-j", "0")])
 def test_batch_refuses_arguments_that_cannot_be_meant(batch, arguments):
     code, _, err = batch(*arguments)
