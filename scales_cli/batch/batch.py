@@ -22,6 +22,7 @@ from scales_cli.batch.worker import BatchWorker
 from scales_cli.engine.load import check_engine
 from scales_cli.errors import InputError, OutputError, OutputExistsError
 from scales_cli.pipeline.outcome import Done, Failed
+from scales_cli.pipeline.plan import check_times
 from scales_cli.pipeline.targets import check_bucket
 from scales_cli.storage.address import Address
 from scales_cli.storage.locations import Location, locate
@@ -97,6 +98,7 @@ class _Batch:
                 "convert them first" if kinds else "check the folders and patterns",
             )
         self.unreadable = [Failed(os.fspath(folder), error) for folder, error in selection.failures]
+        check_times(request.enlargement.output, request.output, *(item.source for item in selection.items))
         self._history = History(request, fingerprint)
         self._naming = Naming(request, self._history, selection.items)
         self._items = self._naming.items

@@ -29,9 +29,11 @@ def parse_on_clash(text: str) -> str:
 
 
 def parse_folder(text: str) -> Any:
-    """An empty name, as of a variable that is not set, is not the working folder."""
+    """An empty name, as of a variable that is not set, is not the working folder, nor - a folder of that name."""
     if not text:
         raise typer.BadParameter("its name is empty")
+    if text == "-":
+        raise typer.BadParameter("a batch does not write to standard output: give a folder, ./- for one of this name")
     from scales_cli.storage.locations import locate
 
     return locate(text)

@@ -154,8 +154,7 @@ def plan_job(
         )
     else:
         check_no_template(options)
-    if options.keep_times and not (isinstance(target, Path) and isinstance(opened, Path)):
-        raise UsageError("times can be kept from file to file only", "leave out --keep-times")
+    check_times(options, opened, target)
     options.check_loss(image_format)
     job = Job.of(enlargement, name, opened, header, target, image_format, overwrite)
     if job.frames > 1 and not image_format.animation:
@@ -177,6 +176,12 @@ def check_arguments(inputs: Sequence[str], output: str | None) -> None:
         raise UsageError("several pictures cannot go to standard output", "give a folder to -o")
     if len(inputs) > 1 and output is not None and not is_folder(output) and names_picture(output):
         raise UsageError(f"several pictures cannot go to the one file {output}", "give a folder to -o")
+
+
+def check_times(options: OutputOptions, *places: object) -> None:
+    """Raises `UsageError` if times are to be kept, and one of the places of inputs and outputs is no file's."""
+    if options.keep_times and not all(isinstance(place, Path) for place in places):
+        raise UsageError("times can be kept from file to file only", "leave out --keep-times")
 
 
 def _open_source(name: str, max_pixels: int) -> tuple[Source, Header]:

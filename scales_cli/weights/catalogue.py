@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -116,8 +117,10 @@ def describe_published(store: Store, entry: WeightEntry) -> CatalogueItem:
 
 
 def describe_imported(model: CachedModel) -> CatalogueItem:
-    size = model.path.stat().st_size
+    size = 0
     try:
+        with suppress(OSError):  # of a link to nothing, say, which is no model either
+            size = model.path.stat().st_size
         model.check()
         weights = load_packed(model.path)
     except WeightsError:

@@ -395,6 +395,23 @@ def test_batch_exit_codes_of_inputs(batch, inputs, code):
     assert (got, out, err.count("\n")) == (code, b"", 1)
 
 
+def test_batch_keeps_times_of_files_only(batch):
+    fsspec = pytest.importorskip("fsspec")
+    for address, arguments in (("memory://times/out", ("-o", "memory://times/out")), ("memory://times/in/a.png", ())):
+        fsspec.filesystem("memory").pipe_file(address, b"")
+        inputs = ("in",) if arguments else ("in", address)
+        code, out, err = batch("--keep-times", *arguments, inputs=inputs)
+        assert (code, out) == (2, b"")
+        assert err == "scales: error: times can be kept from file to file only (leave out --keep-times)\n"
+    assert not Path("out").exists()
+
+
+def test_batch_does_not_write_to_standard_output(batch):
+    code, out, err = batch("-o", "-")
+    assert (code, out, Path("-").exists()) == (2, b"", False)
+    assert "give a folder" in err
+
+
 def test_batch_filters(batch):
     _, out, err = batch("--include", "*.png", "--exclude", "sub/", "--exclude", "in/sub")
     assert out == b"out/a_x2.png\n"

@@ -145,6 +145,16 @@ def test_an_import_is_used_by_name(models, model, own_models):
     assert models("prune")[:2] == (0, [str(file)])
 
 
+def test_a_link_to_nothing_is_a_damaged_model(models, own_models):
+    own_models.mkdir(parents=True, exist_ok=True)
+    link = own_models / f"gone.{'0' * 64}.safetensors"
+    link.symlink_to("nothing")
+    code, lines, _ = models("list")
+    assert (code, [line.split()[-1] for line in lines if line.startswith("gone ")]) == (0, ["damaged"])
+    assert "damaged: gone" in models("verify")[2]
+    assert models("prune")[:2] == (0, [str(link)])
+
+
 def test_default_is_used_where_no_model_is_named(models, capfd):
     assert models("default") == (0, ["auto"], "")
     assert models("default", "tiny") == (0, ["tiny"], "")
