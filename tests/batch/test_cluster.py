@@ -394,7 +394,7 @@ def test_workers_that_answer_with_an_error_are_refused(tmp_path, asked):
             return {"workers": {"tcp://a:1": {"status": "running"}}}
 
         def run(self, function, *arguments, workers, on_error):
-            return {address: answers[function.__name__] for address in workers}
+            return dict.fromkeys(workers, answers[function.__name__])
 
     scheduler = SimpleNamespace(asking=lambda: nullcontext(Client()), is_lost=False, where="here")
     with pytest.raises(ScalesError, match="tcp://a:1: RuntimeError: no more threads"):
