@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import GifImagePlugin, Image, PngImagePlugin
 
 from scales_cli.errors import InputError
 from scales_cli.imaging.containers.apng import Blend, Disposal, read_png_frames
@@ -66,6 +66,8 @@ def _pillow_canvases(image: Image.Image, count: int) -> Iterator[tuple[Pixels, f
     """What is seen of each frame, as it is stored, and for how long."""
     width, height = image.size
     for index in range(count):
+        if isinstance(image, GifImagePlugin.GifImageFile):
+            image.disposal_method = 0  # Pillow would keep that of the frame before for one that states none
         image.seek(index)
         yield np.asarray(image.convert("RGBA"))[:height, :width], float(image.info.get("duration", 0))  # a GIF may grow
 

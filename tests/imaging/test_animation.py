@@ -59,6 +59,18 @@ def test_read_frames_cuts_what_lies_outside_the_first_one():
     assert [frame.pixels.tolist() for frame in read_frames(data)] == [[[[255, 0, 0, 255]]], [[[0, 0, 255, 255]]]]
 
 
+def test_a_gif_keeps_a_frame_that_states_no_disposal():
+    """Behind one that is wiped out."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 2, 1, 0x80, 1, 0) + bytes([255, 0, 0, 0, 0, 255])
+    frames = [
+        b"!\xf9\4" + bytes([disposal << 2, 5, 0, 0, 0]) + b"," + struct.pack("<HHHHB", left, 0, 1, 1, 0) + b"\2\2"
+        for left, disposal in ((0, 2), (0, 0), (1, 0))
+    ]
+    red, blue = b"\x44\1\0", b"\x4c\1\0"
+    data = screen + frames[0] + blue + frames[1] + red + frames[2] + blue + b";"
+    assert list(read_frames(data))[2].pixels.tolist() == [[[255, 0, 0, 255], [0, 0, 255, 255]]]
+
+
 def test_a_gif_without_a_loop_runs_once(moving):
     assert next(read_frames(animated(moving, "GIF"))).loop == 1
 
