@@ -60,10 +60,18 @@ def fit_to_format(layout: Layout, image_format: ImageFormat) -> Layout:
         dtype = np.dtype(np.uint8)
         notes.append(f"{image_format.name} holds 8 bits a channel, 16 were rounded to 8")
     fitted = dataclasses.replace(layout, channels=channels, dtype=dtype, notes=tuple(notes))
-    return fit_records(fit_colors(fit_quality(fitted, image_format), image_format, channels), image_format)
+    if image_format is ImageFormat.WEBP and channels <= 2:
+        channels += 2  # it makes colours of grey
+    return fit_statements(fitted, image_format, channels)
 
 
-def fit_quality(layout: Layout, image_format: ImageFormat) -> Layout:
+def fit_statements(layout: Layout, image_format: ImageFormat, channels: int) -> Layout:
+    """The layout with what a file of `image_format`, of so many channels, can say beside its pixels."""
+    fitted = fit_colors(_fit_quality(layout, image_format), image_format, channels)
+    return fit_records(fitted, image_format)
+
+
+def _fit_quality(layout: Layout, image_format: ImageFormat) -> Layout:
     """The layout without a quality that `image_format` has none of."""
     if layout.quality is None or image_format in (ImageFormat.JPEG, ImageFormat.WEBP):
         return layout

@@ -14,9 +14,7 @@ import numpy as np
 
 from scales_cli.errors import InputError, MemoryLimitError, ScalesError
 from scales_cli.imaging.animation import Frame, write_frames
-from scales_cli.imaging.carriage import fit_records
-from scales_cli.imaging.colors import fit_colors
-from scales_cli.imaging.encoding import fit_quality, open_writer
+from scales_cli.imaging.encoding import fit_statements, open_writer
 from scales_cli.imaging.files import naming, probe_image, read_frames, read_image
 from scales_cli.imaging.further_pictures import FIRST_ONLY
 from scales_cli.imaging.picture import Layout, Picture, Pixels
@@ -154,8 +152,7 @@ def _write_animation(
     notes = tuple(note for note in layout.notes if note != FIRST_ONLY)
     if layout.dtype != np.uint8:
         notes = (*notes, "animations have 8 bits a channel, 16 were rounded to 8")
-    layout = fit_quality(dataclasses.replace(layout, notes=notes), job.format)
-    layout = fit_records(fit_colors(layout, job.format, 4), job.format)
+    layout = fit_statements(dataclasses.replace(layout, notes=notes), job.format, 4)
     write_frames(frames(), layout, job.format, stream)
     return layout
 

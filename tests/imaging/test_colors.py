@@ -266,3 +266,13 @@ def test_profiles_are_missed_where_there_is_no_place_for_them(saved, photo):
     for image_format in (ImageFormat.BMP, ImageFormat.PPM):
         assert "holds no colour profile" in written(other, image_format)[1][0]
         assert written(usual, image_format)[1] == ()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_a_profile_of_grey_is_left_out_where_grey_becomes_colours(saved, photo, mode):
+    profile = make_profile(ColorSpace("linear", SRGB.red, SRGB.green, SRGB.blue, curve=1.0), grey=True)
+    picture = read_image(saved(Image.fromarray(photo).convert(mode), icc_profile=profile))
+    data, notes = written(picture, ImageFormat.WEBP)
+    assert "icc_profile" not in Image.open(io.BytesIO(data)).info
+    assert notes == ("the colour profile of grey was left out, as the result has colours",)
+    assert written(picture, ImageFormat.TIFF)[1] == ()
