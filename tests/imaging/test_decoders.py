@@ -162,6 +162,28 @@ def test_alpha_that_hides_all_is_taken_for_unused(rng):
     assert hidden.notes == ("its alpha hides all of it, and was taken for unused",)
 
 
+def test_an_icon_of_unused_alpha_is_seen(rng):
+    pixels = rng.integers(0, 256, (16, 16, 4), dtype=np.uint8)
+    pixels[..., 3] = 0
+    bitmap = struct.pack("<IiiHHIIiiII", 40, 16, 32, 1, 32, 0, 0, 0, 0, 0, 0) + pixels.tobytes() + bytes(4 * 16)
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(bitmap), 22) + bitmap
+    picture = read_image(icon)
+    assert np.array_equal(picture.pixels[::-1, :, 2::-1], pixels[..., :3])
+    assert (picture.pixels[..., 3] == 255).all()
+    assert picture.notes == ("its alpha hides all of it, and was taken for unused",)
+
+
+@pytest.mark.parametrize("full", [255, 65535])
+def test_palettes_of_8_bits_are_read_as_those_of_16(rng, full):
+    stream = io.BytesIO()
+    palette = rng.integers(0, 256, (3, 256), dtype=np.uint16)
+    indices = rng.integers(0, 256, SHAPE, dtype=np.uint8)
+    numbers = palette * (full // 255)
+    tifffile.imwrite(stream, indices, photometric="palette", colormap=numbers, metadata=None)
+    picture = read_image(stream.getvalue())
+    assert np.array_equal(picture.pixels, np.moveaxis(palette[:, indices], 0, 2))
+
+
 def test_differences_that_decoders_do_not_agree_on_are_refused(rng):
     stream = io.BytesIO()
     pixels = rng.integers(0, 256, (*SHAPE, 3), dtype=np.uint8)

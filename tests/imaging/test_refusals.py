@@ -156,11 +156,15 @@ def test_read_image_names_what_is_no_picture(data, name):
     assert name in f"{caught.value} ({caught.value.hint})"
 
 
-def tiff(bits=(8, 8, 8), sample_format=None, compression=1, photometry=2, *, big_endian_big=False):
-    """A TIFF of 2 x 2 pixels in one strip."""
+PLANAR = {284: (SHORT, (2,))}
+
+
+def tiff(bits=(8, 8, 8), sample_format=None, compression=1, photometry=2, *, big_endian_big=False, tags=None):
+    """A TIFF of 2 x 2 pixels in one strip, or with other tags."""
+    others = tags or {}
     tags = {256: (LONG, (2,)), 257: (LONG, (2,)), 258: (SHORT, bits), 259: (SHORT, (compression,))}
     tags |= {262: (SHORT, (photometry,)), 273: (LONG, (16,)), 277: (SHORT, (len(bits),)), 278: (LONG, (2,))}
-    tags |= {279: (LONG, (4 * len(bits) * bits[0] // 8,)), 339: (SHORT, (sample_format or 1,) * len(bits))}
+    tags |= {279: (LONG, (4 * len(bits) * bits[0] // 8,)), 339: (SHORT, (sample_format or 1,) * len(bits))} | others
     order = ">" if big_endian_big else "<"
     head = struct.pack(">2sHHHQ", b"MM", 43, 8, 0, 400) if big_endian_big else struct.pack("<2sHI", b"II", 42, 400)
     return head.ljust(400, b"\x55") + directory(tags, 400, big=big_endian_big, order=order)
@@ -183,6 +187,9 @@ def tiff(bits=(8, 8, 8), sample_format=None, compression=1, photometry=2, *, big
         ({"compression": 34712}, "JPEG 2000 inside"),
         ({"big_endian_big": True}, "big-endian"),
         ({"photometry": 32844}, "photometric interpretation 32844"),
+        ({"bits": (8, 8), "photometry": 1, "compression": 8, "tags": PLANAR | {338: (SHORT, (1,))}}, "separate planes"),
+        ({"bits": (8, 8), "photometry": 1, "compression": 8, "tags": PLANAR | {338: (SHORT, (2,))}}, "separate planes"),
+        ({"bits": (8, 8, 8, 8), "compression": 8, "tags": PLANAR}, "fourth sample of no stated meaning"),
     ],
     ids=str,
 )

@@ -18,7 +18,7 @@ from scales_cli.imaging.readers.samples import (
     tags_of,
 )
 
-_OFTEN_UNUSED_ALPHA = ("TGA", "BMP", "DIB")  # of programs that mean four bytes a pixel
+_OFTEN_UNUSED_ALPHA = ("TGA", "BMP", "DIB", "ICO")  # of programs that mean four bytes a pixel
 
 
 def open_rows(image: Image.Image, samples: Samples) -> tuple[Rows, str | None]:
@@ -29,7 +29,15 @@ def open_rows(image: Image.Image, samples: Samples) -> tuple[Rows, str | None]:
     return _rows(image, samples), None
 
 
+def _mend_palette(image: Image.Image) -> None:
+    """Gives a TIFF the palette that it has where that is of 8 bits, which old programs write; Pillow expects 16."""
+    numbers = tags_of(image).get(Tag.ColorMap, ())
+    if image.mode in ("P", "PA") and max(numbers, default=256) < 256:
+        image.putpalette(np.reshape(numbers, (3, -1)).T.astype(np.uint8).tobytes())
+
+
 def _rows(image: Image.Image, samples: Samples) -> Rows:
+    _mend_palette(image)
     transparent = image.info.get("transparency")
     if holds_16_bits(image):
         white_is_zero = image.format == "TIFF" and tags_of(image).get(Tag.PhotometricInterpretation) == 0

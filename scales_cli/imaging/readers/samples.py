@@ -118,8 +118,14 @@ def _check_tiff(tags: Any, mode: str) -> None:
     check_tiff(tags.get(Tag.SampleFormat, ()), tags.get(Tag.Compression, 1))
     if tags.get(Tag.Compression) == _PACK_BITS and tags.get(Tag.Predictor, 1) != 1:  # which others undo
         raise InputError("TIFF with PackBits and differences is not supported", "save it with LZW")
-    if mode == "LA" and tags.get(Tag.PlanarConfiguration, 1) == 2 and tags.get(Tag.BitsPerSample) == (8, 8):
+    if tags.get(Tag.PlanarConfiguration, 1) != 2 or set(tags.get(Tag.BitsPerSample, ())) != {8}:
+        return
+    if mode in ("LA", "La"):
         raise InputError("grey with alpha in separate planes of 8 bits is not supported", "save it as a plain TIFF")
+    by_libtiff = tags.get(Tag.Compression, 1) != 1 or Tag.TileWidth in tags  # which divides colours by a fourth sample
+    if mode == "RGBA" and Tag.ExtraSamples not in tags and by_libtiff:
+        what = "RGB with a fourth sample of no stated meaning in separate planes of 8 bits"
+        raise InputError(f"{what} is not supported", "save it as a plain TIFF")
 
 
 def left_out_channels(image: Image.Image) -> str | None:
