@@ -25,6 +25,8 @@ _UUIDS = {
 _MAX_BOX_BYTES = 2**22
 _GIF_XMP_END_BYTES = 258
 _ORIENTATION = ExifTags.Base.Orientation
+_INCH, _CENTIMETRE = 2, 3  # of ResolutionUnit
+_DPI_OF_UNITS = {_INCH: 1.0, _CENTIMETRE: 2.54}
 
 
 def read_orientation(image: Image.Image) -> int:
@@ -39,14 +41,23 @@ def read_orientation(image: Image.Image) -> int:
 
 
 def read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    """What the format says, or else EXIF."""
     if image.format == "TIFF" and ExifTags.Base.XResolution not in getattr(image, "tag_v2", {}):
         return None  # where Pillow says 1
     try:
-        x, y = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        x, y = (float(value) for value in image.info["dpi"]) if "dpi" in image.info else _exif_dpi(image)
+    except Exception:  # broken metadata does not make a picture unreadable
         return None
     usable = all(math.isfinite(value) and 1 <= value <= 65535 for value in (x, y))
     return (x, y) if usable else None
+
+
+def _exif_dpi(image: Image.Image) -> tuple[float, float]:
+    """Raises an error of any kind if there is none."""
+    tags = Image.Image.getexif(image)
+    factor = _DPI_OF_UNITS[tags.get(ExifTags.Base.ResolutionUnit, _INCH)]
+    x, y = (factor * float(tags[tag]) for tag in (ExifTags.Base.XResolution, ExifTags.Base.YResolution))
+    return x, y
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,19 @@ def test_read_image_keeps_resolution(saved, photo):
         assert read_image(saved(photo, name)).dpi is None
 
 
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF"])
+def test_read_image_keeps_the_resolution_that_only_exif_states(saved, photo, name):
+    for unit, expected in ((2, (300, 150)), (3, (762, 381)), (1, None), (None, (300, 150))):
+        exif = Image.Exif()
+        exif[0x011A], exif[0x011B] = 300.0, 150.0
+        if unit is not None:
+            exif[0x0128] = unit
+        found = read_image(saved(photo, name, exif=exif)).dpi
+        assert found == (expected and pytest.approx(expected))
+    exif[0x011A] = 0.0
+    assert read_image(saved(photo, name, exif=exif)).dpi is None
+
+
 def test_read_image_keeps_harmless_exif(saved, photo):
     exif = Image.Exif()
     exif[0x010F] = "Maker"
