@@ -7,7 +7,7 @@ from PIL import Image
 
 from scales_cli.errors import UsageError
 from scales_cli.imaging.colors import profile_fits
-from scales_cli.imaging.formats import ImageFormat
+from scales_cli.imaging.formats import ImageFormat, format_named
 from scales_cli.imaging.picture import Details, Pixels
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
@@ -39,7 +39,7 @@ def to_pixels(image: Image.Image) -> Pixels:
 
 def to_details(image: Image.Image) -> Details:
     """What an image still says of the file that it was opened from: of JPEG, how much was lost."""
-    if image.format != "JPEG":
+    if format_named(image.format) is not ImageFormat.JPEG:
         return Details()
     return Details(format=ImageFormat.JPEG, lossless=False, coded_quality=read_jpeg_quality(image))
 

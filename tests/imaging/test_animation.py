@@ -7,7 +7,9 @@ from PIL import Image
 
 from scales_cli.errors import InputError, OutputError
 from scales_cli.imaging.animation import Frame, write_frames
+from scales_cli.imaging.containers import riff
 from scales_cli.imaging.decoding import read_header
+from scales_cli.imaging.exif import Exif
 from scales_cli.imaging.files import read_frames
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.output_options import OutputOptions
@@ -107,6 +109,17 @@ def test_fractions_of_milliseconds_and_the_resolution_are_kept(moving):
         assert sum(frame.duration for frame in again) == pytest.approx(400, abs=tolerance)
         if image_format is ImageFormat.PNG:
             assert Image.open(stream).info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_exif_of_webp_has_no_prefix(moving, count):
+    """Of animations no more than of still pictures."""
+    exif = Exif(picture={0x010F: (2, b"Maker\0")}).packed()
+    stream = io.BytesIO()
+    frames = [Frame(pixels, 50, 0) for pixels in moving[:count]]
+    write_frames(frames, Layout(16, 12, 4, np.dtype(np.uint8), exif=exif), ImageFormat.WEBP, stream)
+    (chunk,) = (chunk for chunk in riff.read_chunks(stream) if chunk.name == b"EXIF")
+    assert riff.read_chunk(stream, chunk, 2**16) == exif.removeprefix(b"Exif\0\0")
 
 
 def test_more_loops_than_webp_counts_are_as_many_as_it_can(moving):

@@ -9,6 +9,8 @@ from PIL import Image, ImageCms
 
 import scales_cli
 from scales_cli.cli.app import main
+from scales_cli.imaging.formats import ImageFormat
+from scales_cli.pipeline.pillow import to_details
 
 
 @pytest.fixture
@@ -109,6 +111,17 @@ def test_denoise_means_the_same_for_pictures_of_any_kind(photo):
         scales_cli.upscale(photo, 2, "photo", denoise=101)
     with pytest.raises(scales_cli.UsageError):
         scales_cli.upscale(photo, 2, "tiny", denoise=70)
+
+
+def test_images_of_two_pictures_are_jpeg_too(folder, rng):
+    """MPO, as phones write it."""
+    image = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    image.save("a.jpg", "MPO", save_all=True, append_images=[image], quality=60)
+    with Image.open("a.jpg") as opened:
+        assert opened.format == "MPO"
+        details = to_details(opened)
+    assert (details.format, details.lossless) == (ImageFormat.JPEG, False)
+    assert details.coded_quality == pytest.approx(60, abs=1)
 
 
 OPTIONS = [

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from scales_cli.imaging.exif import PREFIX
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.picture import Layout, Pixels
 from scales_cli.imaging.writers.strips import rows_of_strip
@@ -48,7 +49,7 @@ def save_options(layout: Layout) -> dict[str, Any]:
         options |= {"lossless": True, "quality": 50}  # here: the effort
     for name in ("icc_profile", "exif", "xmp"):
         if (value := getattr(layout, name)) is not None:
-            options[name] = value
+            options[name] = value.removeprefix(PREFIX)  # of EXIF, which Pillow takes off still pictures' only
     return options
 
 
