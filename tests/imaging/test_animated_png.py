@@ -1,5 +1,6 @@
 """Animated PNG, put together as the PNG specification says (third edition, 11.3.6)."""
 
+import io
 import struct
 import zlib
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from scales_cli.errors import InputError
+from scales_cli.imaging.containers.apng import read_png_frames
 from scales_cli.imaging.containers.png import SIGNATURE
 from scales_cli.imaging.files import read_frames
 
@@ -120,6 +122,13 @@ def test_a_palette_and_its_transparency(rng):
     parts.append(Part(rng.integers(0, 4, (1, 1, 1))))
     looks = [(b"PLTE", palette[:, :3].astype(np.uint8).tobytes()), (b"tRNS", palette[:, 3].astype(np.uint8).tobytes())]
     check(animated(parts, 2, PALETTE, looks), parts, lambda samples: palette[samples[..., 0]], tolerance=1)
+
+
+def test_a_palette_that_is_repeated_is_given_to_each_frame_once(rng):
+    """Or a small file would take a decoder many times its own length."""
+    parts = [Part(rng.integers(0, 2, (8, 8, 1))) for _ in range(3)]
+    data = animated(parts, 1, PALETTE, [(b"PLTE", bytes(6))] * 100)
+    assert [frame.file.read().count(b"PLTE") for frame in read_png_frames(io.BytesIO(data))] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("bits", "color_type"), [(2, GREY), (16, GREY), (16, RGB), (16, GREY_ALPHA), (16, RGBA)])

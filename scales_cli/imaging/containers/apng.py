@@ -68,7 +68,7 @@ class _Frames:
         self.control: Chunk | None = None
         self._stream = stream
         self._header = b""
-        self._looks: list[Part] = []
+        self._looks: dict[bytes, Part] = {}  # one of each name, or every frame would have as many as the file
         self._data: list[tuple[int, int]] = []
         self._is_main = False  # whether these data are those of the still picture, too
         self._number = 0
@@ -81,7 +81,7 @@ class _Frames:
         if chunk.name == b"IHDR":
             self._header = read_chunk(self._stream, chunk)
         elif chunk.name in _LOOKS:
-            self._looks.append((chunk.start - 8, chunk.end + 4))
+            self._looks[chunk.name] = (chunk.start - 8, chunk.end + 4)
         elif chunk.name == b"IDAT":  # before the first frame: a picture for programs that know no animations
             self._data.append((chunk.start, chunk.end))
             self._is_main = True
@@ -113,7 +113,8 @@ class _Frames:
         header = struct.pack(">II", width, height) + self._header[8:]
         size = sum(end - start for start, end in self._data)
         data: list[Part] = [struct.pack(">I4s", size, b"IDAT"), *self._data, struct.pack(">I", self._checksum())]
-        return excerpt(self._stream, [SIGNATURE + _chunk(b"IHDR", header), *self._looks, *data, _chunk(b"IEND", b"")])
+        start, end = SIGNATURE + _chunk(b"IHDR", header), _chunk(b"IEND", b"")
+        return excerpt(self._stream, [start, *self._looks.values(), *data, end])
 
     def _checksum(self) -> int:
         """Of the data in one chunk; they are not held."""
