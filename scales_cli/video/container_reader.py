@@ -7,7 +7,6 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +16,7 @@ from scales_cli.errors import InputError, ScalesError, UsageError
 from scales_cli.system.extras import require
 from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat, interlaced
 from scales_cli.video.mastering import LIGHT, SCREEN
+from scales_cli.video.pixels import TRANSPARENCY_LEFT_OUT, Reading, is_transparent_beside
 from scales_cli.video.room import Room
 
 # What is opened, by demuxers that read one file: playlists would name others.
@@ -30,42 +30,9 @@ _RUN_UP_SECONDS = 12  # to a frame that needs no other, where no index tells of 
 # So much of a length may be missing, or a frame, but no more than that: it may be rounding, or a sound's silence.
 _MISSING_SHARE, _MISSING_SECONDS = Fraction(1, 20), Fraction(1, 2)
 _USUAL_RATE = 25
+_FIELD_ORDERS = range(2, 6)  # FFmpeg's, of half frames; decoders of some codecs do not tell it of frames
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
-
-# Samples as they are; others are rearranged or converted.
-_KNOWN: dict[str, tuple[tuple[int, int] | None, int, bool]] = {"gray": (None, 8, False)}
-for _family, _shared in {"420": (2, 2), "422": (2, 1), "444": (1, 1), "411": (4, 1)}.items():
-    _KNOWN[f"yuv{_family}p"] = (_shared, 8, False)
-    _KNOWN[f"yuvj{_family}p"] = (_shared, 8, True)
-for _depth in (9, 10, 12, 14, 16):
-    _KNOWN[f"gray{_depth}le"] = (None, _depth, False)
-    for _family, _shared in {"420": (2, 2), "422": (2, 1), "444": (1, 1)}.items():
-        _KNOWN[f"yuv{_family}p{_depth}le"] = (_shared, _depth, False)
-_REARRANGED = {
-    "nv12": "yuv420p",
-    "nv21": "yuv420p",
-    "nv16": "yuv422p",
-    "yuyv422": "yuv422p",
-    "uyvy422": "yuv422p",
-    "p010le": "yuv420p10le",
-}
-
-
-def pixel_name(pixels: PixelFormat) -> str:
-    """FFmpeg's name of samples that are like these but for their range and place."""
-    kinds = ((name, kind) for name, kind in _KNOWN.items() if not kind[2])
-    return next(name for name, kind in kinds if kind[:2] == (pixels.subsampling, pixels.depth))
-
-
-@dataclass(frozen=True)
-class Colors:
-    """What the samples' colors are, in FFmpeg's numbers, which are passed on."""
-
-    space: int
-    primaries: int
-    transfer: int
-    range: int
 
 
 @contextmanager
@@ -119,6 +86,8 @@ class ContainerReader:
         self.passed: deque[Any] = deque()  # packets of the others, in their order
         self.notes: list[str] = []
         context = self.stream.codec_context
+        if getattr(context, "field_order", 0) in _FIELD_ORDERS:
+            raise interlaced("its header says so")
         room.check_frame(context.width, context.height)
         context.options = {"max_pixels": str(room.most_pixels)}
         self._room, self._waiting = room, 0  # bytes of `passed`
@@ -133,20 +102,12 @@ class ContainerReader:
         self.mastering = {
             data.type.name: bytes(data) for data in self._first.side_data if data.type.name in (SCREEN, LIGHT)
         }
-        self._pixel_name = self._known_pixels(self._first.format.name)
-        self.colors = Colors(
-            int(self._first.colorspace),
-            int(self._first.color_primaries),
-            int(self._first.color_trc),
-            int(self._first.color_range),
-        )
-        shared, depth, full = _KNOWN[self._pixel_name]
-        pixels = PixelFormat(
-            subsampling=shared,
-            depth=depth,
-            full_range=full or self.colors.range == 2,
-            left=shared is not None and shared != (1, 1) and not full,
-        )
+        if is_transparent_beside(self.stream):
+            self._note(TRANSPARENCY_LEFT_OUT)
+        self._reading, self._kind = Reading.of(self._first), self._first.format.name
+        for note in self._reading.notes:
+            self._note(note)
+        self.colors, pixels = self._reading.colors, self._reading.pixels(context.codec.canonical_name)
         rate = self.stream.average_rate or self.stream.base_rate
         self.format = VideoFormat(
             self._first.width, self._first.height, pixels, rate, self.stream.sample_aspect_ratio or None
@@ -299,27 +260,15 @@ class ContainerReader:
             raise InputError(
                 f"its frames change from {video.width} x {video.height} to {frame.width} x {frame.height}", _RECODE
             )
-        if self._known_pixels(frame.format.name) != self._pixel_name:
-            raise InputError(f"its pixels change from {self._pixel_name} to {frame.format.name}", _RECODE)
+        reading = self._reading if frame.format.name == self._kind else Reading.of(frame)
+        if reading.name != self._reading.name or reading.is_rgb != self._reading.is_rgb:
+            raise InputError(f"its pixels change from {self._kind} to {frame.format.name}", _RECODE)
         if frame.is_corrupt:
             self._note("damaged frames were enlarged as they were decoded")
-        if frame.format.name != self._pixel_name:
-            frame = frame.reformat(format=self._pixel_name)
+        frame = self._reading.read(frame)
         shapes = video.pixels.shapes(video.width, video.height)
         planes = tuple(_samples(frame.planes[index], shape, video.pixels) for index, shape in enumerate(shapes))
         return Frame(planes, frame.pts, frame.duration or None)
-
-    def _known_pixels(self, name: str) -> str:
-        """The name of a pixel format that is read, which holds what this one does."""
-        if name in _KNOWN:
-            return name
-        if name in _REARRANGED:
-            return _REARRANGED[name]
-        if name.startswith("yuva"):
-            self._note("its transparency was dropped")
-            return name.replace("yuva", "yuv")
-        self._note(f"its pixels ({name}) were converted to YCbCr")
-        return "yuv444p"
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -13,9 +14,10 @@ import numpy as np
 
 from scales_cli.errors import OutputError, UsageError
 from scales_cli.system.extras import require
-from scales_cli.video.container_reader import Colors, ContainerReader, pixel_name
+from scales_cli.video.container_reader import ContainerReader
 from scales_cli.video.frame import Frame, Reader, VideoFormat
 from scales_cli.video.mastering import mastering_parameters, told_mastering
+from scales_cli.video.pixels import Colors, pixel_name
 
 # Encoders by the names of `--codec`, and the quality that they are asked for without `--crf`.
 CODECS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
@@ -32,6 +34,8 @@ _FORMATS = {
     ".avi": "avi",
 }
 _WRITTEN_ELSEWHERE = {".mov": ("av1", "vp9")}  # what FFmpeg lists, and then writes into the related .mp4 only
+_COUNTED = re.compile(r"(DURATION|BPS|NUMBER_OF_FRAMES|NUMBER_OF_BYTES|_STATISTICS_\w+)(-.*)?", re.IGNORECASE)
+_MADE_ANEW = ("alpha_mode", "encoder")  # of the video
 _MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
 
 
@@ -139,7 +143,7 @@ class ContainerWriter:
         if self._output.format.name == "avi":
             context.max_b_frames = 0  # it notes when frames are decoded, and nothing of when they are shown
         if self._reader:
-            stream.metadata.update(self._reader.stream.metadata)
+            stream.metadata.update(_kept_tags(self._reader.stream, _MADE_ANEW))
             stream.disposition = self._reader.stream.disposition
             if self._reader.rotation:
                 stream.set_display_rotation(self._reader.rotation)
@@ -195,11 +199,11 @@ class ContainerWriter:
             else:
                 codec = getattr(context, "name", None)
                 kind = f"{stream.type}, {codec}" if codec else stream.type
-                self._notes.append(
-                    f"its stream {stream.index} ({kind}) was left out: {target.suffix} has no place for it"
-                )
+                is_further = stream.type == "video" and stream not in self._reader.others
+                why = "one video is enlarged" if is_further else f"{target.suffix} has no place for it"
+                self._notes.append(f"its stream {stream.index} ({kind}) was left out: {why}")
                 continue
-            copy.metadata.update(stream.metadata)
+            copy.metadata.update(_kept_tags(stream))
             copy.disposition = stream.disposition
             copies[stream.index] = copy
         return copies
@@ -232,6 +236,15 @@ class ContainerWriter:
         result.time_base = self._time_base
         result.colorspace, result.color_range = self._colors.space, self._colors.range
         return result
+
+
+def _kept_tags(stream: Any, others: tuple[str, ...] = ()) -> dict[str, str]:
+    """The texts of a stream without what mkvmerge and FFmpeg counted in it, which may be another part now."""
+    return {
+        name: text
+        for name, text in stream.metadata.items()
+        if not _COUNTED.fullmatch(name) and name.lower() not in others
+    }
 
 
 def _moved_chapters(chapters: list[Any], start: Fraction, end: Fraction | None) -> list[Any]:

@@ -86,3 +86,27 @@ def make_clip(tmp_path, rng):
         return path
 
     return make
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copies the streams of files into one; `change` may alter copies and packets before they are written."""
+    av = pytest.importorskip("av")
+
+    def copy(name, *sources, change_stream=lambda stream: None, change_packet=lambda packet: None):
+        path = tmp_path / name
+        with av.open(str(path), "w") as output:
+            opened = [av.open(str(source)) for source in sources]
+            copies = [[output.add_stream_from_template(stream) for stream in one.streams] for one in opened]
+            for stream in (stream for streams in copies for stream in streams):
+                change_stream(stream)
+            for one, streams in zip(opened, copies, strict=True):
+                with one:
+                    for packet in one.demux():
+                        if packet.size:
+                            packet.stream = streams[packet.stream.index]
+                            change_packet(packet)
+                            output.mux(packet)
+        return path
+
+    return copy

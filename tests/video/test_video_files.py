@@ -266,3 +266,22 @@ def test_the_size_that_is_told_is_the_files(enlarge, make_clip, decoded):
     code, out, _ = enlarge(make_clip(size=(51, 39), pixels="yuv420p", codec="ffv1"), "-s", "3", "-o", "o.mkv", "--json")
     frame = decoded("o.mkv")[1][0]
     assert (code, json.loads(out)["width"], json.loads(out)["height"]) == (0, frame.width, frame.height)
+
+
+def test_tags_that_count_are_not_copied(enlarge, make_clip, copied):
+    counts = ["DURATION-eng", "BPS", "BPS-eng", "NUMBER_OF_FRAMES-eng", "_STATISTICS_TAGS-eng", "title"]
+
+    def tag(stream):
+        stream.metadata.update(dict.fromkeys(counts, "stale"))
+
+    source = copied("tagged.mkv", make_clip(sound=True, max_b_frames=0), change_stream=tag)
+    assert enlarge(source, "-o", "out.mkv", "--end", "0.1")[0] == 0
+    with av.open("out.mkv") as container:
+        for stream in container.streams:
+            assert [name for name, text in stream.metadata.items() if text == "stale"] == ["title"]
+
+
+def test_a_further_video_is_left_out_for_what_it_is(enlarge, make_clip, copied):
+    source = copied("two.mkv", *(make_clip(name, max_b_frames=0) for name in ("a.mkv", "b.mkv")))
+    code, out, _ = enlarge(source, "-o", "out.mkv", "--json")
+    assert (code, json.loads(out)["notes"]) == (0, ["its stream 1 (video, h264) was left out: one video is enlarged"])
