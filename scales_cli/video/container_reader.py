@@ -25,13 +25,16 @@ _PROBED_BYTES, _PROBED_SECONDS = 16 * 2**20, 10  # looked at to find the streams
 _MOST_STREAMS = 128
 _SILENCE = -8  # FFmpeg's level of logging that prints nothing
 _GUESSED_TIMES = 0x1  # FFmpeg's flag for times that it makes up, which PyAV sets: wrong ones where frames are reordered
+_BROADCAST = ("mpegts", "mpeg")  # whose times go on from what was sent before
 _KNOWS_ITS_END = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
 _RUN_UP_SECONDS = 12  # to a frame that needs no other, where no index tells of one
 # So much of a length may be missing, or a frame, but no more than that: it may be rounding, or a sound's silence.
 _MISSING_SHARE, _MISSING_SECONDS = Fraction(1, 20), Fraction(1, 2)
 _USUAL_RATE = 25
+_EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off: in .mkv they are rounded to milliseconds
 _FIELD_ORDERS = range(2, 6)  # FFmpeg's, of half frames; decoders of some codecs do not tell it of frames
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
+_MOST_SECONDS_BACK = Fraction(1, 2)  # of a time that is out of order; more is another film that was appended
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
 
 
@@ -81,6 +84,8 @@ class ContainerReader:
             raise InputError("its video is of a codec that is not known")
         self._origin = Fraction(container.start_time or 0, 10**6)  # of .ts, that of the broadcast
         self.start = start + self._origin if start else start
+        counts_on = container.format.name in _BROADCAST
+        self.shift = self.start or (self._origin if counts_on else Fraction(0))  # by which its times are too late
         self.end = None if end is None else end + self._origin
         self.others = [stream for stream in container.streams if stream is not self.stream and _is_copied(stream)]
         self.passed: deque[Any] = deque()  # packets of the others, in their order
@@ -91,6 +96,7 @@ class ContainerReader:
         room.check_frame(context.width, context.height)
         context.options = {"max_pixels": str(room.most_pixels)}
         self._room, self._waiting = room, 0  # bytes of `passed`
+        self._keeps_times = True
         self._last: int | None = None  # the time of the last frame
         self._lasts = 0  # how long it is shown, if that is told
         self._step: int | None = None  # and since the one before
@@ -123,10 +129,12 @@ class ContainerReader:
         return round(duration / 10**6 * rate) if duration and rate else None
 
     def leave_others(self) -> None:
-        self.passed = deque(maxlen=0)
+        self.passed, self._keeps_times = deque(maxlen=0), False
         if self.others:
             kinds = ", ".join(sorted({stream.type for stream in self.others}))
             self._note(f"its other streams ({kinds}) were left out: Y4M has no place for them")
+        if self.rotation:
+            self._note(f"its rotation by {self.rotation} degrees was not kept: Y4M has no place for it")
 
     def frames(self) -> Iterator[Frame]:
         first, self._first = self._first, None
@@ -141,6 +149,7 @@ class ContainerReader:
         import av
 
         self.stream.thread_type = "AUTO"
+        decoded: dict[int, Fraction] = {}  # when the packets before were, by their streams
         begun, ended = Fraction(0), Fraction(0)  # of the sound, and of it and the picture: subtitles may be on for long
         if self.start:
             sought = self.start
@@ -154,6 +163,12 @@ class ContainerReader:
                     if packet.stream is not self.stream:
                         begun = min(begun, time)  # before 0 lies what decoders leave out, which .mkv counts
                     ended = max(ended, time + (packet.duration or 0) * packet.time_base)
+                    if packet.dts is not None:
+                        moment, index = packet.dts * packet.time_base, packet.stream.index
+                        if moment < decoded.get(index, moment) - _MOST_SECONDS_BACK:
+                            yield from self._within(self.stream.decode(None))
+                            raise _jump(decoded[index], moment)
+                        decoded[index] = moment
                 if self.end is not None and time is not None and time > self.end + _INTERLEAVED_SECONDS:
                     yield from self._within(self.stream.decode(None))  # what the decoder holds back
                     return
@@ -234,10 +249,14 @@ class ContainerReader:
         if time is None:
             time = 0 if last is None else last + (self._step or max(round(1 / self._rate / tick), 1))
         if last is not None and time <= last:
+            if (last - time) * tick > _MOST_SECONDS_BACK:
+                raise _jump(last * tick, time * tick)
             time = last + math.ceil(_LEAST_STEP / tick)
         self._step = None if last is None else time - last
         self._last, self._lasts = time, frame.duration or 0
         frame.pts = time
+        if not self._keeps_times and self._step and abs(self._step * tick * self._rate - 1) > _EVEN:
+            self._note("its frames are not shown equally long, which was not kept: Y4M has no place for times")
         return frame
 
     def _is_within(self, time: Fraction | None) -> bool:
@@ -268,7 +287,10 @@ class ContainerReader:
         frame = self._reading.read(frame)
         shapes = video.pixels.shapes(video.width, video.height)
         planes = tuple(_samples(frame.planes[index], shape, video.pixels) for index, shape in enumerate(shapes))
-        return Frame(planes, frame.pts, frame.duration or None)
+        duration = frame.duration or None
+        if duration and self.end is not None:
+            duration = min(duration, math.ceil(self.end / self.stream.time_base) - frame.pts)
+        return Frame(planes, frame.pts, duration)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -276,6 +298,13 @@ class ContainerReader:
 
 
 _RECODE = "convert it first: ffmpeg -i in -c:v ffv1 -c:a copy out.mkv"
+
+
+def _jump(before: Fraction, after: Fraction) -> InputError:
+    return InputError(
+        f"its times go back from {float(before):.1f} to {float(after):.1f} seconds, as of files that were joined",
+        "give the files one by one, or make new times first: ffmpeg -i in -c copy out.mkv",
+    )
 
 
 def _reason(error: Exception) -> str:

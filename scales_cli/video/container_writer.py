@@ -35,6 +35,8 @@ _FORMATS = {
 }
 _WRITTEN_ELSEWHERE = {".mov": ("av1", "vp9")}  # what FFmpeg lists, and then writes into the related .mp4 only
 _COUNTED = re.compile(r"(DURATION|BPS|NUMBER_OF_FRAMES|NUMBER_OF_BYTES|_STATISTICS_\w+)(-.*)?", re.IGNORECASE)
+_USUAL_RATE = Fraction(25)
+_EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off in .avi
 _MADE_ANEW = ("alpha_mode", "encoder")  # of the video
 _MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
 
@@ -91,7 +93,14 @@ class ContainerWriter:
         self._written = 0
         self._check_codec(codec, target)
         self._colors = self._reader.colors if self._reader else Colors(2, 2, 2, 2 if video.pixels.full_range else 1)
-        self._time_base: Fraction = self._reader.stream.time_base if self._reader else 1 / (video.rate or Fraction(25))
+        self._rate = video.rate or _USUAL_RATE
+        self._source_time_base: Fraction = self._reader.stream.time_base if self._reader else 1 / self._rate
+        # One of .avi lasts as long as a frame: it has a place for each, and ones that are empty between.
+        self._time_base = 1 / self._rate if self._output.format.name == "avi" else self._source_time_base
+        self._durations: dict[int, int] = {}  # of frames that the encoder holds, by their times
+        self._begin: tuple[int, int] | None = None  # when the first packet is shown and decoded
+        self._end = 0  # when the last frame ends
+        self._last: int | None = None  # the time of the last frame
         with writing():
             self._stream = self._video_stream(codec, crf)
             self._copies = self._copied_streams(target)
@@ -99,7 +108,7 @@ class ContainerWriter:
     def write(self, frame: Frame) -> None:
         with writing():
             self._pass_on()
-            self._output.mux(self._stream.encode(self._encodable(frame)))
+            self._mux(self._stream.encode(self._encodable(frame)))
             self._written += 1
 
     def close(self) -> None:
@@ -109,7 +118,7 @@ class ContainerWriter:
                 # x265 made their time of decoding of memory that it had not written. So few are in order.
                 for packet in packets:
                     packet.dts = packet.pts
-            self._output.mux(packets)
+            self._mux(packets, is_end=True)
             self._pass_on()
             self._output.close()
 
@@ -177,7 +186,7 @@ class ContainerWriter:
             return {}
         source: Any = self._reader.container
         self._output.metadata.update(source.metadata)
-        if chapters := _moved_chapters(source.chapters(), self._reader.start, self._reader.end):
+        if chapters := _moved_chapters(source.chapters(), self._reader.shift, self._reader.end):
             self._output.set_chapters(chapters)
         copies = {}
         for stream in source.streams:
@@ -210,18 +219,38 @@ class ContainerWriter:
 
     def _pass_on(self) -> None:
         """Packets of other streams that have been met since."""
+        import av
+
         while self._reader and self._reader.passed:
             packet = self._reader.passed.popleft()
             copy = self._copies.get(packet.stream.index)
             if copy is None:
                 continue
-            if (shift := int(self._reader.start / packet.time_base)) and packet.pts is not None:
+            if (shift := round(self._reader.shift / packet.time_base)) and packet.pts is not None:
                 late = max(shift - packet.pts, 0)  # of a subtitle that is on when the part begins
                 packet.pts += late - shift
                 packet.dts = packet.pts  # which are the same but for video
                 packet.duration = max((packet.duration or 0) - late, 0)
+            index, kind = packet.stream.index, packet.stream.type
             packet.stream = copy
-            self._output.mux(packet)
+            try:
+                self._output.mux(packet)
+            except (av.error.InvalidDataError, av.error.ArgumentError):
+                self._note(f"damaged packets of its stream {index} ({kind}) were left out")
+
+    def _mux(self, packets: list[Any], *, is_end: bool = False) -> None:
+        """Of the encoders, some do not pass durations on; only the last one's shows, as the video's end."""
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, packet.duration or 0)
+            packet.duration = duration
+            if self._begin is None:
+                self._begin, self._end = (packet.pts, packet.dts), packet.pts
+            self._end = max(self._end, packet.pts + duration)
+        if packets and is_end and self._begin and self._output.format.name in ("mp4", "mov"):
+            # There, the sum of these counts, and the packet that is decoded last need not be shown last.
+            shown, decoded = self._begin
+            packets[-1].duration = max(packets[-1].duration, self._end - shown - (packets[-1].dts - decoded))
+        self._output.mux(packets)
 
     def _encodable(self, frame: Frame) -> Any:
         import av
@@ -231,11 +260,30 @@ class ContainerWriter:
             line = plane.line_size // samples.dtype.itemsize
             rows, columns = plane.height, plane.width
             np.frombuffer(plane, samples.dtype).reshape(-1, line)[:rows, :columns] = samples[:rows, :columns]
-        shift = int(self._reader.start / self._time_base) if self._reader else 0
-        result.pts = None if frame.pts is None else frame.pts - shift
+        result.pts = self._time_of(frame)
         result.time_base = self._time_base
         result.colorspace, result.color_range = self._colors.space, self._colors.range
         return result
+
+    def _time_of(self, frame: Frame) -> int | None:
+        """When a frame is shown, in units of the output."""
+        if frame.pts is None:
+            return None
+        shift = round(self._reader.shift / self._source_time_base) if self._reader else 0
+        time = frame.pts - shift
+        if self._time_base != self._source_time_base:
+            exact = time * self._source_time_base * self._rate
+            time = round(exact) if self._last is None else max(round(exact), self._last + 1)
+            self._last = time
+            if abs(time - exact) > _EVEN:
+                self._note(f"the times of its frames were rounded to 1/{float(self._rate):g} s, as .avi has them")
+        elif frame.duration:
+            self._durations[time] = frame.duration
+        return time
+
+    def _note(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes.append(note)
 
 
 def _kept_tags(stream: Any, others: tuple[str, ...] = ()) -> dict[str, str]:
