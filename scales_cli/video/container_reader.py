@@ -104,7 +104,9 @@ class ContainerReader:
         self._first = next(self._frames, None)
         if self._first is None:
             raise self._no_frame()
-        self.rotation = self._first.rotation
+        rotation, is_mirrored = _turn(self._first)
+        if is_mirrored:
+            self._note("it is shown mirrored, which was not kept")
         self.mastering = {
             data.type.name: bytes(data) for data in self._first.side_data if data.type.name in (SCREEN, LIGHT)
         }
@@ -115,9 +117,8 @@ class ContainerReader:
             self._note(note)
         self.colors, pixels = self._reading.colors, self._reading.pixels(context.codec.canonical_name)
         rate = self.stream.average_rate or self.stream.base_rate
-        self.format = VideoFormat(
-            self._first.width, self._first.height, pixels, rate, self.stream.sample_aspect_ratio or None
-        )
+        aspect = self.stream.sample_aspect_ratio or None
+        self.format = VideoFormat(self._first.width, self._first.height, pixels, rate, aspect, rotation)
 
     @property
     def count(self) -> int | None:
@@ -133,8 +134,6 @@ class ContainerReader:
         if self.others:
             kinds = ", ".join(sorted({stream.type for stream in self.others}))
             self._note(f"its other streams ({kinds}) were left out: Y4M has no place for them")
-        if self.rotation:
-            self._note(f"its rotation by {self.rotation} degrees was not kept: Y4M has no place for it")
 
     def frames(self) -> Iterator[Frame]:
         first, self._first = self._first, None
@@ -309,6 +308,19 @@ def _jump(before: Fraction, after: Fraction) -> InputError:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).lower()
+
+
+def _turn(frame: Any) -> tuple[int, bool]:
+    """By how many degrees a frame is turned, counterclockwise, when it is shown, and whether it is mirrored, too."""
+    matrix = next((bytes(data) for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), b"")
+    if len(matrix) != 9 * 4:
+        return frame.rotation, False
+    across, skewed, other, down = (np.frombuffer(matrix, np.int32)[index] / 2**16 for index in (0, 1, 3, 4))
+    if across * down - skewed * other >= 0:
+        return frame.rotation, False
+    # It was mirrored along its width or its height, and turned then: the less of the two.
+    angles = (math.atan2(-skewed, -across), math.atan2(skewed, across))
+    return min((round(math.degrees(angle)) for angle in angles), key=abs), True
 
 
 def _time(item: Any) -> Fraction | None:

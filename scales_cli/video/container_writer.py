@@ -38,6 +38,7 @@ _COUNTED = re.compile(r"(DURATION|BPS|NUMBER_OF_FRAMES|NUMBER_OF_BYTES|_STATISTI
 _USUAL_RATE = Fraction(25)
 _EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off in .avi
 _MADE_ANEW = ("alpha_mode", "encoder")  # of the video
+_CHROMA_PLACES = {(False, False): 1, (True, True): 2}  # that H.264 and HEVC have to be told: left is what they expect
 _MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
 
 
@@ -154,8 +155,8 @@ class ContainerWriter:
         if self._reader:
             stream.metadata.update(_kept_tags(self._reader.stream, _MADE_ANEW))
             stream.disposition = self._reader.stream.disposition
-            if self._reader.rotation:
-                stream.set_display_rotation(self._reader.rotation)
+        if video.rotation:
+            stream.set_display_rotation(video.rotation)
         return stream
 
     def _options(self, codec: str, crf: int | None) -> dict[str, str]:
@@ -169,10 +170,15 @@ class ContainerWriter:
         if codec == "vp9":
             options |= {"b": "0", "row-mt": "1"}
         mastering = self._reader.mastering if self._reader else {}
+        pixels = self._video.pixels
+        place = _CHROMA_PLACES.get((pixels.left, pixels.top)) if pixels.subsampling == (2, 2) else None
+        places = [] if place is None else [f"chromaloc={place}"]
+        if codec == "h264" and places:
+            options["x264-params"] = places[0]
         if told_mastering(codec):
             told = mastering_parameters(codec, mastering)
             if codec == "hevc":
-                options["x265-params"] = ":".join(["log-level=none", *told])
+                options["x265-params"] = ":".join(["log-level=none", *places, *told])
             else:
                 os.environ.setdefault("SVT_LOG", "0")  # only so does it print nothing; its errors are raised
                 options["svtav1-params"] = ":".join(told)

@@ -71,13 +71,22 @@ class PixelFormat:
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """What all frames of a video have in common. `rate` is in frames a second, `aspect` that of a pixel."""
+    """What all frames of a video have in common.
+
+    `rate` is in frames a second, `aspect` that of a pixel; it is shown turned by so many degrees, counterclockwise.
+    """
 
     width: int
     height: int
     pixels: PixelFormat
     rate: Fraction | None = None
     aspect: Fraction | None = None
+    rotation: int = 0
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether its width is shown as height."""
+        return self.rotation % 180 == 90
 
 
 @dataclass(frozen=True)

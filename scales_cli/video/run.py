@@ -28,6 +28,7 @@ from scales_cli.video.room import Room
 from scales_cli.video.y4m import MAGIC, Y4MReader, Y4MWriter
 
 STREAM = "-"
+_WITHOUT_ROTATION = (".y4m", ".avi")
 _AHEAD = 3  # frames that wait for the next stage
 _CODERS = 24 * 2**20  # of decoders and encoders
 
@@ -107,13 +108,14 @@ def enlarge_video(
     with naming("standard input" if name == STREAM else name):
         with ExitStack() as stack:
             reader = stack.enter_context(open_reader(name, options.start, options.end, room))
-            video = reader.format
+            video = _shown(reader, target)
             size = _result(video, sizing, max_pixels)
-            if size != (asked := sizing.result(video.width, video.height)):
+            if size != (asked := _asked(video, sizing)):
                 reader.notes.append(
                     f"it is {size[0]} x {size[1]} pixels, not {asked[0]} x {asked[1]}: chroma covers several"
                 )
-            upscaler = upscalers[sizing.network_scale(video.width, video.height)]
+            sides = (video.height, video.width) if video.is_turned else (video.width, video.height)
+            upscaler = upscalers[sizing.network_scale(*sides)]
             enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
             _check_memory(name, enlarger, video, size, max_memory)
             done = watch(reader.count)
@@ -234,9 +236,26 @@ def _open_writer(
             writer.abandon()
 
 
+def _shown(reader: Reader, target: Path | None) -> VideoFormat:
+    """The input's format, but for a rotation that the output has no place for."""
+    suffix = ".y4m" if target is None else target.suffix.lower()
+    if not reader.format.rotation or suffix not in _WITHOUT_ROTATION:
+        return reader.format
+    reader.notes.append(f"its rotation by {reader.format.rotation} degrees was not kept: {suffix} has no place for it")
+    return dataclasses.replace(reader.format, rotation=0)
+
+
+def _asked(video: VideoFormat, sizing: Sizing) -> tuple[int, int]:
+    """The size that is asked for; bounds are those of the video as it is shown."""
+    if not video.is_turned:
+        return sizing.result(video.width, video.height)
+    height, width = sizing.result(video.height, video.width)
+    return width, height
+
+
 def _result(video: VideoFormat, sizing: Sizing, max_pixels: int) -> tuple[int, int]:
     """The size of the result: where samples share their chroma, a whole number of these."""
-    width, height = sizing.result(video.width, video.height)
+    width, height = _asked(video, sizing)
     across, down = video.pixels.subsampling or (1, 1)
     if (video.width % across, video.height % down) == (0, 0):
         width, height = max(width // across, 1) * across, max(height // down, 1) * down

@@ -149,17 +149,46 @@ def test_ten_bits_stay_ten_bits(enlarge, make_clip, decoded):
     assert np.unique(frame.to_ndarray() % 4).size == 4
 
 
-def test_rotation_is_kept(enlarge, make_clip, tmp_path, decoded):
-    source, turned = make_clip("clip.mp4", max_b_frames=0), tmp_path / "turned.mp4"
-    with av.open(str(source)) as container, av.open(str(turned), "w") as output:
-        copy = output.add_stream_from_template(container.streams.video[0])
-        copy.set_display_rotation(90)
-        for packet in container.demux(video=0):
-            if packet.size:
-                packet.stream = copy
-                output.mux(packet)
-    assert enlarge(turned, "-o", "out.mp4")[0] == 0
-    assert decoded("out.mp4")[1][0].rotation == decoded(turned)[1][0].rotation != 0
+@pytest.fixture
+def turned(make_clip, copied):
+    """A clip of 64 x 48 that is shown as 48 x 64."""
+    return copied(
+        "turned.mp4", make_clip("clip.mp4", max_b_frames=0), change_stream=lambda one: one.set_display_rotation(90)
+    )
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_rotation_is_kept(enlarge, turned, decoded, name):
+    assert enlarge(turned, "-o", name)[0] == 0
+    assert decoded(name)[1][0].rotation == decoded(turned)[1][0].rotation == 90
+
+
+def test_bounds_are_those_of_what_is_shown(enlarge, turned, decoded):
+    assert enlarge(turned, "-o", "out.mp4", "--height", "128")[0] == 0
+    assert enlarge(turned, "-o", "small.mp4", "--width", "72")[0] == 0
+    sizes = [(frame.width, frame.height) for frame in (decoded(name)[1][0] for name in ("out.mp4", "small.mp4"))]
+    assert sizes == [(128, 96), (96, 72)]
+
+
+@pytest.mark.parametrize("name", ["out.y4m", "out.avi"])
+def test_rotation_that_is_not_kept_is_told(enlarge, turned, name):
+    code, out, _ = enlarge(turned, "-o", name, "--height", "96", "--json")
+    note = f"its rotation by 90 degrees was not kept: {Path(name).suffix} has no place for it"
+    assert (code, json.loads(out)["notes"], json.loads(out)["height"]) == (0, [note], 96)
+
+
+@pytest.mark.parametrize(("matrix", "angle"), [((-1, 0, 0, 1), 0), ((1, 0, 0, -1), 0), ((0, 1, 1, 0), 90)])
+def test_being_mirrored_is_no_turn(enlarge, turned, decoded, matrix, angle):
+    """Matrices that mirror are put into a file in the place of one that turns."""
+    data = turned.read_bytes()
+    turn = struct.pack(">5i", 0, 2**16, 0, -(2**16), 0)
+    turn = turn if data.count(turn) == 1 else struct.pack(">5i", 0, -(2**16), 0, 2**16, 0)
+    assert data.count(turn) == 1
+    across, skewed, other, down = (2**16 * number for number in matrix)
+    Path("mirrored.mp4").write_bytes(data.replace(turn, struct.pack(">5i", across, skewed, 0, other, down)))
+    code, out, _ = enlarge("mirrored.mp4", "-o", "out.mp4", "--json")
+    assert (code, json.loads(out)["notes"]) == (0, ["it is shown mirrored, which was not kept"])
+    assert abs(decoded("out.mp4")[1][0].rotation) == angle
 
 
 @pytest.mark.parametrize(("codec", "within"), [("hevc", 0), ("av1", 1e-3)])

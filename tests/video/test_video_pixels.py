@@ -1,12 +1,18 @@
 """What pixels and their colors become."""
 
 import json
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scales_cli.engine._native")
 av = pytest.importorskip("av")
+
+from scales_cli.video.run import open_reader  # noqa: E402
 
 
 @pytest.fixture
@@ -101,3 +107,32 @@ def test_interlaced_video_is_refused_by_its_header(enlarge, make_clip, name):
     code, _, err = enlarge(source, "-o", "out.mkv")
     assert code == 3
     assert "it is interlaced (its header says so)" in err
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "left"),
+    [
+        ("libx264", "yuvj420p", True),
+        ("libx264", "yuv420p", True),
+        ("mjpeg", "yuvj420p", False),
+        ("mpeg1video", "yuv420p", False),
+    ],
+)
+def test_chroma_lies_where_the_codec_has_it(make_clip, codec, pixels, left):
+    """Whatever the range."""
+    source = make_clip(codec=codec, pixels=pixels, count=2, time_base=Fraction(1, 25))
+    with open_reader(str(source)) as reader:
+        assert reader.format.pixels.left == left
+
+
+@pytest.mark.skipif(not shutil.which("ffprobe"), reason="PyAV does not tell")
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize(("space", "place"), [("420jpeg", "center"), ("420paldv", "topleft"), ("420mpeg2", "left")])
+def test_the_place_of_chroma_is_told(enlarge, space, place, codec):
+    Path("clip.y4m").write_bytes(
+        f"YUV4MPEG2 W32 H32 F25:1 C{space}\n".encode() + (b"FRAME\n" + bytes(range(256)) * 6) * 2
+    )
+    assert enlarge("clip.y4m", "-o", "out.mkv", "--codec", codec)[0] == 0
+    command = ["ffprobe", "-v", "error", "-show_entries", "stream=chroma_location", "-of", "csv=p=0", "out.mkv"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    assert told == place or (told, place) == ("unspecified", "left")
