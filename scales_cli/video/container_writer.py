@@ -15,6 +15,7 @@ import numpy as np
 from scales_cli.errors import OutputError, UsageError
 from scales_cli.system.extras import require
 from scales_cli.video.container_reader import ContainerReader
+from scales_cli.video.encoders import USUAL, Effort, effort_options
 from scales_cli.video.frame import Frame, Reader, VideoFormat
 from scales_cli.video.mastering import mastering_parameters, told_mastering
 from scales_cli.video.pixels import Colors, pixel_name
@@ -42,19 +43,18 @@ _CHROMA_PLACES = {(False, False): 1, (True, True): 2}  # that H.264 and HEVC hav
 _MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
 
 
-def _codec_of(reader: ContainerReader | None) -> str:
-    """That of the input. Raises `UsageError` if it is not written."""
-    name = reader.stream.codec_context.codec.canonical_name if reader else "Y4M"
+def chosen_codec(target: Path, reader: Reader, asked: str | None) -> str:
+    """The codec that a file is written with. Raises `UsageError` if it is to be the input's, which is not written."""
+    if asked is None:
+        if target.suffix.lower() == ".webm":
+            return "vp9"
+        return "h264" if reader.format.pixels.depth == 8 else "hevc"
+    if asked != SAME:
+        return asked
+    name = reader.stream.codec_context.codec.canonical_name if isinstance(reader, ContainerReader) else "Y4M"
     if name not in CODECS:
         raise UsageError(f"the input's codec ({name}) is not written", f"choose --codec {', '.join(CODECS)}")
     return str(name)
-
-
-def _usual_codec(target: Path, video: VideoFormat) -> str:
-    """The codec that is taken if none is asked for."""
-    if target.suffix.lower() == ".webm":
-        return "vp9"
-    return "h264" if video.pixels.depth == 8 else "hevc"
 
 
 def container_of(target: Path) -> str:
@@ -77,6 +77,7 @@ class ContainerWriter:
         video: VideoFormat,
         codec: str | None,
         crf: int | None,
+        effort: Effort = USUAL,
     ) -> None:
         require("av", "video", "videos other than Y4M need PyAV")
         import av
@@ -89,7 +90,7 @@ class ContainerWriter:
             self._notes.append("its last row or column was cut off, for chroma covers two")
         self._video = video
         self._name = pixel_name(video.pixels)
-        codec = _codec_of(self._reader) if codec == SAME else codec or _usual_codec(target, video)
+        codec = chosen_codec(target, reader, codec)
         self._output: Any = av.open(stream, "w", format=container_of(target))
         self._written = 0
         self._check_codec(codec, target)
@@ -103,7 +104,7 @@ class ContainerWriter:
         self._end = 0  # when the last frame ends
         self._last: int | None = None  # the time of the last frame
         with writing():
-            self._stream = self._video_stream(codec, crf)
+            self._stream = self._video_stream(codec, crf, effort)
             self._copies = self._copied_streams(target)
 
     def write(self, frame: Frame) -> None:
@@ -137,10 +138,10 @@ class ContainerWriter:
         if self._name not in known:
             raise UsageError(f"{codec} has no pixels as these ({self._name})", "use --codec ffv1")
 
-    def _video_stream(self, codec: str, crf: int | None) -> Any:
+    def _video_stream(self, codec: str, crf: int | None, effort: Effort) -> Any:
         video, colors = self._video, self._colors
         rate = video.rate and min(video.rate, _MOST_RATE.get(codec, video.rate))
-        stream: Any = self._output.add_stream(CODECS[codec], rate=rate, options=self._options(codec, crf))
+        stream: Any = self._output.add_stream(CODECS[codec], rate=rate, options=self._options(codec, crf, effort))
         context = stream.codec_context
         context.width, context.height = self.size
         context.pix_fmt = self._name
@@ -150,6 +151,8 @@ class ContainerWriter:
         context.colorspace, context.color_primaries = colors.space, colors.primaries
         context.color_trc, context.color_range = colors.transfer, colors.range
         context.thread_type = "AUTO"
+        if effort.threads:
+            context.thread_count = effort.threads
         if self._output.format.name == "avi":
             context.max_b_frames = 0  # it notes when frames are decoded, and nothing of when they are shown
         if self._reader:
@@ -159,7 +162,7 @@ class ContainerWriter:
             stream.set_display_rotation(video.rotation)
         return stream
 
-    def _options(self, codec: str, crf: int | None) -> dict[str, str]:
+    def _options(self, codec: str, crf: int | None, effort: Effort) -> dict[str, str]:
         options = {}
         if crf is not None and crf > _WORST_CRF.get(codec, crf):
             raise UsageError(f"{codec} has no --crf of {crf}", f"give 0 to {_WORST_CRF[codec]}")
@@ -172,18 +175,21 @@ class ContainerWriter:
         mastering = self._reader.mastering if self._reader else {}
         pixels = self._video.pixels
         place = _CHROMA_PLACES.get((pixels.left, pixels.top)) if pixels.subsampling == (2, 2) else None
-        places = [] if place is None else [f"chromaloc={place}"]
-        if codec == "h264" and places:
-            options["x264-params"] = places[0]
+        efforts, told = effort_options(codec, effort)
+        options |= efforts
+        if place is not None and codec in ("h264", "hevc"):
+            told.append(f"chromaloc={place}")
         if told_mastering(codec):
-            told = mastering_parameters(codec, mastering)
-            if codec == "hevc":
-                options["x265-params"] = ":".join(["log-level=none", *places, *told])
-            else:
-                os.environ.setdefault("SVT_LOG", "0")  # only so does it print nothing; its errors are raised
-                options["svtav1-params"] = ":".join(told)
+            told += mastering_parameters(codec, mastering)
         elif mastering:
             self._notes.append("its HDR mastering data was not kept, --codec hevc and av1 do")
+        if codec == "h264" and told:
+            options["x264-params"] = ":".join(told)
+        elif codec == "hevc":
+            options["x265-params"] = ":".join(["log-level=none", *told])
+        elif codec == "av1":
+            os.environ.setdefault("SVT_LOG", "0")  # only so does it print nothing; its errors are raised
+            options["svtav1-params"] = ":".join(told)
         return options
 
     def _copied_streams(self, target: Path) -> dict[int, Any]:

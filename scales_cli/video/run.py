@@ -22,6 +22,7 @@ from scales_cli.pipeline.sizing import Sizing
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.system.ahead import Ahead
 from scales_cli.system.files import open_regular
+from scales_cli.video.encoders import USUAL, Effort, most_effort
 from scales_cli.video.enlarger import FrameEnlarger
 from scales_cli.video.frame import Frame, Reader, VideoFormat, Writer
 from scales_cli.video.room import Room
@@ -117,9 +118,12 @@ def enlarge_video(
             sides = (video.height, video.width) if video.is_turned else (video.width, video.height)
             upscaler = upscalers[sizing.network_scale(*sides)]
             enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
-            _check_memory(name, enlarger, video, size, max_memory)
+            codec = _encoder(target, reader, options)
+            effort = _check_memory(name, enlarger, video, size, codec, max_memory)
+            if effort.lookahead is not None:
+                reader.notes.append(f"the encoder looks only {effort.lookahead} frames ahead, which fit in memory")
             done = watch(reader.count)
-            writer = stack.enter_context(_open_writer(target, reader, size, options, overwrite))
+            writer = stack.enter_context(_open_writer(target, reader, size, options, overwrite, effort))
 
             def write(frame: Frame) -> None:
                 nonlocal count
@@ -210,7 +214,12 @@ def open_reader(
 
 @contextmanager
 def _open_writer(
-    target: Path | None, reader: Reader, size: tuple[int, int], options: VideoOptions, overwrite: bool
+    target: Path | None,
+    reader: Reader,
+    size: tuple[int, int],
+    options: VideoOptions,
+    overwrite: bool,
+    effort: Effort,
 ) -> Iterator[Writer]:
     video = dataclasses.replace(reader.format, width=size[0], height=size[1])
     if target is None or target.suffix.lower() == ".y4m":
@@ -229,7 +238,7 @@ def _open_writer(
     from scales_cli.video.container_writer import ContainerWriter
 
     with destination(target, overwrite=overwrite) as stream:
-        writer = ContainerWriter(stream, target, reader, video, options.codec, options.crf)
+        writer = ContainerWriter(stream, target, reader, video, options.codec, options.crf, effort)
         try:
             yield writer
         finally:
@@ -266,16 +275,29 @@ def _result(video: VideoFormat, sizing: Sizing, max_pixels: int) -> tuple[int, i
     return width, height
 
 
+def _encoder(target: Path | None, reader: Reader, options: VideoOptions) -> str | None:
+    """The codec of a file; None is raw."""
+    if target is None or target.suffix.lower() == ".y4m":
+        return None
+    from scales_cli.video.container_writer import chosen_codec
+
+    return chosen_codec(target, reader, options.codec)
+
+
 def _check_memory(
-    name: str, enlarger: FrameEnlarger, video: VideoFormat, size: tuple[int, int], limit: int | None
-) -> None:
+    name: str, enlarger: FrameEnlarger, video: VideoFormat, size: tuple[int, int], codec: str | None, limit: int | None
+) -> Effort:
+    """What the encoder may do within the memory that is left to it. Raises `MemoryLimitError` if that is too little."""
     limit = default_limit() if limit is None else limit
-    pixels = video.pixels
-    frames = (_AHEAD + 2) * (pixels.frame_bytes(video.width, video.height) + pixels.frame_bytes(*size))
+    pixels, free = video.pixels, free_bytes(limit)
+    made = pixels.frame_bytes(*size)
+    need = _CODERS + (_AHEAD + 2) * (pixels.frame_bytes(video.width, video.height) + made) + enlarger.working_bytes()
+    effort, encoding = (USUAL, 0) if codec is None else most_effort(codec, made, free - need)
     check_need(
-        _CODERS + frames + enlarger.working_bytes(),
-        free_bytes(limit),
+        need + encoding,
+        free,
         limit,
         f"{name}: frames of {video.width} x {video.height}",
         f"{size[0]} x {size[1]}",
     )
+    return effort
