@@ -32,7 +32,8 @@ _RUN_UP_SECONDS = 12  # to a frame that needs no other, where no index tells of 
 _MISSING_SHARE, _MISSING_SECONDS = Fraction(1, 20), Fraction(1, 2)
 _USUAL_RATE = 25
 _EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off: in .mkv they are rounded to milliseconds
-_FIELD_ORDERS = range(2, 6)  # FFmpeg's, of half frames; decoders of some codecs do not tell it of frames
+_FIELD_ORDERS = range(2, 6)  # FFmpeg's, of half frames
+_TELL_OF_FRAMES = ("h264", "hevc", "mpeg2video")  # whether each is interlaced: their headers say that some may be
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
 _MOST_SECONDS_BACK = Fraction(1, 2)  # of a time that is out of order; more is another film that was appended
 _INTERLEAVED_SECONDS = 2  # by which packets of different streams may be apart in a file
@@ -91,7 +92,8 @@ class ContainerReader:
         self.passed: deque[Any] = deque()  # packets of the others, in their order
         self.notes: list[str] = []
         context = self.stream.codec_context
-        if getattr(context, "field_order", 0) in _FIELD_ORDERS:
+        tells = context.codec.canonical_name in _TELL_OF_FRAMES
+        if not tells and getattr(context, "field_order", 0) in _FIELD_ORDERS:
             raise interlaced("its header says so")
         room.check_frame(context.width, context.height)
         context.options = {"max_pixels": str(room.most_pixels)}

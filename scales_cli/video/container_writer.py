@@ -101,7 +101,7 @@ class ContainerWriter:
         self._time_base = 1 / self._rate if self._output.format.name == "avi" else self._source_time_base
         self._durations: dict[int, int] = {}  # of frames that the encoder holds, by their times
         self._begin: tuple[int, int] | None = None  # when the first packet is shown and decoded
-        self._end = 0  # when the last frame ends
+        self._end: int | None = None  # when the last frame ends, if that is known
         self._last: int | None = None  # the time of the last frame
         with writing():
             self._stream = self._video_stream(codec, crf, effort)
@@ -256,9 +256,11 @@ class ContainerWriter:
             duration = self._durations.pop(packet.pts, packet.duration or 0)
             packet.duration = duration
             if self._begin is None:
-                self._begin, self._end = (packet.pts, packet.dts), packet.pts
-            self._end = max(self._end, packet.pts + duration)
-        if packets and is_end and self._begin and self._output.format.name in ("mp4", "mov"):
+                self._begin = (packet.pts, packet.dts)
+            if duration:
+                ends = packet.pts + duration
+                self._end = ends if self._end is None else max(self._end, ends)
+        if packets and is_end and self._begin and self._end is not None and self._output.format.name in ("mp4", "mov"):
             # There, the sum of these counts, and the packet that is decoded last need not be shown last.
             shown, decoded = self._begin
             packets[-1].duration = max(packets[-1].duration, self._end - shown - (packets[-1].dts - decoded))

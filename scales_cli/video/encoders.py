@@ -2,13 +2,15 @@
 
 They hold frames of the output to look ahead, tens of them, which may be more than all else. What they take was measured
 as private memory, on up to 90 moving and noisy frames of 320 x 180 to 1280 x 720: a constant, and so many times the
-bytes of a frame. On more than two cores it was measured for the smaller frames only.
+bytes of a frame with its margins. On more than two cores it was measured for the smaller frames only.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from scales_cli.video.frame import PixelFormat
 
 _MOST_THREADS = 128
 # Levels of parallelism of SVT-AV1, by the cores that they are for, and what a level takes, in that of the first.
@@ -34,7 +36,8 @@ USUAL = Effort()
 class _Appetite:
     """What an encoder takes: MiB, whatever the size, and frames; of either, what each thread takes beside.
 
-    Looking ahead by a frame takes `ahead` frames, for `usual` frames if nothing else is asked for.
+    Frames have a `margin` of pixels on each side. Looking ahead by a frame takes `ahead` of them; without a word an
+    encoder does so for `usual` frames.
     """
 
     constant: float
@@ -44,6 +47,7 @@ class _Appetite:
     ahead: float = 0.0
     usual: int = 0
     least: int = 0
+    margin: int = 0
 
     def bytes(self, frame_bytes: int, lookahead: int, threads: int) -> int:
         frames = self.frames + self.thread_frames * threads + self.ahead * lookahead
@@ -52,19 +56,25 @@ class _Appetite:
 
 _APPETITES = {
     "h264": _Appetite(10, 25, 0, 8, 2.85, usual=40),
-    "hevc": _Appetite(14, 75, 6.3, 2, 5.3, usual=20, least=5),  # more than its four frames of B
+    "hevc": _Appetite(1.4, 48, 6.3, 2, 2.65, usual=20, least=5, margin=96),  # B-frames want four
     "av1": _Appetite(35, 77, 0, 40, 3.1, usual=33),
-    "vp9": _Appetite(12, 36, 4, 0, 2.9, usual=25),
-    "ffv1": _Appetite(3, 33),
+    "vp9": _Appetite(-5, 33, 4, 0, 1.02, usual=25, margin=160),
+    "ffv1": _Appetite(1, 33),
 }
+_LARGE_AV1 = 1_750_000  # pixels, from which on SVT-AV1 hardly looks ahead
 
 
-def most_effort(codec: str, frame_bytes: int, room: int, cores: int | None = None) -> tuple[Effort, int]:
+def most_effort(
+    codec: str, pixels: PixelFormat, size: tuple[int, int], room: int, cores: int | None = None
+) -> tuple[Effort, int]:
     """The most effort that takes no more than `room` bytes, else the least; and the bytes that it takes.
 
     Threads are given up before half of the frames that are looked ahead: fewer of these make larger files.
     """
     appetite = _APPETITES[codec]
+    if codec == "av1" and size[0] * size[1] >= _LARGE_AV1:
+        appetite = replace(appetite, usual=0)
+    frame_bytes = pixels.frame_bytes(*(side + 2 * appetite.margin for side in size))
     usual = threads = _usual_threads(codec, cores or _cores())
 
     def needed(lookahead: int, threads: int) -> int:

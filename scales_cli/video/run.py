@@ -292,7 +292,7 @@ def _check_memory(
     pixels, free = video.pixels, free_bytes(limit)
     made = pixels.frame_bytes(*size)
     need = _CODERS + (_AHEAD + 2) * (pixels.frame_bytes(video.width, video.height) + made) + enlarger.working_bytes()
-    effort, encoding = (USUAL, 0) if codec is None else most_effort(codec, made, free - need)
+    effort, encoding = (USUAL, 0) if codec is None else most_effort(codec, pixels, size, free - need)
     check_need(
         need + encoding,
         free,

@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 
 from scales_cli.video.encoders import USUAL, Effort, effort_options, most_effort
+from scales_cli.video.frame import PixelFormat
 
-MIB, FRAME = 2**20, 640 * 360 * 3 // 2
+MIB, FRAME = 2**20, (PixelFormat(), (640, 360))
 CODECS = ["h264", "hevc", "av1", "vp9", "ffv1"]
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_effort_is_the_most_that_fits(codec):
-    everything, whole = most_effort(codec, FRAME, 10**12, cores=8)
+    everything, whole = most_effort(codec, *FRAME, 10**12, cores=8)
     assert everything == USUAL
-    least, little = most_effort(codec, FRAME, 0, cores=8)
+    least, little = most_effort(codec, *FRAME, 0, cores=8)
     before = little
     for room in range(little, whole + MIB, MIB):
-        _, needed = most_effort(codec, FRAME, room, cores=8)
+        _, needed = most_effort(codec, *FRAME, room, cores=8)
         assert needed <= room
         before = max(before, needed)
     assert before >= whole - MIB
@@ -30,11 +31,29 @@ def test_effort_is_the_most_that_fits(codec):
 
 def test_frames_are_kept_before_threads():
     """So far as a half of them is concerned."""
-    _, whole = most_effort("h264", FRAME, 10**12, cores=2)
-    effort, _ = most_effort("h264", FRAME, whole - 5 * MIB, cores=2)
+    _, whole = most_effort("h264", *FRAME, 10**12, cores=2)
+    effort, _ = most_effort("h264", *FRAME, whole - 5 * MIB, cores=2)
     assert effort.threads is None
     assert 30 < effort.lookahead < 40
-    assert most_effort("h264", FRAME, whole // 2, cores=2)[0].threads == 1
+    assert most_effort("h264", *FRAME, whole // 2, cores=2)[0].threads == 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "size", "mebibytes"),
+    [
+        ("h264", (640, 360), 59),
+        ("h264", (1280, 720), 202),
+        ("hevc", (320, 180), 41),
+        ("hevc", (1280, 720), 205),
+        ("av1", (640, 360), 122),
+        ("av1", (1280, 720), 368),
+        ("vp9", (320, 180), 29),
+        ("vp9", (1280, 720), 143),
+        ("ffv1", (640, 360), 11),
+    ],
+)
+def test_what_was_measured_on_two_cores(codec, size, mebibytes):
+    assert 0.97 <= most_effort(codec, PixelFormat(), size, 10**12, cores=2)[1] / (mebibytes * MIB) <= 1.25
 
 
 def test_encoders_are_told_in_their_words():
