@@ -250,7 +250,8 @@ def _shown(reader: Reader, target: Path | None) -> VideoFormat:
     suffix = ".y4m" if target is None else target.suffix.lower()
     if not reader.format.rotation or suffix not in _WITHOUT_ROTATION:
         return reader.format
-    reader.notes.append(f"its rotation by {reader.format.rotation} degrees was not kept: {suffix} has no place for it")
+    place = "Y4M" if suffix == ".y4m" else suffix
+    reader.notes.append(f"its rotation by {reader.format.rotation} degrees was not kept: {place} has no place for it")
     return dataclasses.replace(reader.format, rotation=0)
 
 

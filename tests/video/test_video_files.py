@@ -170,10 +170,10 @@ def test_bounds_are_those_of_what_is_shown(enlarge, turned, decoded):
     assert sizes == [(128, 96), (96, 72)]
 
 
-@pytest.mark.parametrize("name", ["out.y4m", "out.avi"])
-def test_rotation_that_is_not_kept_is_told(enlarge, turned, name):
+@pytest.mark.parametrize(("name", "place"), [("out.y4m", "Y4M"), ("out.avi", ".avi")])
+def test_rotation_that_is_not_kept_is_told(enlarge, turned, name, place):
     code, out, _ = enlarge(turned, "-o", name, "--height", "96", "--json")
-    note = f"its rotation by 90 degrees was not kept: {Path(name).suffix} has no place for it"
+    note = f"its rotation by 90 degrees was not kept: {place} has no place for it"
     assert (code, json.loads(out)["notes"], json.loads(out)["height"]) == (0, [note], 96)
 
 
