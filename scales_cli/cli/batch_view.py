@@ -130,7 +130,7 @@ class BatchReport:
             files = "1 file of a kind that is" if count == 1 else f"{count} files of kinds that are"
             say(f"scales: warning: {files} not read {'was' if count == 1 else 'were'} left out: {kinds}")
         if "exists" in self._reasons:
-            say("scales: warning: what is not as this batch wrote it was left alone (--overwrite replaces it)")
+            say("scales: warning: files of others, or changed since, were left alone (--overwrite replaces them)")
 
     @property
     def _finished(self) -> int:

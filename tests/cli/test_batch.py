@@ -231,7 +231,7 @@ def test_batch_dry_run_names_what_is_skipped(batch):
         "scales: 3 to do, 2 skipped (1 done before, 1 exists), 0 failed",
         "scales: skipped: in/a.png: out/a_x2.png: exists",
         "scales: skipped: in/b.jpg: out/b_x2.jpg: done before",
-        "scales: warning: what is not as this batch wrote it was left alone (--overwrite replaces it)",
+        "scales: warning: files of others, or changed since, were left alone (--overwrite replaces them)",
     ]
     assert len([line for line in batch("--dry-run", "--json")[1].splitlines() if b"skipped" in line]) == 2
 
