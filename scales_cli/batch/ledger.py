@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -115,12 +115,16 @@ class Ledger:
 
     def owns(self, output: str, origin: Origin, there: FileStatus | None = None) -> bool:
         """Whether what is `there` at `output`, if anything, is what a run put for this input, or may be."""
-        digest = place_digest(output) if there is None else version_digest(output, there)
-        return self._is_one_of(origin, self._written.get(digest, ())) or self.claims(output, origin)
+        return self._is_one_of(origin, self._records_of(output, there)) or self.claims(output, origin)
 
     def wrote(self, output: str, there: FileStatus | None) -> bool:
         """Whether what is `there`, if anything, is what is recorded of `output`."""
-        return (place_digest(output) if there is None else version_digest(output, there)) in self._written
+        return bool(self._records_of(output, there))
+
+    def _records_of(self, output: str, there: FileStatus | None) -> list[RecordName]:
+        """Those of what is `there` at an output, or of whatever was put there."""
+        digest = place_digest(output) if there is None else version_digest(output, there)
+        return self._written.get(digest, [])
 
     def claims(self, output: str, origin: Origin) -> bool:
         """Whether a file at `output` may be what this run or one that has ended put for an input, unrecorded."""
@@ -129,9 +133,9 @@ class Ledger:
         ended = [name for name in begun if name.mark == this_process() or not is_at_work(name.mark)]
         return self._is_one_of(origin, ended)
 
-    def _is_one_of(self, origin: Origin, names: Iterable[RecordName]) -> bool:
+    def _is_one_of(self, origin: Origin, names: list[RecordName]) -> bool:
         """Whether records of these names are of an input; what only they themselves tell is read of few of them."""
-        digest, names = origin_digest(origin), list(names)
+        digest = origin_digest(origin)
         if any(name.input == digest for name in names):
             return True
         return any((record := self._opened(name)) is not None and origin.is_of(record) for name in names)
