@@ -14,7 +14,7 @@ import numpy as np
 
 from scales_cli.errors import InputError, ScalesError, UsageError
 from scales_cli.system.extras import require
-from scales_cli.video.frame import Frame, PixelFormat, Plane, VideoFormat, interlaced
+from scales_cli.video.frame import EVEN, USUAL_RATE, Frame, PixelFormat, Plane, VideoFormat, interlaced
 from scales_cli.video.mastering import LIGHT, SCREEN
 from scales_cli.video.pixels import TRANSPARENCY_LEFT_OUT, Reading, is_transparent_beside
 from scales_cli.video.room import Room
@@ -30,8 +30,6 @@ _KNOWS_ITS_END = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
 _RUN_UP_SECONDS = 12  # to a frame that needs no other, where no index tells of one
 # So much of a length may be missing, or a frame, but no more than that: it may be rounding, or a sound's silence.
 _MISSING_SHARE, _MISSING_SECONDS = Fraction(1, 20), Fraction(1, 2)
-_USUAL_RATE = 25
-_EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off: in .mkv they are rounded to milliseconds
 _FIELD_ORDERS = range(2, 6)  # FFmpeg's, of half frames
 _TELL_OF_FRAMES = ("h264", "hevc", "mpeg2video")  # whether each is interlaced: their headers say that some may be
 _LEAST_STEP = Fraction(1, 1000)  # between two frames, in seconds: what is coarser, .mkv cannot tell apart
@@ -230,7 +228,7 @@ class ContainerReader:
 
     @property
     def _rate(self) -> Fraction:
-        return Fraction(self.stream.average_rate or self.stream.base_rate or _USUAL_RATE)
+        return Fraction(self.stream.average_rate or self.stream.base_rate or USUAL_RATE)
 
     def _wait(self, packet: Any) -> None:
         self._waiting = packet.size + (self._waiting if self.passed else 0)
@@ -256,7 +254,7 @@ class ContainerReader:
         self._step = None if last is None else time - last
         self._last, self._lasts = time, frame.duration or 0
         frame.pts = time
-        if not self._keeps_times and self._step and abs(self._step * tick * self._rate - 1) > _EVEN:
+        if not self._keeps_times and self._step and abs(self._step * tick * self._rate - 1) > EVEN:
             self._note("its frames are not shown equally long, which was not kept: Y4M has no place for times")
         return frame
 

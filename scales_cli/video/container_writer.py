@@ -16,7 +16,7 @@ from scales_cli.errors import OutputError, UsageError
 from scales_cli.system.extras import require
 from scales_cli.video.container_reader import ContainerReader
 from scales_cli.video.encoders import USUAL, Effort, effort_options
-from scales_cli.video.frame import Frame, Reader, VideoFormat
+from scales_cli.video.frame import EVEN, USUAL_RATE, Frame, Reader, VideoFormat
 from scales_cli.video.mastering import mastering_parameters, told_mastering
 from scales_cli.video.pixels import Colors, pixel_name
 
@@ -36,8 +36,6 @@ _FORMATS = {
 }
 _WRITTEN_ELSEWHERE = {".mov": ("av1", "vp9")}  # what FFmpeg lists, and then writes into the related .mp4 only
 _COUNTED = re.compile(r"(DURATION|BPS|NUMBER_OF_FRAMES|NUMBER_OF_BYTES|_STATISTICS_\w+)(-.*)?", re.IGNORECASE)
-_USUAL_RATE = Fraction(25)
-_EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off in .avi
 _MADE_ANEW = ("alpha_mode", "encoder")  # of the video
 _CHROMA_PLACES = {(False, False): 1, (True, True): 2}  # that H.264 and HEVC have to be told: left is what they expect
 _MOST_RATE = {"av1": 240}  # frames a second that an encoder is told; times are what they are
@@ -95,7 +93,7 @@ class ContainerWriter:
         self._written = 0
         self._check_codec(codec, target)
         self._colors = self._reader.colors if self._reader else Colors(2, 2, 2, 2 if video.pixels.full_range else 1)
-        self._rate = video.rate or _USUAL_RATE
+        self._rate = video.rate or USUAL_RATE
         self._source_time_base: Fraction = self._reader.stream.time_base if self._reader else 1 / self._rate
         # One of .avi lasts as long as a frame: it has a place for each, and ones that are empty between.
         self._time_base = 1 / self._rate if self._output.format.name == "avi" else self._source_time_base
@@ -289,7 +287,7 @@ class ContainerWriter:
             exact = time * self._source_time_base * self._rate
             time = round(exact) if self._last is None else max(round(exact), self._last + 1)
             self._last = time
-            if abs(time - exact) > _EVEN:
+            if abs(time - exact) > EVEN:
                 self._note(f"the times of its frames were rounded to 1/{float(self._rate):g} s, as .avi has them")
         elif frame.duration:
             self._durations[time] = frame.duration

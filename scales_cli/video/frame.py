@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from scales_cli.errors import InputError
 
+USUAL_RATE = Fraction(25)  # of frames a second, where nothing states one
+EVEN = Fraction(1, 4)  # of a frame's time, by which it may be off: in .mkv times are rounded to milliseconds
+
 Plane = NDArray[Any]  # [H, W], uint8, or uint16 for samples of more than 8 bits
 
 
