@@ -73,7 +73,7 @@ class ContainerWriter:
         target: Path,
         reader: Reader,
         video: VideoFormat,
-        codec: str | None,
+        codec: str,
         crf: int | None,
         effort: Effort = USUAL,
     ) -> None:
@@ -88,7 +88,6 @@ class ContainerWriter:
             self._notes.append("its last row or column was cut off, for chroma covers two")
         self._video = video
         self._name = pixel_name(video.pixels)
-        codec = chosen_codec(target, reader, codec)
         self._output: Any = av.open(stream, "w", format=container_of(target))
         self._written = 0
         self._check_codec(codec, target)

@@ -86,10 +86,9 @@ class VideoFormat:
     aspect: Fraction | None = None
     rotation: int = 0
 
-    @property
-    def is_turned(self) -> bool:
-        """Whether its width is shown as height."""
-        return self.rotation % 180 == 90
+    def turned(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The width and height of frames as they are shown, or of what is shown as frames have them."""
+        return (size[1], size[0]) if self.rotation % 180 == 90 else size
 
 
 @dataclass(frozen=True)

@@ -115,15 +115,14 @@ def enlarge_video(
                 reader.notes.append(
                     f"it is {size[0]} x {size[1]} pixels, not {asked[0]} x {asked[1]}: chroma covers several"
                 )
-            sides = (video.height, video.width) if video.is_turned else (video.width, video.height)
-            upscaler = upscalers[sizing.network_scale(*sides)]
+            upscaler = upscalers[sizing.network_scale(*video.turned((video.width, video.height)))]
             enlarger = FrameEnlarger(upscaler, video, size, strength=strength)
-            codec = _encoder(target, reader, options)
+            codec = _codec(target, reader, options)
             effort = _check_memory(name, enlarger, video, size, codec, max_memory)
             if effort.lookahead is not None:
                 reader.notes.append(f"the encoder looks only {effort.lookahead} frames ahead, which fit in memory")
             done = watch(reader.count)
-            writer = stack.enter_context(_open_writer(target, reader, size, options, overwrite, effort))
+            writer = stack.enter_context(_open_writer(target, reader, size, codec, options.crf, overwrite, effort))
 
             def write(frame: Frame) -> None:
                 nonlocal count
@@ -217,28 +216,27 @@ def _open_writer(
     target: Path | None,
     reader: Reader,
     size: tuple[int, int],
-    options: VideoOptions,
+    codec: str | None,
+    crf: int | None,
     overwrite: bool,
     effort: Effort,
 ) -> Iterator[Writer]:
     video = dataclasses.replace(reader.format, width=size[0], height=size[1])
-    if target is None or target.suffix.lower() == ".y4m":
-        if (options.codec, options.crf) != (None, None):
-            raise UsageError("--codec and --crf are not for Y4M, which is raw", "choose .mkv, say, for -o")
+    if codec is None:
         reader.leave_others()
     if target is None:
         if sys.stdout is None:
             raise OutputError("standard output is closed", "give a file to -o")
         yield Y4MWriter(sys.stdout.buffer, video)
         return
-    if target.suffix.lower() == ".y4m":
+    if codec is None:
         with destination(target, overwrite=overwrite) as stream:
             yield Y4MWriter(stream, video)
         return
     from scales_cli.video.container_writer import ContainerWriter
 
     with destination(target, overwrite=overwrite) as stream:
-        writer = ContainerWriter(stream, target, reader, video, options.codec, options.crf, effort)
+        writer = ContainerWriter(stream, target, reader, video, codec, crf, effort)
         try:
             yield writer
         finally:
@@ -257,10 +255,7 @@ def _shown(reader: Reader, target: Path | None) -> VideoFormat:
 
 def _asked(video: VideoFormat, sizing: Sizing) -> tuple[int, int]:
     """The size that is asked for; bounds are those of the video as it is shown."""
-    if not video.is_turned:
-        return sizing.result(video.width, video.height)
-    height, width = sizing.result(video.height, video.width)
-    return width, height
+    return video.turned(sizing.result(*video.turned((video.width, video.height))))
 
 
 def _result(video: VideoFormat, sizing: Sizing, max_pixels: int) -> tuple[int, int]:
@@ -276,9 +271,11 @@ def _result(video: VideoFormat, sizing: Sizing, max_pixels: int) -> tuple[int, i
     return width, height
 
 
-def _encoder(target: Path | None, reader: Reader, options: VideoOptions) -> str | None:
-    """The codec of a file; None is raw."""
+def _codec(target: Path | None, reader: Reader, options: VideoOptions) -> str | None:
+    """That of a file; None is raw."""
     if target is None or target.suffix.lower() == ".y4m":
+        if (options.codec, options.crf) != (None, None):
+            raise UsageError("--codec and --crf are not for Y4M, which is raw", "choose .mkv, say, for -o")
         return None
     from scales_cli.video.container_writer import chosen_codec
 
