@@ -6,9 +6,9 @@ import glob
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import fnmatch, fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
 from scales_cli.batch.record import Origin
@@ -27,6 +27,10 @@ _SYSTEM_FOLDERS = frozenset(
         *("@recently-snapshot", "lost+found", "system volume information", "ipod photo cache", "_vti_cnf", "@tmp"),
     }
 )
+
+Pattern = tuple[str, ...]  # a part for each folder, and for the file; ** is any number of folders, and no links to such
+_INSIDE: Pattern = ("*",)
+_BELOW: Pattern = ("**", "*")
 
 _MOST_PATH_BYTES = 1100  # of buckets and keys, the longest of which have 1024
 _MOST_FOLDERS = 200  # inside each other here: Python neither finds nor makes a thousand
@@ -168,37 +172,37 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
         raise UsageError("a batch reads no standard input", "give folders, patterns or files")
     if _is_folder(path):
         _check_is_not_output(name, is_output=file_identity(path) == left_out)
-        yield from _walk(path, PurePath(), selection, left_out, recursive=recursive)
+        yield from _pictures(_walk(path, PurePath(), {_BELOW if recursive else _INSIDE}, selection, left_out))
     elif os.path.lexists(path):
         yield Item(path, PurePath(path.name))
     elif glob.has_magic(name):
         base, pattern = _split_pattern(path)
         _check_pattern(name, path.parts)
         _check_is_not_output(base, is_output=left_out is not None and file_identity(base) == left_out)
-        try:
-            found = sorted(base.glob(pattern))
-        except RecursionError as error:
-            raise InputError(f"{name}: what it matches {_TOO_DEEP}", "give the folder, not a pattern") from error
-        matches = [match for match in found if not _is_folder(match)]
-        places = {match: match.relative_to(base) for match in matches}
-        yield from (
-            Item(match, place)
-            for match, place in places.items()
-            if _is_named_as_picture(match)
-            and _is_file(match)
-            and not any(_is_left_out(part) for part in place.parts)
-            and all(file_identity(base / folder) != left_out for folder in place.parents)
-        )
-        if not matches:
+        failed = len(selection.failures)
+        found = list(_walk(base, PurePath(), {pattern}, selection, left_out)) if base.is_dir() else []
+        yield from _pictures(found)
+        if len(selection.failures) == failed and all(_is_folder(Path(entry.path)) for entry, _ in found):
             what = "only folders match" if found else "nothing matches"
             raise InputError(f"{name}: {what} it", "add /*.jpg, say" if found else "check the pattern")
     else:
         raise InputError(f"{name}: no such file or folder", "check the path")
 
 
+def _pictures(found: Iterable[tuple[os.DirEntry[str], PurePath]]) -> Iterator[Item]:
+    for entry, place in found:
+        path = Path(entry.path)
+        if _is_named_as_picture(path) and (entry.is_file(follow_symlinks=False) or _is_file(path)):
+            yield Item(path, place)
+
+
 def _walk(
-    folder: Path, place: PurePath, selection: Selection, left_out: int | None, *, recursive: bool
-) -> Iterator[Item]:
+    folder: Path, place: PurePath, patterns: Collection[Pattern], selection: Selection, left_out: int | None
+) -> Iterator[tuple[os.DirEntry[str], PurePath]]:
+    """What is below a folder that one of the patterns matches.
+
+    `Path.glob` says nothing of folders that it cannot read, and each version of Python follows other links.
+    """
     try:
         with os.scandir(folder) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
@@ -206,19 +210,31 @@ def _walk(
         reason = InputError(f"{folder}: cannot be read: {error.strerror}", "check its permissions")
         selection.failures.append((folder, reason))
         return
+    patterns = {pattern[skipped:] for pattern in patterns for skipped in range(_leading_stars(pattern) + 1)}
     for entry in inside:
-        path = folder / entry.name
         if _is_left_out(entry.name):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            if not recursive or selection.excludes(place / entry.name) or file_identity(path) == left_out:
-                continue
-            if len(place.parts) == _MOST_FOLDERS:
-                selection.failures.append((path, _too_deep(path, "give a folder that is further down, too")))
-                continue
-            yield from _walk(path, place / entry.name, selection, left_out, recursive=recursive)
-        elif _is_named_as_picture(path) and (entry.is_file(follow_symlinks=False) or _is_file(path)):
-            yield Item(path, place / entry.name)
+        matched = {
+            pattern if pattern[0] == "**" else pattern[1:]
+            for pattern in patterns
+            if (entry.is_dir(follow_symlinks=False) if pattern[0] == "**" else fnmatch(entry.name, pattern[0]))
+        }
+        if () in matched:
+            yield entry, place / entry.name
+        if not (further := matched - {()}):
+            continue
+        path = folder / entry.name
+        if not _is_folder(path) or selection.excludes(place / entry.name) or file_identity(path) == left_out:
+            continue
+        if len(place.parts) == _MOST_FOLDERS:
+            selection.failures.append((path, _too_deep(path, "give a folder that is further down, too")))
+            continue
+        yield from _walk(path, place / entry.name, further, selection, left_out)
+
+
+def _leading_stars(pattern: Pattern) -> int:
+    """How many ** it begins with, each of which may stand for no folder."""
+    return next(index for index, part in enumerate(pattern) if part != "**")
 
 
 def _find_elsewhere(address: Address, selection: Selection, output: Location, *, recursive: bool) -> Iterator[Item]:
@@ -336,10 +352,11 @@ def _is_named_as_picture(path: PurePath) -> bool:
     return is_picture_name(path) or is_unread_picture_name(path)
 
 
-def _split_pattern(path: Path) -> tuple[Path, str]:
+def _split_pattern(path: Path) -> tuple[Path, Pattern]:
     """The folders before a pattern's first wildcard, and the rest."""
     wild = next(index for index, part in enumerate(path.parts) if glob.has_magic(part))
-    return Path(*path.parts[:wild]), str(Path(*path.parts[wild:]))
+    pattern = path.parts[wild:]
+    return Path(*path.parts[:wild]), (*pattern, "*") if pattern[-1] == "**" else pattern
 
 
 def _matches(place: PurePath, pattern: str) -> bool:

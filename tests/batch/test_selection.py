@@ -93,13 +93,12 @@ def test_select_goes_only_as_deep_as_python_does(tree):
     Path("a.png").touch()
     os.chdir(top)
     try:
-        selection = select(["in"], Filter(), Path("out"))
-        assert [item.place.as_posix() for item in selection.items] == ["B.JPG", "a.png", "sub/deep/d.tif"]
-        ((folder, error),) = selection.failures
-        assert "more folders than there can be" in error.message
+        for name, found in (("in", ["B.JPG", "a.png", "sub/deep/d.tif"]), ("in/**/*.png", ["a.png"])):
+            selection = select([name], Filter(), Path("out"))
+            assert [item.place.as_posix() for item in selection.items] == found
+            ((folder, error),) = selection.failures
+            assert "more folders than there can be" in error.message
         assert places(f"{folder}/{'d/' * 900}")[-1].endswith("d/a.png")
-        with pytest.raises(InputError, match="more folders than there can be"):
-            places("in/**/*.png")
     finally:
         subprocess.run(["rm", "-r", "in/sub/d"], check=True)  # as pytest calls itself for each level
 
@@ -153,6 +152,51 @@ def test_select_takes_patterns_and_files(tree):
     assert places("in/notes.txt", "in/a.png", "in/a.png") == ["notes.txt", "a.png"]
     Path("in/[1].png").touch()
     assert places("in/[1].png") == ["[1].png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("in/*/*.png", ["link/e.png", "sub/c.png"]),
+        ("in/**/*.png", ["a.png", "sub/c.png", "sub/deep/b.png"]),
+        ("in/**/**/b.png", ["sub/deep/b.png"]),
+        ("in/s*/**/deep/*", ["sub/deep/b.png", "sub/deep/d.tif"]),
+        ("in/**/sub/**", ["sub/c.png", "sub/deep/b.png", "sub/deep/d.tif"]),
+        ("*/[ab].[!t]*", ["in/a.png"]),
+    ],
+)
+def test_select_matches_as_shells_do(tree, pattern, found):
+    """Links to folders are followed by what is a wildcard for one folder, not by **."""
+    for name in ("in/sub/deep/b.png", "in/sub/c.png", "elsewhere/e.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    Path("in/link").symlink_to("../elsewhere")
+    assert places(pattern) == found
+
+
+@pytest.mark.parametrize(("name", "message"), [("in/*.gif", "nothing"), ("no/*.png", "nothing"), ("in/su*", "only")])
+def test_select_refuses_a_pattern_that_matches_no_file(tree, name, message):
+    with pytest.raises(InputError, match=f"{message}.* it"):
+        places(name)
+
+
+@pytest.mark.parametrize("name", ["in", "in/*/*.tif", "in/**/*"])
+def test_select_tells_of_folders_that_it_cannot_read(tree, monkeypatch, name):
+    """And finds what is beside them."""
+    scan = os.scandir
+
+    def refusing(folder):
+        if Path(folder).name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scan(folder)
+
+    Path("in/shut").mkdir()
+    Path("in/wide").mkdir()
+    Path("in/wide/w.tif").touch()
+    monkeypatch.setattr(os, "scandir", refusing)
+    selection = select([name], Filter(), Path("out"))
+    assert [folder.as_posix() for folder, _ in selection.failures] == ["in/shut"]
+    assert selection.items[-1].place == PurePath("wide/w.tif")
 
 
 def test_select_knows_the_names_of_all_it_reads(tree):
