@@ -16,7 +16,14 @@ from typing import Annotated, Any
 import typer
 
 from scales_cli.cli.command import Command, Group
-from scales_cli.cli.console import LeaveNow, abandon, say, say_error, without_warnings_of_pillow
+from scales_cli.cli.console import (
+    LeaveNow,
+    abandon,
+    escape_what_has_no_code,
+    say,
+    say_error,
+    without_warnings_of_pillow,
+)
 from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, ScarcityError, UsageError
 from scales_cli.system.resources import keep_time_to_end
 
@@ -88,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        escape_what_has_no_code()
         with _ending_on_signals(), without_warnings_of_pillow():
             code = _run(_as_options(arguments) or ["--help"])
             if sys.stdout is not None:

@@ -5,6 +5,7 @@ File names are data: they are never read as markup, and control characters are s
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -43,6 +44,12 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         abandon(sys.stderr)
+
+
+def escape_what_has_no_code() -> None:
+    """Characters that the encoding of standard output lacks are shown escaped, as on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def abandon(stream: TextIO) -> None:

@@ -28,7 +28,7 @@ def print_models(items: Sequence[CatalogueItem]) -> None:
             "" if item.parameters is None else f"{item.parameters / 1e3:.1f} K",
             "" if item.operations is None else f"{item.operations / 1e9:.2f} G",
             f"{item.psnr['Set5']:.2f}" if "Set5" in item.psnr else "",
-            Text(item.licence),
+            Text(printable(item.licence)),
             item.where,
         )
     console = Console(highlight=False)

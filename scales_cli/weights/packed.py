@@ -84,7 +84,9 @@ VERSION = "3"
 GATE = "channel.weight"  # the part of a layer that only some have
 MAX_FILE_BYTES = 64 * 2**20
 MAX_CARD_BYTES = 2**16
+MAX_CARD_LEVELS = 32  # of lists and objects in one another
 MAX_VALUE = 1e6
+_LONGEST_MESSAGE = 500  # characters
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -215,21 +217,41 @@ def load_packed(path: Path) -> PackedWeights:
         text = metadata.get("card", "{}")
         card = None
         if len(text) <= MAX_CARD_BYTES:  # what is no number is none
-            card = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
-        if not isinstance(card, dict):
-            raise WeightsError(f"{path}: the model card is too long or not an object", hint)
+            card = json.loads(text, parse_constant=lambda name: None, parse_float=_finite, parse_int=_whole)
+        if not isinstance(card, dict) or _nests_below(card, MAX_CARD_LEVELS):
+            raise WeightsError(f"{path}: the model card is too long, too deep or not an object", hint)
         weights = PackedWeights(spec, tensors, card)
         if metadata.get("sha256") != weights.checksum(metadata["spec"], text):
             raise WeightsError(f"{path}: damaged: its content is not what its checksum says", hint)
         return weights
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such weights file", "check its path") from error
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {_shortened(error.message.removeprefix(f'{path}: '))}", error.hint) from error
     except (OSError, ValueError, TypeError, RecursionError, UsageError, safetensors.SafetensorError) as error:
-        raise WeightsError(f"{path}: unreadable weights file ({error})", hint) from error
+        raise WeightsError(f"{path}: unreadable weights file ({_shortened(str(error))})", hint) from error
+
+
+def _shortened(message: str) -> str:
+    """A message that may hold names from a file, which can be as long as that."""
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
 
 
 def _finite(text: str) -> float | None:
     return value if math.isfinite(value := float(text)) else None
+
+
+def _whole(text: str) -> int | None:
+    """None for one that is too large to compute with: floats have no place for it."""
+    return value if abs(value := int(text)) < 2**63 else None
+
+
+def _nests_below(value: Any, levels: int) -> bool:
+    """Whether a value of JSON has more lists and objects in one another."""
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_nests_below(part, levels - 1) for part in parts)
 
 
 def as_words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:

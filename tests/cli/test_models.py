@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scales_cli.cli.app import main
+from scales_cli.cli.console import printable
 from scales_cli.weights import registry, store
 from scales_cli.weights.registry import Registry, load_registry
 
@@ -143,6 +145,22 @@ def test_an_import_is_used_by_name(models, model, own_models):
     assert "damaged: mine" in err
     assert main(["upscale", "a.png", "-s", "2", "-m", "mine", "--overwrite"]) == 5
     assert models("prune")[:2] == (0, [str(file)])
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J\u202e\ud800\n\u65e5"
+
+
+def test_a_strangers_card_steers_no_terminal(models, own_models, random_weights, tmp_path, spawn):
+    """Also where standard output has no code for what is in it."""
+    card = {"licence": HOSTILE, "data": [HOSTILE, {HOSTILE: 1}], "device": HOSTILE, "seconds": 1}
+    dataclasses.replace(random_weights(), card=card).save(tmp_path / "its.safetensors")
+    assert models("import", tmp_path / "its.safetensors", "--name", "its")[0] == 0
+    for command in (["list"], ["show", "its"], ["list", "--json"], ["show", "its", "--json"]):
+        code, lines, err = models(*command)
+        assert (code, err) == (0, "")
+        assert all(printable(line) == line for line in lines)
+        result = spawn("models", *command, env=os.environ | {"PYTHONIOENCODING": "ascii:strict"})
+        assert (result.returncode, result.stderr, result.stdout.isascii()) == (0, b"", True)
 
 
 def test_a_link_to_nothing_is_a_damaged_model(models, own_models):

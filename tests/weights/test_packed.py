@@ -128,12 +128,29 @@ SPEC = NetworkSpec(n_blocks=1).to_dict()
         {"card": "3"},
         {"card": "{"},
         {"card": json.dumps({"note": "x" * 100_000})},
+        {"card": '{"a": ' + "[" * 32 + "]" * 32 + "}"},
     ],
 )
 def test_load_refuses_wrong_metadata(path, metadata):
     rewrite(path, **metadata)
     with pytest.raises(WeightsError):
         load_packed(path)
+
+
+def test_numbers_of_a_card_that_no_float_holds_are_none(random_weights, path):
+    card = {"steps": 7, "seconds": 10**400, "psnr": {"Set5": {"psnr": -(10**400)}}}
+    dataclasses.replace(random_weights(), card=card).save(path)
+    weights = load_packed(path)
+    assert (weights.card, weights.psnr()) == ({"steps": 7, "seconds": None, "psnr": {"Set5": {"psnr": None}}}, {})
+
+
+@pytest.mark.parametrize(("tensors", "metadata"), [({"x" * 2**16: 0}, {}), ({}, {"version": "y" * 2**16})])
+def test_a_refusal_is_short_and_names_the_file(path, tensors, metadata):
+    rewrite(path, {name: np.zeros(value, np.float32) for name, value in tensors.items()}, **metadata)
+    with pytest.raises(WeightsError) as raised:
+        load_packed(path)
+    assert raised.value.message.startswith(f"{path}: ")
+    assert len(raised.value.message) < 1000
 
 
 @pytest.mark.parametrize("kind", ["scales-packed", "scales-packed-layers"])
