@@ -183,8 +183,7 @@ def _find(name: str, selection: Selection, output: Location, *, recursive: bool)
         found = list(_walk(base, PurePath(), {pattern}, selection, left_out)) if base.is_dir() else []
         yield from _pictures(found)
         if len(selection.failures) == failed and all(_is_folder(Path(entry.path)) for entry, _ in found):
-            what = "only folders match" if found else "nothing matches"
-            raise InputError(f"{name}: {what} it", "add /*.jpg, say" if found else "check the pattern")
+            raise _no_match(name, only_folders=bool(found))
     else:
         raise InputError(f"{name}: no such file or folder", "check the path")
 
@@ -257,16 +256,17 @@ def _find_elsewhere(address: Address, selection: Selection, output: Location, *,
         _check_pattern(address, parts)
         _check_is_not_output(base, is_output=base == output)
         left_out = output if _is_below(output, base) else None
-        matches = [(match, match.relative_to(base)) for match in objects.matches_of(base, "/".join(parts[wild:]))]
+        found = objects.matches_of(base, "/".join(parts[wild:]))
+        matches = [Item(match, match.relative_to(base), status) for match, status in found if not status.is_folder]
         yield from (
-            Item(match, place)
-            for match, place in matches
-            if _is_named_as_picture(place)
-            and not any(_is_left_out(part) for part in place.parts)
-            and not _is_below(match, left_out)
+            item
+            for item in matches
+            if _is_named_as_picture(item.place)
+            and not any(_is_left_out(part) for part in item.place.parts)
+            and not _is_below(item.source, left_out)
         )
         if not matches:
-            raise InputError(f"{address}: nothing matches it", "check the pattern")
+            raise _no_match(address, only_folders=bool(found))
     else:
         raise InputError(f"{address}: no such file or folder", "check the address")
 
@@ -302,6 +302,12 @@ def _check_pattern(name: str | Address, parts: Sequence[str]) -> None:
     """Of ** beside other letters, each version of Python makes something else."""
     if any("**" in part and part != "**" for part in parts):
         raise UsageError(f"{name}: ** stands for whole folders only", "write **/*.jpg, say")
+
+
+def _no_match(name: str | Address, *, only_folders: bool) -> InputError:
+    if only_folders:
+        return InputError(f"{name}: only folders match it", "add /*.jpg, say")
+    return InputError(f"{name}: nothing matches it", "check the pattern")
 
 
 def _check_is_not_output(name: str | Location, *, is_output: bool) -> None:

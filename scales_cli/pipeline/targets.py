@@ -195,6 +195,9 @@ def check_target(target: Location, overwrite: bool) -> None:
 
 def _check_address(target: Address, overwrite: bool) -> None:
     _check_no_web(target)
+    if overwrite:  # whatever is there
+        check_bucket(target)
+        return
     try:
         found = locations.is_there(target)
         if not found:
@@ -203,7 +206,7 @@ def _check_address(target: Address, overwrite: bool) -> None:
         return
     except OSError as error:
         raise _refused(target, error) from error
-    if found and not overwrite:
+    if found:
         raise OutputExistsError(target)
 
 

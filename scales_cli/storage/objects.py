@@ -82,10 +82,11 @@ def _is_nameless(folder: Address, entry: Mapping[str, Any]) -> bool:
     return entry["type"] == "directory" and (str(entry["name"]).endswith("/") or folder.scheme == "gs")
 
 
-def matches_of(base: Address, pattern: str) -> list[Address]:
+def matches_of(base: Address, pattern: str) -> list[tuple[Address, FileStatus]]:
+    """In the order of their names, by listings only."""
     with own_errors():
-        found = _storage(base).glob(f"{base.path}/{pattern}")
-    return sorted(Address(base.scheme, _path(path)) for path in found)
+        found = _storage(base).glob(f"{base.path}/{pattern}", detail=True)
+        return [(Address(base.scheme, _path(path)), _status(found.pop(path))) for path in sorted(found)]
 
 
 @contextmanager

@@ -55,6 +55,25 @@ def test_batch_from_and_to_a_bucket(s3, run, picture, enlarged, tmp_path, record
     assert not any(secret in data for data in kept for secret in (SECRET.encode(), b"AKIA"))
 
 
+@pytest.mark.parametrize("pictures", ["s3://bucket/in", "s3://bucket/in/*.png", "s3://bucket/i*/**/*.png"])
+def test_pictures_are_not_asked_for_one_by_one(s3, run, picture, pictures):
+    """Of those that are done, listings tell; a picture in work is opened twice, and its output looked for once."""
+    for name in "abc":
+        s3.pipe_file(f"bucket/in/{name}.png", picture())
+    s3.pipe_file("bucket/in/d.png/note.txt", b"")  # in a folder that is called like a picture
+    for done in (0, 3):
+        s3.server.requests.clear()
+        code, _, err = run("batch", pictures, *WORK[2:])
+        assert (code, f"{done} skipped" in err) == (0, True), err
+        asked = [(method, path) for method, path in s3.server.requests if path.endswith(".png")]
+        inputs = [path for method, path in asked if (method, "/in/" in path) == ("HEAD", True)]
+        assert [inputs.count(f"/bucket/in/{name}.png") for name in "abc"] == [2 if done == 0 else 0] * 3
+        looked = [path for method, path in asked if (method, "/out/" in path) == ("HEAD", True)]
+        assert len(looked) == (0 if done else 9)  # once before the work, twice for what was put
+    code, _, err = run("batch", "s3://bucket/in/d*", *WORK[2:])
+    assert (code, "only folders match it" in err) == (3, True), err
+
+
 def test_another_folders_picture_of_the_same_name_is_not_taken_for_the_one_that_is_done(s3, run, picture, enlarged):
     data = {folder: picture() for folder in ("2024", "2025")}
     for folder, content in data.items():
