@@ -5,8 +5,10 @@ import json
 import os
 import re
 import signal
+import socket
+import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -176,10 +178,41 @@ def test_what_is_no_scheduler_is_told_in_a_line(batch, save, monkeypatch, folder
         ("tcp://host", 2, "is no address of a scheduler"),
         ("local:0", 2, "there is no file local:0"),
         ("tcp://127.0.0.1:9", 1, "no scheduler answers at tcp://127.0.0.1:9"),
+        ("tls://127.0.0.1:9", 2, "needs certificates"),
     ):
         found, out, err = batch("--scheduler", where)
         assert (found, out, words in err, err.count("\n")) == (code, "", True, 1), err
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (b"", "no scheduler answers at"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers at"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "what answers at"),
+    ],
+)
+def test_who_answers_and_is_no_scheduler_is_told_in_a_line(batch, save, monkeypatch, words, said):
+    """One that says nothing is not waited for without end."""
+    save("a.png")
+    monkeypatch.setattr("scales_cli.batch.cluster.scheduler._PATIENCE", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connections.append(connection)
+                    connection.sendall(words)
+
+        connections = []
+        threading.Thread(target=answer, daemon=True).start()
+        code, out, err = batch("--scheduler", f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        server.shutdown(socket.SHUT_RDWR)
+    for connection in connections:
+        connection.close()
+    assert (code, out, said in err, err.count("\n")) == (1, "", True, 1), err
 
 
 def test_without_dask_it_is_said_how_to_get_it(batch, save, monkeypatch):

@@ -70,12 +70,7 @@ class Scheduler:
                     silence_logs=_SILENT,
                 )
                 address = self._cluster.scheduler_address
-            try:
-                self.client: Any = distributed.Client(address, timeout=_PATIENCE, set_as_default=False, name="scales")
-            except (OSError, ValueError) as error:
-                raise ScalesError(
-                    f"no scheduler answers at {address}", "start one with `dask scheduler`, or check the address"
-                ) from error
+            self.client: Any = _connected(address)
 
     @property
     def is_lost(self) -> bool:
@@ -117,6 +112,29 @@ class Scheduler:
         for part in (self.client, self._cluster):
             with suppress(Exception, asyncio.CancelledError):  # there is nothing more to lose
                 part.close(timeout=2)
+
+
+def _connected(address: str) -> Any:
+    """A client of the scheduler there. Raises `ScalesError` if nobody answers, or something else."""
+    import distributed
+
+    class Client(distributed.Client):  # type: ignore[misc]
+        def start(self, **options: Any) -> None:
+            """Bounds what Dask's own timeout does not: the wait for the first word of who is connected."""
+            super().start(callback_timeout=2 * _PATIENCE, **options)
+
+    try:
+        return Client(address, timeout=_PATIENCE, set_as_default=False, name="scales")
+    except (OSError, ValueError) as error:
+        raise ScalesError(
+            f"no scheduler answers at {address}", "start one with `dask scheduler`, or check the address"
+        ) from error
+    except Exception as error:  # whatever is made of the words of another server
+        if isinstance(error, TypeError) and address.startswith("tls:"):
+            raise UsageError(
+                f"{address} needs certificates", "name them in Dask's settings: distributed.comm.tls.ca-file and so on"
+            ) from error
+        raise ScalesError(f"what answers at {address} is no scheduler", "check the address") from error
 
 
 def _silence(*names: str) -> None:
