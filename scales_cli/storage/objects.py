@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from scales_cli.errors import TransferError, UsageError
 from scales_cli.storage.address import STORAGES, WEB, Address
 from scales_cli.storage.offline import OFFLINE, is_offline
-from scales_cli.storage.refusals import own_errors, shown
+from scales_cli.storage.refusals import own_errors, refusal, shown
 from scales_cli.storage.web import open_url
 from scales_cli.system.files import using_temporary_folder
 
@@ -198,7 +198,7 @@ def _downloaded(address: Address) -> Iterator[BinaryIO]:
                     with using_temporary_folder():
                         stream.write(piece)
         except TransferError as error:
-            raise OSError(errno.EIO, shown(error.message.removeprefix(f"{address.url}: "))) from error
+            raise refusal(errno.EIO, shown(error.message.removeprefix(f"{address.url}: ")), error.hint) from error
         if size is not None and count < size:
             raise OSError(errno.EIO, f"it ended after {count} of {size} bytes")
         with using_temporary_folder():

@@ -60,13 +60,18 @@ def own_errors() -> Iterator[None]:
 
 def shown(message: str) -> str:
     """One line, in which addresses have no queries."""
-    return re.sub(r"\?[^\s'\"]*", "?...", " ".join(message.split()))[:200]
+    return without_queries(" ".join(message.split()))[:200]
+
+
+def without_queries(text: str) -> str:
+    """What stands behind the ? of an address may be a key."""
+    return re.sub(r"\?[^\s'\"]*", "?...", text)
 
 
 def _own(error: Exception) -> OSError:
     for part in _chain(error):
         if (known := _CLASSES.get(type(part).__name__)) is not None:
-            return _refusal(errno.EIO, *known)
+            return refusal(errno.EIO, *known)
     status, name = _answer(error)
     if isinstance(error, FileNotFoundError) or status == HTTPStatus.NOT_FOUND:
         return FileNotFoundError(errno.ENOENT, "there is no such file or bucket")
@@ -76,17 +81,17 @@ def _own(error: Exception) -> OSError:
     hint = _HINTS.get(name, "")
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            return _refusal(errno.EACCES, f"the storage denies access{f' ({name})' if hint else ''}", hint)
+            return refusal(errno.EACCES, f"the storage denies access{f' ({name})' if hint else ''}", hint)
         case HTTPStatus.METHOD_NOT_ALLOWED | HTTPStatus.NOT_IMPLEMENTED:
-            return _refusal(errno.EIO, f"the storage cannot do that ({called})", _ENDPOINT)
+            return refusal(errno.EIO, f"the storage cannot do that ({called})", _ENDPOINT)
         case HTTPStatus.CONFLICT:
-            return _refusal(errno.EIO, f"the storage is at work on the same ({called})", _LATER)
+            return refusal(errno.EIO, f"the storage is at work on the same ({called})", _LATER)
         case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return _refusal(errno.EIO, "the file is not as large as the storage says", _LATER)
+            return refusal(errno.EIO, "the file is not as large as the storage says", _LATER)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status // 100 in (2, 5):  # an error may come as a success
-        return _refusal(errno.EIO, f"the storage is busy or broken ({called})", _LATER)
+        return refusal(errno.EIO, f"the storage is busy or broken ({called})", _LATER)
     verb = {3: "redirects elsewhere", 4: "refuses the request"}.get(status // 100, "does not answer as one")
-    return _refusal(errno.EIO, f"the storage {verb} ({called})", hint or _ENDPOINT)
+    return refusal(errno.EIO, f"the storage {verb} ({called})", hint or _ENDPOINT)
 
 
 def _without_answer(error: Exception) -> OSError:
@@ -94,10 +99,10 @@ def _without_answer(error: Exception) -> OSError:
     if isinstance(error, PermissionError):
         return PermissionError(errno.EACCES, "the storage denies access")
     if isinstance(error, TimeoutError):
-        return _refusal(errno.ETIMEDOUT, "the storage does not answer", _LATER)
+        return refusal(errno.ETIMEDOUT, "the storage does not answer", _LATER)
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if "account_name" in message:  # as Azure's says
-        return _refusal(
+        return refusal(
             errno.EIO, "no account is named", "set AZURE_STORAGE_ACCOUNT_NAME or AZURE_STORAGE_CONNECTION_STRING"
         )
     if "Invalid bucket name" in message:
@@ -105,7 +110,8 @@ def _without_answer(error: Exception) -> OSError:
     return OSError(errno.EIO, shown(message))
 
 
-def _refusal(number: int, message: str, hint: str) -> OSError:
+def refusal(number: int, message: str, hint: str) -> OSError:
+    """An error whose `hint_of` is `hint`, if there is one."""
     error = OSError(number, message)
     if hint:
         error.add_note(hint)

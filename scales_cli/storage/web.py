@@ -61,7 +61,10 @@ def open_url(
     except TransferError as error:
         raise error.about(url) from error
     except requests.exceptions.ProxyError as error:
-        raise TransferError(f"{url}: the proxy does not answer", "check HTTPS_PROXY") from error
+        refusal = re.fullmatch(r"Tunnel connection failed: (.+)", _innermost(error))
+        said = "does not answer" if refusal is None else f"answers {refusal[1]}"
+        variable = f"{urlsplit(url).scheme.upper()}_PROXY"
+        raise TransferError(f"{url}: the proxy {said}", f"check {variable}") from error
     except requests.exceptions.SSLError as error:
         raise TransferError(f"{url}: {_innermost(error)}", "SSL_CERT_FILE names certificates to trust") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from scales_cli.errors import TransferError, UsageError, WeightsError
+from scales_cli.storage.refusals import without_queries
 from scales_cli.storage.web import check_url
 from scales_cli.system.files import using_temporary_folder
 from scales_cli.system.progress import Progress
@@ -38,11 +39,12 @@ class WebAddress:
     def parse(cls, text: str) -> Self:
         matched = _WEB.fullmatch(text)
         if matched is None:
-            raise UsageError(f"{text}: has no hash", "append #sha256= and the 64 digits that its publisher states")
+            shown = without_queries(text)
+            raise UsageError(f"{shown}: has no hash", "append #sha256= and the 64 digits that its publisher states")
         try:
             check_url(matched["url"])
         except TransferError as error:
-            raise WeightsError(error.message, error.hint) from error
+            raise WeightsError(without_queries(error.message), error.hint) from error
         return cls(matched["url"], matched["sha256"].lower())
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from scales_cli.errors import TransferError, WeightsError
 from scales_cli.storage.budget import Patience
+from scales_cli.storage.refusals import without_queries
 from scales_cli.storage.web import CHUNK_BYTES, PATIENCE, open_url
 from scales_cli.system.files import open_regular, whole_file
 from scales_cli.system.progress import Progress
@@ -44,9 +45,10 @@ def fetch(
         with whole_file(model.path, overwrite=True) as stream:
             received = copy_source(os.fspath(source), stream, size=size, progress=progress, patience=patience)
             if received != sha256:
-                raise WeightsError(f"{source}: its SHA-256 is {received}, expected {sha256}", "check the address")
+                name = _shown(os.fspath(source))
+                raise WeightsError(f"{name}: its SHA-256 is {received}, expected {sha256}", "check the address")
             stream.flush()
-            _check_content(stream.name, os.fspath(source))
+            _check_content(stream.name, _shown(os.fspath(source)))
     return model.path
 
 
@@ -67,13 +69,13 @@ def copy_source(
         for chunk in chunks:
             received += len(chunk)
             if received > most:
-                raise WeightsError(f"{source}: larger than it should be", "check the address")
+                raise WeightsError(f"{_shown(source)}: larger than it should be", "check the address")
             digest.update(chunk)
             stream.write(chunk)
             if progress is not None:
                 progress(min(received / expected, 1.0) if expected else 0.0)
     if expected is not None and received < expected:
-        raise WeightsError(f"{source}: ended after {received} of {expected} bytes", "try again")
+        raise WeightsError(f"{_shown(source)}: ended after {received} of {expected} bytes", "try again")
     return digest.hexdigest()
 
 
@@ -82,6 +84,10 @@ def _check_content(path: str, source: str) -> None:
         load_packed(Path(path))
     except WeightsError as error:
         raise WeightsError(error.message.replace(path, source), error.hint) from error
+
+
+def _shown(source: str) -> str:
+    return without_queries(source) if "://" in source else source
 
 
 @contextmanager
@@ -94,7 +100,7 @@ def open_source(
             with open_url(source, max_bytes, patience, headers) as opened:
                 yield opened
         except TransferError as error:
-            raise WeightsError(error.message, error.hint) from error
+            raise WeightsError(without_queries(error.message), error.hint) from error
         return
     try:
         stream = open_regular(source)

@@ -15,6 +15,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from scales_cli.cli.app import main
 from scales_cli.errors import TransferError, WeightsError
 from scales_cli.storage.budget import Patience
 from scales_cli.storage.web import check_url
@@ -327,6 +328,34 @@ def test_a_stale_proxy_is_named_and_not_asked_for_this_machine(server, content, 
     assert "HTTPS_PROXY" in caught.value.hint
     assert list(own_models.iterdir()) == []
     assert fetch_from(server).read_bytes() == content
+
+
+def test_a_proxy_that_refuses_is_heard(server, monkeypatch, own_models, capsys):
+    server.answer = send(b"", status=407, length=0)
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    pull = ["models", "pull", f"https://example.org/x#sha256={'0' * 64}"]
+    for code, command in (5, pull), (3, ["upscale", "https://example.org/a.png", "-o", "a.png"]):
+        assert main(command) == code
+        said = capsys.readouterr().err
+        assert "the proxy answers 407 Proxy Authentication Required (check HTTPS_PROXY)" in said
+
+
+def test_what_may_be_a_key_is_not_shown(server, published, monkeypatch, own_models, capsys):
+    """Of an address, or of one that it redirects to."""
+    sha256, query = "0" * 64, "sig=secret"
+    for answer in (
+        send(b"", status=403, length=0),
+        send(b"x"),
+        send(b"", status=302, length=0, Location=f"http://example.org/x?{query}"),
+        send(b"", status=302, length=0, Location=f"https://127.0.0.1:1/x?{query}"),
+    ):
+        server.answer = answer
+        assert main(["models", "pull", f"{server.url}/x?{query}#sha256={sha256}"]) == 5
+        assert "secret" not in capsys.readouterr().err
+    for address, code in ((f"http://example.org/x?{query}#sha256={sha256}", 5), (f"{server.url}/x?{query}", 2)):
+        assert main(["models", "pull", address]) == code
+        assert "secret" not in capsys.readouterr().err
 
 
 def test_tls_errors_name_the_variable(server, monkeypatch):
