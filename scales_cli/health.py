@@ -120,10 +120,16 @@ def _models() -> Finding:
         return Finding("models", "broken", "there are none in the package: install scales-cli again")
     for entry in bundled:
         entry.check(bundled_path(entry))
-    default = default_model()
+    default, chosen = default_model(), os.environ.get("SCALES_MODEL") or None
     resolve(store=store)
+    if chosen is not None:
+        try:
+            resolve(chosen, store)
+        except ScalesError as error:
+            raise error.about("SCALES_MODEL") from error
     values = {"bundled": [entry.name for entry in bundled], "default": default, "base_url": store.registry.base_url}
     detail = f"{len(bundled)} in the package, intact; the default is {default}"
+    detail += f", and {chosen} by SCALES_MODEL" if chosen else ""
     idle = [entry.name for entry in bundled if not entry.spec.runs_natively] if find_spec("torch") is None else []
     return Finding("models", "ok", detail + (f"; {', '.join(idle)} would need torch" if idle else ""), values)
 

@@ -63,7 +63,7 @@ def _check_regular(path: Path) -> None:
 def _path() -> Path:
     """`SCALES_CONFIG`, or a file in the system's folder for settings. Raises `RuntimeError` if there is no home."""
     if chosen := os.environ.get(VARIABLE):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     import platformdirs
 
     return Path(platformdirs.user_config_dir("scales", appauthor=False), "config.toml")

@@ -181,6 +181,7 @@ class Store:
             places = [place for place in places if "://" not in place]
         if not places:
             raise WeightsError(f"model {entry.name} is not on this machine, and {OFFLINE} forbids to fetch it", by_hand)
+        places = [place if "://" in place else os.path.expanduser(place) for place in places]  # noqa: PTH111
         return [f"{place.rstrip('/')}/{entry.file}" for place in places]
 
 

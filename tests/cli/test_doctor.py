@@ -47,6 +47,16 @@ def test_unknown_kernels_are_broken(doctor, monkeypatch):
     assert "quantum" in findings["engine"]["detail"]
 
 
+def test_the_model_of_the_environment_is_looked_for(doctor, monkeypatch):
+    monkeypatch.setenv("SCALES_MODEL", "tinny")
+    code, findings = doctor()
+    assert (code, findings["models"]["status"]) == (1, "broken")
+    assert findings["models"]["detail"] == "SCALES_MODEL: no model 'tinny' (did you mean tiny?)"
+    monkeypatch.setenv("SCALES_MODEL", "tiny")
+    code, findings = doctor()
+    assert (code, "tiny by SCALES_MODEL" in findings["models"]["detail"]) == (0, True)
+
+
 def test_damaged_models_are_broken(doctor, monkeypatch, tmp_path):
     damaged = tmp_path / "scales-tiny-x2.safetensors"
     damaged.write_bytes(b"junk")

@@ -16,6 +16,17 @@ def test_the_default_can_be_set(weights_file):
     assert resolve().open(4).name == "scales-tiny-x4"
 
 
+def test_settings_may_be_below_the_home_folder(monkeypatch, tmp_path):
+    """As the cache and a mirror may: services' variables are not seen by a shell, which would say where that is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SCALES_CONFIG", "~/config.toml")
+    set_default_model("tiny")
+    assert (tmp_path / "home/config.toml").is_file()
+    assert default_model() == "tiny"
+    assert not (tmp_path / "~").exists()
+
+
 def test_settings_that_cannot_be_read_are_named(monkeypatch, tmp_path):
     path = tmp_path / "config.toml"
     monkeypatch.setenv("SCALES_CONFIG", str(path))

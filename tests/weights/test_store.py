@@ -58,6 +58,10 @@ def test_the_mirror_comes_first_and_the_publishers_address_after_it(entry, tmp_p
         monkeypatch.setattr(registry, "load_registry", lambda: Registry(str(places[1]), (entry,)))  # noqa: B023
         Store().pull(entry)
         assert Store().cache.remove(entry.name) == 1
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SCALES_MIRROR", "~/mirror")
+    assert Store().pull(entry).is_file()
+    assert Store().cache.remove(entry.name) == 1
     (mirror / entry.file).unlink()
     with pytest.raises(WeightsError, match=r"mirror.*cannot be read"):
         Store().pull(entry)
