@@ -205,7 +205,7 @@ def remove(names: Annotated[list[str], named("Models (scales-tiny-x4) or sizes (
 
     store = Store()
     for name in names:
-        if not sum(store.cache.remove(full) for full in store.names(name)):
+        if not store.remove(name):
             raise WeightsError(f"there is no {name} in the cache", "`scales models list --cached` names what is")
 
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,18 +69,16 @@ class Cache:
 
     def find(self, name: str, sha256: str | None = None) -> CachedModel | None:
         """The newest of a name, or that of a hash; not checked."""
-        for model in self.models():
-            if model.name == name and sha256 in (None, model.sha256):
-                return model
-        return None
+        return next((model for model in self.named(name) if sha256 in (None, model.sha256)), None)
 
-    def remove(self, name: str, *, but: str | None = None) -> int:
-        """Removes all files of a name, save that of the hash `but`; their number."""
-        found = [model for model in self.models() if model.name == name and model.sha256 != but]
+    def named(self, name: str) -> list[CachedModel]:
+        """All files of a name, the newest first."""
+        return [model for model in self.models() if model.name == name]
+
+    def remove(self, models: Iterable[CachedModel]) -> None:
         with self.writing():
-            for model in found:
+            for model in models:
                 _remove(model.path)
-        return len(found)
 
     def prune(self, superseded: Callable[[CachedModel], bool]) -> list[Path]:
         """Removes left-over temporary files, damaged models and those that `superseded` names; what was removed."""

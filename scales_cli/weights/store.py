@@ -139,14 +139,22 @@ class Store:
         for entry in self.registry.entries:
             if name in (entry.name, entry.family) and sha256 != entry.sha256:
                 raise UsageError(f"{name} is the name of a published model", "import the file under another name")
+        # Not what comes meanwhile: two processes would remove each other's.
+        superseded = [model for model in self.cache.named(name) if model.sha256 != sha256]
         path = fetch(self.cache, name, sha256, source, progress=progress)
-        self.cache.remove(name, but=sha256)
+        self.cache.remove(superseded)
         return path
 
     def import_file(self, file: Path, name: str) -> Path:
         """Copies a packed file into the cache, under a name of its own."""
         load_packed(file)  # which says best what may be wrong with it
         return self.add(name, hashlib.sha256(file.read_bytes()).hexdigest(), file)
+
+    def remove(self, name: str) -> bool:
+        """Removes a model, or those of a size, from the cache; whether there was any. Raises errors as `find`."""
+        found = [model for full in self.names(name) for model in self.cache.named(full)]
+        self.cache.remove(found)
+        return bool(found)
 
     def verify(self) -> Iterator[tuple[str, Path, WeightsError | None]]:
         """Every model's file, in the package and in the cache, and what is wrong with it."""

@@ -8,6 +8,7 @@ from scales_cli.weights import registry
 from scales_cli.weights.family import resolve
 from scales_cli.weights.registry import Registry, entry_for
 from scales_cli.weights.store import Store
+from scales_cli.weights.transfer import fetch
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def test_the_mirror_comes_first_and_the_publishers_address_after_it(entry, tmp_p
         monkeypatch.setenv("SCALES_MIRROR", str(places[0]))
         monkeypatch.setattr(registry, "load_registry", lambda: Registry(str(places[1]), (entry,)))  # noqa: B023
         Store().pull(entry)
-        assert Store().cache.remove(entry.name) == 1
+        assert Store().remove(entry.name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SCALES_MIRROR", "~/mirror")
     assert Store().pull(entry).is_file()
-    assert Store().cache.remove(entry.name) == 1
+    assert Store().remove(entry.name)
     (mirror / entry.file).unlink()
     with pytest.raises(WeightsError, match=r"mirror.*cannot be read"):
         Store().pull(entry)
@@ -99,6 +100,21 @@ def test_a_replaced_import_is_refused(weights_file, own_models):
     path.write_bytes(weights_file(2).read_bytes())
     with pytest.raises(WeightsError, match="damaged or was replaced"):
         resolve("mine").open(2)
+
+
+def test_of_imports_at_once_the_last_one_stays(monkeypatch, own_models, weights_file):
+    store, files = Store(), [weights_file(2), weights_file(2)]
+
+    def fetch_as_another_does(*arguments, **options):
+        path = fetch(*arguments, **options)
+        monkeypatch.setattr("scales_cli.weights.store.fetch", fetch)
+        Store().import_file(files[1], "mine")
+        return path
+
+    monkeypatch.setattr("scales_cli.weights.store.fetch", fetch_as_another_does)
+    store.import_file(files[0], "mine")
+    (left,) = own_models.iterdir()
+    assert left.read_bytes() == files[1].read_bytes()
 
 
 def test_prune_removes_what_is_of_no_use(entry, own_models, weights_file):
