@@ -20,7 +20,8 @@ class ThreadPool:
     """Runs short tasks on up to `size` threads, fewer if the system starts no more. One means the caller's own.
 
     A task must be short (well under a second) or heed `stop`: an interrupt is answered when the running ones end.
-    A process that was forked has threads of its own, whatever those of its parent were doing.
+    A process that was forked has threads of its own, whatever those of its parent were doing. Where the interpreter
+    ends and grants none, it is the caller's own as well.
     """
 
     def __init__(self, size: int) -> None:
@@ -52,7 +53,7 @@ class ThreadPool:
         try:
             for task in tasks:
                 jobs.append(_Job(task, batch))
-                executor.submit(jobs[-1])
+                _submit(executor, jobs[-1])
             failed = any(batch.done.get() for _ in jobs)
         except BaseException:
             self._threads = None
@@ -70,7 +71,15 @@ class ThreadPool:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Results in the items' order, as of the built-in `map`, but all items are begun at once."""
         executor = self._executor
-        return map(function, items) if executor is None else executor.map(function, items)
+        if executor is None:
+            return map(function, items)
+        items = list(items)
+        try:
+            return executor.map(function, items)
+        except RuntimeError as error:
+            if not _is_ending(error):
+                raise
+            return map(function, items)
 
 
 def interruptible(task: Callable[[], Result]) -> Result:
@@ -103,8 +112,22 @@ def is_limit_of_threads(error: RuntimeError) -> bool:
     return "start new thread" in str(error)
 
 
+def _is_ending(error: RuntimeError) -> bool:
+    """Whether an executor takes no more work, as the interpreter ends: at exit, or before threads that outlive main."""
+    return "schedule new futures" in str(error)
+
+
+def _submit(executor: ThreadPoolExecutor, job: Callable[[], object]) -> None:
+    try:
+        executor.submit(job)
+    except RuntimeError as error:
+        if not _is_ending(error):
+            raise
+        job()
+
+
 def _start_threads(count: int) -> ThreadPoolExecutor | None:
-    """So many threads, or as many as the system starts; None if those are less than two."""
+    """So many threads, or as many as the system starts; None if those are less than two, or the interpreter ends."""
     while count > 1:
         executor, gate, started = ThreadPoolExecutor(count, "scales"), threading.Event(), 0
         try:
@@ -112,7 +135,7 @@ def _start_threads(count: int) -> ThreadPoolExecutor | None:
                 executor.submit(gate.wait)  # each takes a thread of its own, as none is idle
             return executor
         except RuntimeError as error:
-            if not is_limit_of_threads(error):
+            if not (is_limit_of_threads(error) or _is_ending(error)):
                 raise
             count = started
         finally:

@@ -57,6 +57,33 @@ def test_thread_pool_works_with_the_threads_that_start(monkeypatch: pytest.Monke
     assert bool(started) == (most > 0)
 
 
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("late", ["threading.Thread(target=outlive).start()", "atexit.register(work)"])
+def test_thread_pool_works_while_the_interpreter_ends(late: str, used: bool) -> None:
+    """Before threads that outlive the main one have ended, and before what is to be done at exit, executors do."""
+    code = f"""if True:
+        import atexit, threading, time
+        from concurrent.futures import thread
+        from scales_cli.system.threads import ThreadPool
+
+        pool, ran = ThreadPool(2), []
+
+        def work():
+            pool.run(lambda n=n: ran.append(n) for n in range(6))
+            print(sorted(ran), list(pool.map(abs, [-1, -2, -3])))
+
+        def outlive():
+            while not thread._shutdown:
+                time.sleep(0.001)
+            work()
+
+        if {used}:
+            pool.run([threading.Event, threading.Event])
+        {late}"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", "[0, 1, 2, 3, 4, 5] [1, 2, 3]\n")
+
+
 def test_interrupts_inside_a_lock_of_the_executor_hang_nothing() -> None:
     """The n-th time that the main thread has taken one. In a process of its own, whose threads may stay locked."""
     code = """if True:
