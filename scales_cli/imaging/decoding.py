@@ -23,7 +23,7 @@ from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS, READABLE, ImageFormat,
 from scales_cli.imaging.further_pictures import at_main_picture, read_left_out
 from scales_cli.imaging.metadata import read_dpi, read_orientation, read_records
 from scales_cli.imaging.output_options import Metadata
-from scales_cli.imaging.picture import Layout, Picture
+from scales_cli.imaging.picture import Layout, Picture, check_sides
 from scales_cli.imaging.plugins import identify
 from scales_cli.imaging.raw import check_developed
 from scales_cli.imaging.readers import avif16, cmyk, heif, jpeg2000, jxl, netpbm, pillow, png16, tiff16
@@ -44,8 +44,6 @@ from scales_cli.imaging.surveys.tiff import check_exif
 from scales_cli.imaging.upright import cropped, read_crop, take_over
 from scales_cli.imaging.wear import vp8
 from scales_cli.imaging.wear.tables import read_jpeg_quality
-
-MAX_SIDE = 2**20
 
 # What decoders say of files that end too early.
 _TRUNCATED = re.compile("truncated|not enough (image )?data|reached eof|end of file|expected to read|too small", re.I)
@@ -236,8 +234,7 @@ def open_image(stream: BinaryIO, survey: Survey, max_pixels: int) -> Image.Image
     width, height = image.size
     if min(width, height) < 1:
         raise InputError(f"the picture has no pixels ({width} x {height})", f"give {READABLE}")
-    if max(width, height) > MAX_SIDE:
-        raise InputError(f"{width} x {height} pixels: a side has more than {MAX_SIDE}", "cut the picture first")
+    check_sides(width, height)
     if width * height > max_pixels:
         raise PixelLimitError(
             f"{width} x {height} pixels are more than the {max_pixels} allowed", "cut or shrink the picture first"

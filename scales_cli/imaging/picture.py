@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scales_cli.errors import InputError
 from scales_cli.imaging.formats import ImageFormat
 from scales_cli.imaging.texts import Text
 
 Pixels = NDArray[Any]  # uint8 or uint16
 
+MAX_SIDE = 2**20
 KINDS = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}
 
 
@@ -95,3 +97,9 @@ class Picture(Details):
     def layout(self) -> Layout:
         details = {field.name: getattr(self, field.name) for field in dataclasses.fields(Details)}
         return Layout(self.width, self.height, self.pixels.shape[2], self.pixels.dtype, **details)
+
+
+def check_sides(width: int, height: int) -> None:
+    """Raises `InputError` for a picture that is longer than the native code counts."""
+    if max(width, height) > MAX_SIDE:
+        raise InputError(f"{width} x {height} pixels: a side has more than {MAX_SIDE}", "cut the picture first")

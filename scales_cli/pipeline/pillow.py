@@ -7,8 +7,9 @@ from PIL import Image
 
 from scales_cli.errors import UsageError
 from scales_cli.imaging.colors import profile_fits
+from scales_cli.imaging.decoding import decoding_errors
 from scales_cli.imaging.formats import ImageFormat, format_named
-from scales_cli.imaging.picture import Details, Pixels
+from scales_cli.imaging.picture import Details, Pixels, check_sides
 from scales_cli.imaging.wear.tables import read_jpeg_quality
 
 _UNKNOWN_RANGE = "convert it to 8 bits a channel"
@@ -29,6 +30,9 @@ def to_pixels(image: Image.Image) -> Pixels:
     if image.mode in _REFUSED:
         kind, hint = _REFUSED[image.mode]
         raise UsageError(f"an image of {kind} is not a picture that is enlarged", hint)
+    check_sides(*image.size)
+    with decoding_errors():
+        image.load()  # one that was opened from a file is only read now
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)[..., None]
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"

@@ -17,7 +17,7 @@ from scales_cli.engine.composition import Addition, compose, upscale_bicubic
 from scales_cli.engine.ensemble import ensemble_of
 from scales_cli.engine.tiling import Tiling
 from scales_cli.errors import UsageError
-from scales_cli.imaging.picture import Details, Pixels
+from scales_cli.imaging.picture import Details, Pixels, check_sides
 from scales_cli.imaging.wear.estimate import Wear, estimate_wear
 from scales_cli.pipeline import alpha as transparency
 from scales_cli.pipeline.flats import flat_weights
@@ -194,12 +194,14 @@ def crop(pixels: Pixels, top: int, bottom: int, left: int, right: int) -> Pixels
     return pixels[top:bottom, left:right]
 
 
-def _checked(image: Any) -> NDArray[Any]:
-    """[H, W, C] view of an array that is a picture."""
+def _checked(image: Any) -> Pixels:
+    """The [H, W, C] of an array that is a picture: its own numbers, as this machine and the native code read them."""
     expected = "give uint8 or uint16 of shape [H, W] or [H, W, C] with 1 to 4 channels"
-    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
+    if not isinstance(image, np.ndarray) or image.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
         raise UsageError(f"{kind} is not a picture", expected)
     if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] > 4):
         raise UsageError(f"an array of shape {list(image.shape)} is not a picture", expected)
-    return image if image.ndim == 3 else image[..., None]
+    check_sides(image.shape[1], image.shape[0])
+    pixels = np.require(image, image.dtype.newbyteorder("="), ["ALIGNED", "ENSUREARRAY"])
+    return pixels if pixels.ndim == 3 else pixels[..., None]

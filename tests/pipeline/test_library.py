@@ -94,6 +94,13 @@ def test_images_without_pixels_are_refused(tiny):
         tiny(Image.new("RGB", (0, 5)))
 
 
+def test_images_that_are_cut_off_say_so(tiny, photo):
+    """Pillow reads them when they are used."""
+    with Image.open(io.BytesIO(photo.read_bytes()[:-40])) as image, pytest.raises(scales_cli.InputError) as caught:
+        tiny(image)
+    assert (caught.value.message, caught.value.hint) == ("the picture is truncated", "get the file again")
+
+
 def test_bytes_become_bytes_of_the_same_format(photo):
     main(["upscale", "photo.jpg", "-s", "2", "-m", "tiny", "-q"])
     assert scales_cli.upscale(photo.read_bytes(), 2, "tiny") == Path("photo_x2.jpg").read_bytes()

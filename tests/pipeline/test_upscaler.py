@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 import scales_cli
-from scales_cli.errors import UsageError, WeightsError
+from scales_cli.errors import InputError, UsageError, WeightsError
 from scales_cli.imaging.resize import imresize
 from scales_cli.pipeline.upscaler import Upscaler
 
@@ -22,6 +23,31 @@ def test_upscale_gives_scale_times_the_size(upscaler, rng, scale, dtype, shape):
     result = upscaler(scale, wave).upscale(image)
     assert result.shape == (shape[0] * scale, shape[1] * scale, *shape[2:])
     assert result.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(7, 12), (6, 5, 2), (6, 5, 4)])
+def test_upscale_takes_arrays_however_they_lie(upscaler, rng, dtype, shape):
+    image = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+    expected = upscaler(2, wave).upscale(image)
+    odd = np.frombuffer(b"\0" + image.tobytes(), dtype, offset=1).reshape(shape)
+    fixed = image.copy()
+    fixed.flags.writeable = False
+    swapped = image.astype(image.dtype.newbyteorder("S"))
+    for same in (odd, fixed, swapped, np.asfortranarray(image), image.copy()[::-1, ::-1][::-1, ::-1]):
+        large = upscaler(2, wave).upscale(same)
+        assert large.dtype == dtype
+        assert np.array_equal(large, expected)
+    if len(shape) == 2:
+        assert np.array_equal(upscaler(2, wave).upscale(image.view(np.matrix)), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 2**20 + 1), (2**20 + 1, 1)])
+def test_upscale_refuses_sides_that_are_too_long(upscaler, shape):
+    image = np.zeros(shape, np.uint8)
+    for picture in (image, Image.fromarray(image)):
+        with pytest.raises(InputError, match="a side has more than 1048576"):
+            upscaler(2).upscale(picture)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
