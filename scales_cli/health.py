@@ -69,10 +69,10 @@ def _versions() -> Finding:
 
 def _processor() -> Finding:
     from scales_cli.bench.machine import chosen_isa, cpu_name
-    from scales_cli.engine import _native
+    from scales_cli.engine import native_module as native
     from scales_cli.system.resources import usable_cores
 
-    isas, cores, all_cores = _native.available_isas(), usable_cores(), os.cpu_count() or 1
+    isas, cores, all_cores = native.available_isas(), usable_cores(), os.cpu_count() or 1
     chosen = chosen_isa(isas)
     values = {"cpu": cpu_name(), "isas": isas, "isa": chosen, "usable_cores": cores, "cores": all_cores}
     slow = chosen == "reference"

@@ -7,6 +7,9 @@ import numpy
 from numpy.typing import NDArray
 
 
+def bindings_digest() -> str:
+    """What `native_module` compares with the sources that a checkout has."""
+
 def available_isas() -> list[str]:
     """Names of the kernel tables this CPU can execute, fastest first."""
 

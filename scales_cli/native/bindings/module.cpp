@@ -2,6 +2,7 @@
 #include "bindings/module.h"
 
 #include <cstdlib>
+#include <stdexcept>
 
 #include "bindings/arrays.h"
 
@@ -24,9 +25,16 @@ const KernelTable& kernels_for(const std::optional<std::string>& isa) {
 }
 
 NB_MODULE(_native, module) {
+  // nanobind takes the GIL of the main interpreter wherever it needs one: in others, calls wait for ever.
+  if (PyInterpreterState_Get() != PyInterpreterState_Main())
+    throw std::runtime_error(
+        "it runs in the main interpreter only (WSGIApplicationGroup %{GLOBAL} of mod_wsgi)");
   nb::set_leak_warnings(false);  // after Ctrl-C, frames that are never unwound hold some to the end
   module.doc() = "Kernels and executors of packed 1-bit networks; see scales_cli/native.";
 
+  module.def(
+      "bindings_digest", [] { return SCALES_BINDINGS_DIGEST; },
+      "What `native_module` compares with the sources that a checkout has.");
   module.def(
       "available_isas", [] { return available_kernels(CpuFeatures::detect()); },
       "Names of the kernel tables this CPU can execute, fastest first.");
