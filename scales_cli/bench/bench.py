@@ -46,8 +46,6 @@ from scales_cli.weights.family import resolve
 from scales_cli.weights.packed import PackedWeights
 from scales_cli.weights.store import Store
 
-LAYER_MACS = 9 * 64 * 64  # binary multiply-accumulates of a layer for each LR pixel
-
 
 @dataclass(frozen=True)
 class BenchRequest:
@@ -235,13 +233,14 @@ def summarize(
                 psnr.get(item.contender.name),
             )
         )
-    layer = next((binary_layer(item, pixels) for item in measurements if item.contender is LAYER), None)
+    layer = next((binary_layer(item, pixels, spec) for item in measurements if item.contender is LAYER), None)
     return Contest(model.name, model.trained, *size, threads, len(baseline.samples), tuple(rows), layer)
 
 
-def binary_layer(measurement: Measurement, pixels: int) -> LayerSpeed:
+def binary_layer(measurement: Measurement, pixels: int, spec: NetworkSpec) -> LayerSpeed:
+    """One of the body's 3x3 convolutions."""
     samples = measurement.samples
-    rates = [LAYER_MACS * pixels / sample.seconds for sample in samples]
+    rates = [9 * spec.n_feats**2 * pixels / sample.seconds for sample in samples]
     peaks = [sample.peak_rate for sample in samples]
     return LayerSpeed(
         Spread.of(1e9 * sample.seconds / pixels for sample in samples),

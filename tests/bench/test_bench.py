@@ -30,10 +30,11 @@ def test_marginals_leave_out_what_every_picture_costs():
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["marginals"][0]["contender"] == "a"
 
 
-def test_binary_layer_relates_to_the_peak_of_its_round():
+@pytest.mark.parametrize(("channels", "macs"), [(64, 36864), (256, 589824)])
+def test_binary_layer_relates_to_the_peak_of_its_round(channels, macs):
     samples = (Sample(1e-3, 1e-3, 2e12), Sample(2e-3, 2e-3, 1e12))
-    layer = binary_layer(Measurement(LAYER, samples, None, None), 10_000)
-    rates = [36864 * 10_000 / 1e-3, 36864 * 10_000 / 2e-3]
+    layer = binary_layer(Measurement(LAYER, samples, None, None), 10_000, NetworkSpec(n_feats=channels))
+    rates = [macs * 10_000 / 1e-3, macs * 10_000 / 2e-3]
     assert (layer.macs_per_second.high, layer.macs_per_second.low) == tuple(rates)
     assert layer.fraction == Spread.of([rates[0] / 2e12, rates[1] / 1e12])
     assert layer.ns_per_pixel == Spread(150, 100, 200)

@@ -9,6 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from scales_cli.backbones.spec import NetworkSpec
 from scales_cli.bench.contenders import prepare, registry
 from scales_cli.bench.contenders.base import Runner, Task, peak_resident_set
 from scales_cli.bench.contenders.native import Bicubic, BinaryLayerRunner, Lanczos, NativeNetwork, Upscale
@@ -208,6 +209,21 @@ def test_upscale_writes_the_whole_picture(task):
     assert upscale.run().read_bytes().startswith(b"P6")
     assert upscale.run().stat().st_size > 54 * 63 * 3
     assert upscale.sample().cpu_seconds > 0
+
+
+def test_upscale_has_no_limit_of_memory_from_outside(task, monkeypatch):
+    """`SCALES_MAX_MEMORY` is not the bench's."""
+    monkeypatch.setenv("SCALES_MAX_MEMORY", "1M")
+    assert Upscale(task).run().read_bytes().startswith(b"P6")
+
+
+@pytest.mark.parametrize(("channels", "rows"), [(64, 16), (256, 1)])
+def test_binary_layer_is_as_wide_as_the_model(task, channels, rows, monkeypatch):
+    monkeypatch.setattr(BinaryLayerRunner, "PIXELS", 16 * 21)
+    runner = BinaryLayerRunner(dataclasses.replace(task, spec=NetworkSpec(n_feats=channels)))
+    for engine in (runner._shallow, runner._deep):
+        assert engine.spec.n_feats == channels
+    assert runner._planes.shape[1] == rows
 
 
 def test_binary_layer_measures_the_peak(task, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -49,10 +50,12 @@ class Upscale(Runner):
         options["--ensemble"] = task.ensemble
         flat = [str(item) for pair in options.items() for item in pair]
         self._command = [sys.executable, "-m", "scales_cli", "upscale", str(source), *flat, "--overwrite", "-q"]
+        # Its default limit, as nobody asks the bench for another.
+        self._environment = {name: value for name, value in os.environ.items() if name != "SCALES_MAX_MEMORY"}
         self.model_bytes = task.model.stat().st_size
 
     def run(self) -> Path:
-        subprocess.run(self._command, check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(self._command, check=True, stdin=subprocess.DEVNULL, env=self._environment)
         return self._target
 
     def peak_memory(self) -> int | None:
@@ -68,16 +71,19 @@ class BinaryLayerRunner(Runner):
     """One fused layer of the body on one thread: the difference of two depths, beside the plain form's peak.
 
     The peak is xor, popcount and add on registers by the same instruction set; with AVX2, look-ups for two outputs at
-    once do more. The picture is cut to 2^17 pixels, which run layer by layer, so that no window or halo is counted.
+    once do more. The picture is cut to 2^17 pixels, fewer of wider layers, which run layer by layer, so that no window
+    or halo is counted.
     """
 
     BLOCKS = (2, 10)
-    PIXELS = 2**17
+    PIXELS = 2**17  # of a layer of 64 channels
 
     def __init__(self, task: Task) -> None:
-        self._planes = np.ascontiguousarray(task.planes()[:, : max(1, self.PIXELS // task.width)])
+        channels = task.spec.n_feats
+        rows = self.PIXELS * 64**2 // channels**2 // task.width
+        self._planes = np.ascontiguousarray(task.planes()[:, : max(1, rows)])
         self._share = self._planes.size / (task.width * task.height)
-        specs = [NetworkSpec(n_blocks=blocks) for blocks in self.BLOCKS]
+        specs = [NetworkSpec(n_feats=channels, n_blocks=blocks) for blocks in self.BLOCKS]
         self._shallow, self._deep = (NativeEngine(random_weights(spec), 1) for spec in specs)
         self._layers = specs[1].n_convs - specs[0].n_convs
 
