@@ -32,6 +32,13 @@ def check_whole(name: str, value: Any, least: int, most: int | None = None, *, r
     raise UsageError(f"{name} is {value!r}", f"give a whole number from {least}" + (f" to {most}" if most else " on"))
 
 
+def plain(number: Any) -> Any:
+    """A number as one of Python's own: those of NumPy overflow, and fractions have no format. All else as it is."""
+    if isinstance(number, Integral):
+        return int(number)
+    return float(number) if isinstance(number, Real) else number
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 

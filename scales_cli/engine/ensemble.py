@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ Stencil = Callable[[Region], Iterator[Residual]]  # a turned picture's network w
 
 def ensemble_of(engine: Engine, count: int) -> Engine:
     """The engine itself for one picture, else its `SelfEnsemble`. Raises `UsageError` for a count there is not."""
-    if count not in COUNTS:
+    if not isinstance(count, Integral) or count not in COUNTS:
         raise UsageError(f"ensemble is {count!r}", "give 1, 2, 4 or 8")
-    return engine if count == 1 else SelfEnsemble(engine, count)
+    return engine if count == 1 else SelfEnsemble(engine, int(count))
 
 
 class SelfEnsemble:

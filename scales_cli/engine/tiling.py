@@ -101,7 +101,7 @@ def choose_regions(
 
     def nbytes(tiling: Tiling) -> int:
         count = -(-width // tiling.columns)
-        longest = max(tiling.rows, -(-width // count))  # a tile turned sideways is as wide as it was high
+        longest = max(min(tiling.rows, height), -(-width // count))  # turned sideways, a tile is as wide as it was high
         columns = min(longest + 2 * spec.receptive_field, max(height, width))
         piece = spec.scale**2 * PIECE_ROWS * longest * 4 * spec.colors + _ADDING_BYTES
         alive = min(count, threads) * (stream_bytes(spec, columns) + piece)

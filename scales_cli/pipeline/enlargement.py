@@ -37,7 +37,7 @@ class Enlargement:
     ensemble: int = 1
 
     def __post_init__(self) -> None:
-        check_whole("max_pixels", self.max_pixels, 1)
+        check_whole("max_pixels", self.max_pixels, 1, required=True)
         check_whole("tile", self.tile, LEAST_TILE)
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeVar, overload
 import numpy as np
 from PIL import Image
 
-from scales_cli.arguments import check_kinds, check_whole
+from scales_cli.arguments import check_kinds, check_whole, plain
 from scales_cli.errors import UsageError
 from scales_cli.imaging.files import read_image, spool
 from scales_cli.imaging.formats import MAX_OUTPUT_PIXELS
@@ -140,12 +140,12 @@ def upscale_file(
             scale = upscaler.scale
     enlargement = Enlargement.of(
         _family_of(model) if isinstance(model, Upscaler) else model,
-        scale=scale,
-        width=width,
-        height=height,
-        max_size=max_size,
+        scale=plain(scale),
+        width=plain(width),
+        height=plain(height),
+        max_size=plain(max_size),
         format=format,
-        quality=quality,
+        quality=plain(quality),
         lossless=lossless,
         background=background,
         metadata=metadata,
@@ -155,8 +155,8 @@ def upscale_file(
         salvage=salvage,
         denoise=strength,
         ensemble=ensemble,
-        max_pixels=max_pixels,
-        tile=tile,
+        max_pixels=plain(max_pixels),
+        tile=plain(tile),
     )
     upscalers = Upscalers(enlargement.family, threads, loaded, ensemble=ensemble)
     upscalers[enlargement.sizing.network_scales[0]]  # a model that cannot be opened is named before the picture is read
@@ -170,7 +170,7 @@ def upscale_file(
         check_clashes([(source_name, job.target)], [] if opened is not None else [source_name])
         check_target(job.target, overwrite)
     upscaler = upscalers[job.scale]
-    job = fit_job(job, upscaler, default_limit() if max_memory is None else max_memory, tile)
+    job = fit_job(job, upscaler, default_limit() if max_memory is None else int(max_memory), enlargement.tile)
     outcome = attempt(upscaler, job, progress, sink)
     if isinstance(outcome, Failed):
         raise outcome.error
@@ -197,7 +197,7 @@ def _family_of(upscaler: Upscaler) -> ModelFamily:
 def _strength(denoise: float | None) -> float | None:
     if denoise is not None and not (isinstance(denoise, Real) and 0 <= denoise <= 100):
         raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
-    return None if denoise is None else denoise / 100
+    return None if denoise is None else float(denoise) / 100
 
 
 def _opened(source: StrPath | bytes | BinaryIO) -> tuple[str, BinaryIO | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from numbers import Real
 from typing import Self
@@ -28,7 +29,7 @@ class Sizing:
 
     def __post_init__(self) -> None:
         for name, bound in (("width", self.width), ("height", self.height), ("max_size", self.longest)):
-            check_whole(name, bound, 1)
+            check_whole(name, bound, 1, sys.maxsize)
         if not isinstance(self.factor, Real):
             raise UsageError(f"scale is {self.factor!r}", f"give a number, at most {max(SCALES)}")
         if not 1 < self.factor <= max(SCALES):

@@ -24,7 +24,7 @@ from scales_cli.pipeline.flats import flat_weights
 from scales_cli.pipeline.pillow import to_details, to_image, to_pixels
 from scales_cli.pipeline.planes import PicturePlanes, Read, additions
 from scales_cli.system.progress import Progress
-from scales_cli.system.resources import usable_cores
+from scales_cli.system.resources import thread_count
 from scales_cli.system.threads import ThreadPool
 from scales_cli.weights.family import not_told
 
@@ -68,10 +68,10 @@ class Upscaler:
 
     def __init__(self, engine: Engine, *, name: str = "", threads: int | None = None, ensemble: int = 1) -> None:
         self.engine = ensemble_of(engine, ensemble)
-        self.ensemble = ensemble
+        self.ensemble = int(ensemble)
         self.scale = engine.spec.scale
         self.name = name  # of the model
-        self.threads = ThreadPool(threads or usable_cores())
+        self.threads = ThreadPool(thread_count(threads))
 
     @overload
     def __call__(self, image: Pixels) -> Pixels: ...

@@ -33,7 +33,7 @@ def usable_cores() -> int:
 def thread_count(threads: int | None) -> int:
     """What was asked for, or the usable cores; raises `UsageError` for what is no number of threads."""
     check_whole("threads", threads, 1, MOST_THREADS)
-    return usable_cores() if threads is None else threads
+    return usable_cores() if threads is None else int(threads)
 
 
 def _cgroup_quotas(root: Path, membership: Path) -> Iterator[float]:

@@ -119,6 +119,12 @@ def test_one_result_for_tiles_limits_threads_and_turns(engine, size, planes, cou
         assert content(back) == content(expected)
 
 
+def test_a_tile_larger_than_the_picture_takes_no_more_than_the_picture(engine):
+    size, ensemble = (SIDE, 9), SelfEnsemble(engine(2), 8)
+    needs = [ensemble.plan(*size, budget=0, pixel_bytes=3, tile=tile)[1] for tile in (SIDE, 2**40)]
+    assert needs[0] == needs[1]
+
+
 def test_every_isa_gives_the_same_ensemble(isa, engine):
     picture = ArrayPlanes(draw_planes(engine(), 5, 9))
     expected = content(joined(SelfEnsemble(engine(), 8).residual_rows(picture)))
@@ -167,7 +173,7 @@ def test_an_interrupt_stops_all_threads(engine):
 
 def test_other_counts_are_refused(engine):
     assert ensemble_of(engine(), 1) is engine()
-    for count in (0, 3, 16):
+    for count in (0, 3, 16, 2.0):
         with pytest.raises(UsageError, match=f"ensemble is {count}") as raised:
             ensemble_of(engine(), count)
         assert raised.value.hint == "give 1, 2, 4 or 8"

@@ -1,6 +1,8 @@
 """What Python programs call: every kind of picture, and files as the command line enlarges them."""
 
 import io
+import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -194,7 +196,10 @@ def test_upscale_file_without_a_target_names_it(photo, tiny):
     ("option", "value"),
     [
         ("max_pixels", "1G"),
+        ("max_pixels", None),
         ("max_memory", "1G"),
+        ("ensemble", 2.0),
+        pytest.param("width", 10**400, id="width-huge"),
         ("denoise", "auto"),
         ("scale", "2"),
         ("width", 2.5),
@@ -236,10 +241,29 @@ def test_a_background_may_be_three_numbers(folder, tiny):
         assert Path(given.output).read_bytes() == Path(named.output).read_bytes()
 
 
-def test_a_quality_may_be_a_number_of_numpy(photo, tiny):
-    given = scales_cli.upscale_file(photo, "given.jpg", model=tiny, quality=np.int64(90))
-    plain = scales_cli.upscale_file(photo, "plain.jpg", model=tiny, quality=90)
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [
+        ("quality", np.int64(90)),
+        ("tile", np.uint8(200)),
+        ("threads", np.uint8(2)),
+        ("ensemble", np.int8(2)),
+        ("width", np.uint8(200)),
+        ("scale", Fraction(3, 2)),
+        ("max_memory", np.int32(2**30)),
+    ],
+    ids=lambda value: str(value),
+)
+@pytest.mark.filterwarnings("error")
+def test_numbers_may_be_of_other_kinds_than_pythons_own(folder, option, number):
+    """None of which overflows in what is computed with it. The picture is cut into tiles."""
+    Image.linear_gradient("L").resize((600, 450)).save("a.jpg")
+    as_it_is = int(number) if isinstance(number, np.integer) else float(number)
+    options = {} if option in ("width", "scale") else {"scale": 2}
+    given = scales_cli.upscale_file("a.jpg", "given.jpg", model="tiny", **options | {option: number})
+    plain = scales_cli.upscale_file("a.jpg", "plain.jpg", model="tiny", **options | {option: as_it_is})
     assert Path(given.output).read_bytes() == Path(plain.output).read_bytes()
+    json.dumps(given.to_dict())
 
 
 def test_files_of_another_kind_are_named(photo, tiny):

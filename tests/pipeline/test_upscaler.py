@@ -72,6 +72,12 @@ def test_upscale_adds_the_residual_to_every_channel(upscaler, rng):
     assert np.array_equal(result, upscaler(2).upscale(image) + 20)
 
 
+@pytest.mark.parametrize("threads", [0, -1, 2.5])
+def test_upscalers_name_what_is_no_number_of_threads(fake_engine, threads):
+    with pytest.raises(UsageError, match=f"threads is {threads}"):
+        Upscaler(fake_engine(), threads=threads)
+
+
 def test_upscale_shows_the_network_luma(fake_engine):
     engine = fake_engine()
     Upscaler(engine, threads=1).upscale(np.full((2, 3, 3), (255, 0, 0), np.uint8))
