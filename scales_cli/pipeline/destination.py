@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import tempfile
@@ -86,9 +87,12 @@ def _copy(stream: BinaryIO, sink: BinaryIO) -> None:
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:
-    """All of it, also if the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time."""
+    """All of it, also if the stream is unbuffered (PYTHONUNBUFFERED=1) and takes only a part at a time.
+
+    By None, such a stream that does not block says that it is full; others, that are no streams of Python's, nothing.
+    """
     while data:
         written = stream.write(data)
-        if written is None:  # what unbuffered streams that do not block return when they are full
+        if written is None and isinstance(stream, io.RawIOBase):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        data = data[written:]
+        data = data[len(data) if written is None else written :]

@@ -177,6 +177,18 @@ def test_upscale_file_takes_paths_bytes_and_files(source, target, photo, tiny):
     assert (result.width, result.height, result.scale, result.model) == (24, 18, 2, "scales-tiny-x2")
 
 
+def test_a_stream_need_not_say_how_much_it_took(photo, tiny):
+    """As that of a web framework, say, whose `write` gives nothing."""
+    taken = []
+
+    class Response:
+        def write(self, data):
+            taken.append(bytes(data))
+
+    scales_cli.upscale_file(photo, Response(), model=tiny)
+    assert b"".join(taken) == scales_cli.upscale(photo.read_bytes(), 2, "tiny")
+
+
 def test_a_stream_that_takes_no_more_is_named(photo, tiny):
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(scales_cli.OutputError) as caught:  # noqa: PTH123
         scales_cli.upscale_file(photo, full, model=tiny)
