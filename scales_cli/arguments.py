@@ -49,17 +49,18 @@ def _is_path(value: Any) -> bool:
 
 
 def _is_source(value: Any) -> bool:
-    return isinstance(value, bytes) or _is_path(value) or _is_binary_file(value, "read", "seekable")
+    return isinstance(value, bytes) or _is_path(value) or _is_binary_file(value, "readable", "read", "seekable")
 
 
 def _is_target(value: Any) -> bool:
-    return _is_path(value) or _is_binary_file(value, "write")
+    return _is_path(value) or _is_binary_file(value, "writable", "write")
 
 
-def _is_binary_file(value: Any, *methods: str) -> bool:
-    """Whether it is open and has these; all files of text, and what wraps them, have an encoding."""
-    is_open = all(hasattr(value, method) for method in methods) and not getattr(value, "closed", False)
-    return is_open and not hasattr(value, "encoding")
+def _is_binary_file(value: Any, way: str, *methods: str) -> bool:
+    """Whether it is open this `way` and has these; all files of text, and what wraps them, have an encoding."""
+    if not all(hasattr(value, method) for method in methods) or getattr(value, "closed", False):
+        return False
+    return not hasattr(value, "encoding") and (not hasattr(value, way) or getattr(value, way)())
 
 
 def _is_number(value: Any) -> bool:

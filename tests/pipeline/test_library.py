@@ -279,13 +279,18 @@ def test_numbers_may_be_of_other_kinds_than_pythons_own(folder, option, number):
 
 
 def test_files_of_another_kind_are_named(photo, tiny):
-    with open("text", "w+") as text, open("closed", "wb") as closed:  # noqa: PTH123
+    with (
+        Path("text").open("w+") as text,
+        Path("closed").open("wb") as closed,
+        Path("written").open("wb") as written,
+        photo.open("rb") as read,
+    ):
         closed.close()
         before = set(Path().iterdir())
-        for source in (["photo.jpg"], None, 5, "", text, closed, bytearray(4)):
+        for source in (["photo.jpg"], None, 5, "", text, closed, written, bytearray(4)):
             with pytest.raises(scales_cli.UsageError, match="source is "):
                 scales_cli.upscale_file(source, "large.png", model=tiny)
-        for target in (b"large.png", ["large.png"], 5, "", text, closed, io.StringIO()):
+        for target in (b"large.png", ["large.png"], 5, "", text, closed, read, io.StringIO()):
             with pytest.raises(scales_cli.UsageError, match="target is "):
                 scales_cli.upscale_file(photo, target, model=tiny)
     with pytest.raises(scales_cli.UsageError, match="picture is ''"):
