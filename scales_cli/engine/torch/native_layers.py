@@ -124,7 +124,7 @@ class NativeAttention:
     """`networks.windows.attend_in_windows` by the native kernels, without copies of the tokens in windows' order."""
 
     def __init__(self, window: int, shift: int, *, threads: ThreadPool) -> None:
-        self._windows = (window, shift)
+        self._windows = (window, -shift % window)  # the kernels' grid begins as far outside of the picture
         self._threads = threads
 
     def __call__(self, bias: Tensor, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

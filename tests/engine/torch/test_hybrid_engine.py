@@ -41,6 +41,9 @@ SPECS = {
         linear_options={"skip": False, "spatial": False},
         backbone_options={"n_layers": 2, "n_heads": 2, "window": 4},
     ),
+    "swinir-odd": NetworkSpec(
+        backbone="swinir", n_feats=24, n_blocks=1, backbone_options={"n_layers": 2, "n_heads": 2, "window": 3}
+    ),
     "hat": NetworkSpec(
         scale=2,
         backbone="hat",
@@ -113,6 +116,7 @@ def test_tiles_with_their_context_make_the_whole_picture(name, side, height, wid
     monkeypatch.setattr(hybrid_engine, "WHOLE_IMAGE_PIXELS", 0)
     engine = HybridEngine(pack(network(name), {}))
     source = ArrayPlanes(planes(height, width))
+    side = -(-side // engine.spec.window) * engine.spec.window
     with fixed_gates(engine.network, engine.fix_gates(source)):
         whole = engine.residual(source.read(0, height, 0, width))
         tiled = np.concatenate([piece.planes for piece in engine.tiles(source, side, lambda fraction: None)], axis=1)
