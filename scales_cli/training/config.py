@@ -63,6 +63,8 @@ class Degradation:
                 is_pair = isinstance(value, Sequence) and len(value) == 2 and _are_numbers(value)
                 if not (is_pair and value[0] <= value[1]):
                     raise UsageError(f"{item.name} is {value!r}", "give two numbers, the smaller one first")
+                if item.name.endswith("quality") and value[1] > 100:
+                    raise UsageError(f"{item.name} is {value!r}", "give numbers from 0 to 100")
                 object.__setattr__(self, item.name, (float(value[0]), float(value[1])))
         if not 1 <= self.variants <= 64 or not 0 <= self.drawn < 1:
             raise UsageError("variants must be 1..64 and drawn in [0, 1)", "see scales_cli/training/README.md")
@@ -115,6 +117,8 @@ class TrainConfig:
         weights = (self.distillation, self.distillation_until, self.chroma_weight, self.gradient_weight)
         if min(self.final_learning_rate, self.weight_scale_rate, *weights) < 0:
             raise UsageError("rates and weights cannot be negative", "see scales_cli/training/README.md")
+        if not -(2**63) <= self.seed < 2**64:
+            raise UsageError(f"seed is {self.seed}", "give a number of at most 64 bits")
         if not 1 <= self.sign_sharpness < math.inf:
             raise UsageError("sign_sharpness must be at least 1", "see scales_cli/training/README.md")
         if not (self.learning_rate > 0 and self.clip_norm > 0 and 0 <= self.ema_decay < 1):

@@ -81,7 +81,8 @@ class Degrader:
         grey = self.happens(settings.grey_noise)
         noise = self.rng.standard_normal((*lr.shape[:2], 1 if grey else 3), np.float32)
         if self.happens(settings.correlated_noise):
-            noise = cv2.GaussianBlur(noise, (0, 0), self.between(settings.noise_blur_sigma)).reshape(noise.shape)
+            spread = max(self.between(settings.noise_blur_sigma), 1e-3)  # of 0 OpenCV would ask for a size
+            noise = cv2.GaussianBlur(noise, (0, 0), spread).reshape(noise.shape)
             noise /= noise.std() + 1e-6
         if self.happens(settings.signal_noise):
             # Half of the variance at middle grey comes from the light's own noise.

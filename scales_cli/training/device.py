@@ -17,7 +17,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # which "meta" has none of
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(f"torch has no device {name!r} here", "use --device cpu") from error
     return device

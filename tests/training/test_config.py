@@ -48,6 +48,8 @@ def test_from_dict_refuses_what_is_no_table(values):
         {"network": {"backbone": "rdn", "planes": "ycc"}},
         {"degradation": {"kernels": {"bicubic": "much"}}},
         {"degradation": {"variants": 0}},
+        {"degradation": {"webp_quality": [90, 101]}},
+        {"seed": 2**64},
         {"degradation": {"rain": 1}},
         {"network": {"n_feats": 96}},
     ],

@@ -85,6 +85,11 @@ def test_noise_of_the_light_grows_with_it_and_correlated_noise_is_smooth():
     assert steps[1] < 0.8 * steps[0]
 
 
+def test_noise_that_is_blurred_by_nothing_stays(hr):
+    noisy, _ = degrade(hr, noise=1, noise_sigma=(9, 9), correlated_noise=1, noise_blur_sigma=(0, 0))
+    assert (noisy.astype(float) - degrade(hr)[0]).std() > 6
+
+
 def test_blur_loses_detail_and_sharpening_adds_contrast(hr):
     clean = degrade(hr)[0].astype(float)
     blurred, strength = degrade(hr, blur=1, blur_sigma=(1, 1), anisotropic=0)
