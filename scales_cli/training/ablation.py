@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import signal
@@ -27,7 +26,7 @@ from scales_cli.system.files import read_small_text, replacing
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.config import TrainConfig
-from scales_cli.training.pictures import list_pictures
+from scales_cli.training.pictures import fingerprint
 from scales_cli.training.run import TrainingData, load_run, start_run
 from scales_cli.training.trainer import Status, Trainer
 
@@ -132,17 +131,12 @@ def claim(out: Path, folders: Mapping[str, Path]) -> None:
     except (OSError, ValueError):
         known = {}
     known = known if isinstance(known, dict) else {}
-    own = {name: _fingerprint(folder) for name, folder in folders.items()}
+    own = {name: fingerprint(folder) for name, folder in folders.items()}
     if others := [name for name, value in own.items() if known.get(name, value) != value]:
         raise UsageError(f"{out} holds rows of other pictures of {others[0]}", "give another -o")
     out.mkdir(parents=True, exist_ok=True)
     with replacing(path, overwrite=True) as stream:
         stream.write(json.dumps(known | own, indent=1).encode())
-
-
-def _fingerprint(folder: Path) -> str:
-    files = [f"{path.relative_to(folder)}\0{path.stat().st_size}" for path in list_pictures(folder)]
-    return hashlib.sha256("\n".join(files).encode(errors="surrogateescape")).hexdigest()
 
 
 def run_row(

@@ -42,11 +42,12 @@ class RunRecord:
     commit: str = ""  # of the program, when the run began
     data: str = ""
     teacher: str = ""
+    pictures: str = ""  # a fingerprint of those in all of the run's folders
     history: tuple[str, ...] = ()  # the runs this one was started from, oldest first
 
     def checked(self) -> RunRecord:
         """Itself; raises `ValueError` for records that no run has written."""
-        texts = (self.device, self.commit, self.data, self.teacher, *self.history)
+        texts = (self.device, self.commit, self.data, self.teacher, self.pictures, *self.history)
         if not (type(self.step) is int and 0 <= self.step < 2**53 and type(self.seconds) in (int, float)):
             raise ValueError(f"it has {self.step!r} steps and {self.seconds!r} seconds")
         if not 0 <= self.seconds < math.inf or not all(isinstance(text, str) for text in texts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,13 +29,22 @@ HELD_OUT = 16  # pictures kept for validation where no folder of them is given
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Pictures below `folder`, sorted; hidden files are left out. Raises `InputError` if there are none."""
+    """Pictures below `folder`, sorted; hidden files and folders are left out. Raises `InputError` if there are none."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "give a folder of pictures")
-    paths = sorted(path for path in folder.rglob("*") if is_picture_name(path))
+    paths = sorted(path for path in folder.rglob("*") if is_picture_name(path) and not _is_hidden(path, folder))
     if not paths:
         raise InputError(f"{folder}: no pictures in it", f"give a folder of {READABLE}")
     return paths
+
+
+def fingerprint(*folders: Path) -> str:
+    """What sets the pictures below these folders apart from others: a hash of their files' names and sizes."""
+    lists = [
+        [f"{path.relative_to(folder)}\0{path.stat().st_size}" for path in list_pictures(folder)] for folder in folders
+    ]
+    text = "\n\n".join("\n".join(files) for files in lists)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def split_validation(paths: list[Path]) -> tuple[list[Path], list[Path]]:
@@ -54,6 +64,11 @@ def without(paths: list[Path], held_out: list[Path]) -> tuple[list[Path], list[P
     if left_out := len(paths) - len(rest):
         warnings.warn(f"{left_out} pictures of --valid lie in --data: nothing is trained on them", stacklevel=3)
     return rest, held_out
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a folder between the two is hidden, as those of thumbnails are."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts[:-1])
 
 
 class _UnusableError(Exception):
@@ -78,7 +93,8 @@ class PairLoader:
     ) -> None:
         if teacher is not None and spec.colors != 1:
             raise InputError(f"{teacher}: a teacher's pictures are luma, this network's are not", "train one of luma")
-        self.spec, self.degradation, self.seed, self.least = spec, degradation, seed, least
+        self.spec, self.degradation, self.least = spec, degradation, least
+        self.seed = seed % 2**64  # numpy takes none that is negative, as torch does
         self.teacher = None if teacher is None else _by_name(list_pictures(teacher))
 
     def load(self, paths: Iterable[Path]) -> Iterator[Pair]:

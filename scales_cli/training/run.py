@@ -20,7 +20,7 @@ from scales_cli.training.dataset import Pair, PatchDataset
 from scales_cli.training.device import choose_device
 from scales_cli.training.distributed import ALONE, Processes
 from scales_cli.training.export import pack_run
-from scales_cli.training.pictures import PairLoader, list_pictures, split_validation, without
+from scales_cli.training.pictures import TILE, PairLoader, fingerprint, list_pictures, split_validation, without
 from scales_cli.training.trainer import Trainer
 
 COMPILE_FROM_STEPS = 1000  # compiling takes about half a minute; shorter runs do without
@@ -37,6 +37,7 @@ class TrainingData:
     name: str
     device: torch.device
     teacher: str = ""  # whose pictures stand beside the true ones
+    fingerprint: str = ""
 
 
 def load_data(
@@ -47,6 +48,11 @@ def load_data(
     `teacher_pictures` is a folder of those that another network has drawn of the ones in `data`.
     """
     chosen = choose_device(device)
+    if config.network.scale * config.patch_size > TILE:
+        raise UsageError(
+            f"patches of {config.patch_size} pixels are larger than the tiles that pictures are cut into",
+            f"set patch_size to at most {TILE // config.network.scale}",
+        )
     paths = list_pictures(data)
     training, held_out = without(paths, list_pictures(valid)) if valid else split_validation(paths)
     spec, degradation = config.network, config.degradation
@@ -70,7 +76,8 @@ def load_data(
     patches = PatchDataset(pairs, spec.scale, config.patch_size, chosen, strength=spec.strength)
     name = f"{data.resolve().name}: {len(training)} files, {patches.hr.shape[1] / 1e6:.1f} MP"
     teacher = "" if teacher_pictures is None else f"pictures of {teacher_pictures.absolute().name}"
-    return TrainingData(patches, validation, name, chosen, teacher)
+    folders = (folder for folder in (data, valid, teacher_pictures) if folder is not None)
+    return TrainingData(patches, validation, name, chosen, teacher, fingerprint(*folders))
 
 
 def start_run(config: TrainConfig, data: TrainingData, out: Path, processes: Processes = ALONE) -> Trainer:
@@ -85,6 +92,7 @@ def start_run(config: TrainConfig, data: TrainingData, out: Path, processes: Pro
         compiled=config.steps >= compile_from,
         data_name=data.name,
         teacher_name=data.teacher,
+        pictures=data.fingerprint,
         processes=processes,
     )
 
@@ -103,8 +111,14 @@ def open_run(
     processes: Processes = ALONE,
 ) -> Trainer:
     """Reads the pictures and builds the network; begins anew, from another run (`init`) or where `out` stopped."""
-    if not resume and any(next(out.glob(name), None) for name in ("weights-*", "model.safetensors")):
-        raise UsageError(f"{out} already holds a run", "go on with --resume or give another -o")
+    if any(next(out.glob(name), None) for name in ("weights-*", "model.safetensors")):
+        if not resume:
+            raise UsageError(f"{out} already holds a run", "go on with --resume or give another -o")
+        if checkpoint.latest(out) is None:  # beginning anew would replace what is left
+            raise UsageError(
+                f"{out} holds what a run left, but no whole checkpoint to go on from",
+                "give another -o, with --init to start from what is left",
+            )
     try:
         str(out).encode()
     except UnicodeEncodeError as error:  # which safetensors cannot write to

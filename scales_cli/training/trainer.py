@@ -15,10 +15,11 @@ from torch import Tensor
 
 import scales_cli
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.errors import DivergedError, UsageError, WeightsError
+from scales_cli.errors import DivergedError, OutputError, UsageError, WeightsError
 from scales_cli.networks.base import Network
 from scales_cli.networks.build import build_network
 from scales_cli.networks.calibration import calibrate, unfold_factors
+from scales_cli.system.files import remove_abandoned_files
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint, RunRecord
 from scales_cli.training.config import TrainConfig
@@ -58,6 +59,7 @@ class Trainer:
         compiled: bool = True,
         data_name: str = "",
         teacher_name: str = "",
+        pictures: str = "",
         processes: Processes = ALONE,
     ) -> None:
         if config.batch_size % processes.count:
@@ -77,9 +79,14 @@ class Trainer:
         use_fast_products(self.network, device)
         self.update = Update(self.network, dataset, config, processes, compiled=compiled)
         self.progress = RunRecord(
-            device=device_name(device), commit=describe_commit(), data=data_name, teacher=teacher_name
+            device=device_name(device),
+            commit=describe_commit(),
+            data=data_name,
+            teacher=teacher_name,
+            pictures=pictures,
         )
         self.log = Log(out / "log.csv")
+        self.saved: Path | None = None  # the checkpoint that this run has read or written last
         self.stopping = False
 
     def resume(self) -> None:
@@ -89,15 +96,20 @@ class Trainer:
         saved = Checkpoint.load(path)
         if replace(saved.config, steps=self.config.steps) != self.config:
             raise UsageError(f"{path} was trained with other settings", "give the same ones, or another -o with --init")
-        if (saved.progress.data, saved.progress.teacher) != (self.progress.data, self.progress.teacher):
-            raise UsageError(f"{path} had other pictures or another teacher", "give the same --data and --teacher")
+        before, own = saved.progress, self.progress
+        pictures = before.pictures or own.pictures  # earlier versions noted none
+        if (before.data, before.teacher, pictures) != (own.data, own.teacher, own.pictures):
+            raise UsageError(
+                f"{path} had other pictures or another teacher",
+                "give the same --data, --valid and --teacher, or another -o with --init",
+            )
         try:
             self.network.load_state_dict(saved.model)
             self.ema.load_state_dict(saved.ema)
         except RuntimeError as error:
             raise WeightsError(f"{path}: its tensors are not those of its network", "start anew") from error
         checkpoint.restore_optimizer(path, self.update.optimizer, self.generator)
-        self.progress = saved.progress
+        self.progress, self.saved = replace(before, pictures=own.pictures), path
 
     def start_from(self, source: Checkpoint) -> None:
         """Takes over every averaged tensor that fits by name and shape: at another scale, all but the tail.
@@ -156,6 +168,7 @@ class Trainer:
         """
         self.out.mkdir(parents=True, exist_ok=True)
         if self.processes.lead:
+            remove_abandoned_files(self.out)
             self.log.cut(self.progress.step)
         started = last_saved = time.monotonic()
         ending = False
@@ -202,11 +215,14 @@ class Trainer:
         return self.progress.step >= self.config.steps
 
     def save(self) -> Path:
-        """Writes a checkpoint of the present state."""
+        """Writes a checkpoint of the present state. Raises `OutputError`, as well if another run has written one."""
         self.out.mkdir(parents=True, exist_ok=True)
-        return checkpoint.save(
+        if checkpoint.latest(self.out) not in (None, self.saved):
+            raise OutputError(f"{self.out}: another run writes its checkpoints there", "give each run its own -o")
+        self.saved = checkpoint.save(
             self.out, self.config, self.progress, self.network, self.ema, self.update.optimizer, self.generator
         )
+        return self.saved
 
     def learning_rate(self) -> float:
         """Linear warm-up, then half a cosine from `learning_rate` to `final_learning_rate` over the schedule."""

@@ -89,6 +89,8 @@ def test_train_leaves_alone_what_lies_in_its_folder(photos, settings, tmp_path, 
         (folder / name).write_bytes(b"mine")
         assert run(*arguments, "-o", folder) == 2
         assert "already holds" in capsys.readouterr().err
+        assert run(*arguments, "-o", folder, "--resume") == 2
+        assert "no whole checkpoint" in capsys.readouterr().err
         assert [path.read_bytes() for path in folder.iterdir()] == [b"mine"]
 
 
@@ -178,6 +180,7 @@ def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings
         (("--size", "huge"), "unknown size"),
         (("--max-time", "soon"), "is not a time"),
         (("--device", "abacus"), "no device"),
+        (("--device", "meta"), "no device"),
         (("--init", "missing"), "not a training checkpoint"),
         (("--steps", "0"), "at least 1"),
     ],

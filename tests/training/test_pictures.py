@@ -3,11 +3,11 @@ import pytest
 from PIL import Image
 
 from scales_cli.backbones.spec import NetworkSpec
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, UsageError
 from scales_cli.imaging.resize import imresize
 from scales_cli.training import pictures
 from scales_cli.training.config import Degradation, TrainConfig
-from scales_cli.training.pictures import PairLoader, list_pictures, split_validation
+from scales_cli.training.pictures import PairLoader, fingerprint, list_pictures, split_validation
 from scales_cli.training.run import load_data
 
 LUMA_X4 = PairLoader(NetworkSpec(scale=4))
@@ -47,6 +47,51 @@ def test_list_pictures_names_an_empty_or_missing_folder(tmp_path):
         list_pictures(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         list_pictures(tmp_path / "missing")
+
+
+def test_list_pictures_leaves_out_what_is_hidden(tmp_path):
+    folder = tmp_path / ".mine"  # but not what the user names
+    for name in ("a.png", ".b.png", "sub/c.png", ".thumbnails/a.png", "sub/.cache/deep/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    assert list_pictures(folder) == [folder / "a.png", folder / "sub" / "c.png"]
+
+
+def test_fingerprint_is_of_names_and_sizes(tmp_path):
+    folders = [tmp_path / "train", tmp_path / "valid"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "a.png").write_bytes(b"12")
+    first = fingerprint(*folders)
+    moved = tmp_path / "moved"
+    folders[0].rename(moved)
+    assert fingerprint(moved, folders[1]) == first
+    (folders[1] / "a.png").write_bytes(b"123")
+    assert fingerprint(moved, folders[1]) != first
+    assert fingerprint(folders[1], moved) != fingerprint(moved, folders[1])
+
+
+def test_runs_note_the_pictures_of_all_their_folders(tmp_path, rng):
+    for name in ("train", "valid"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(tmp_path / name / "a.png")
+    config = TrainConfig(NetworkSpec(scale=2), patch_size=8)
+    first = load_data(config, tmp_path / "train", tmp_path / "valid").fingerprint
+    Image.new("L", (40, 40)).save(tmp_path / "valid" / "a.png")
+    assert load_data(config, tmp_path / "train", tmp_path / "valid").fingerprint != first
+
+
+def test_patches_that_no_tile_holds_are_refused(tmp_path):
+    """Larger pictures, which the message on small ones asks for, would not help."""
+    with pytest.raises(UsageError, match="larger than the tiles") as caught:
+        load_data(TrainConfig(NetworkSpec(scale=4), patch_size=256), tmp_path, None)
+    assert "at most 252" in caught.value.hint
+
+
+def test_a_negative_seed_degrades_too(rng):
+    ranges = Degradation(variants=2, drawn=0.0)
+    pair = PairLoader(NetworkSpec(planes="ycc"), ranges, seed=-1)._pair(np.zeros((16, 16, 3), np.uint8), None, (0,))
+    assert len(pair.strengths) == 2
 
 
 def test_split_validation_keeps_the_two_apart(tmp_path):

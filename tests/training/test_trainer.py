@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -126,6 +127,33 @@ def test_a_checkpoint_removes_only_older_checkpoints(build_trainer):
     ]
 
 
+def test_two_runs_in_one_folder_do_not_mix(build_trainer):
+    """The first one that has a checkpoint there goes on; the other one leaves it alone."""
+    first, second = build_trainer(), build_trainer()
+    first.run(ignore, max_seconds=0)
+    with pytest.raises(OutputError, match="another run"):
+        second.run(ignore, max_seconds=0)
+    one, other = build_trainer(), build_trainer()
+    one.resume()
+    other.resume()
+    one.run(ignore, max_seconds=0)
+    with pytest.raises(OutputError, match="another run"):
+        other.run(ignore)
+    one.run(ignore)
+    assert Checkpoint.load(one.out).progress == one.progress
+
+
+def test_a_run_removes_what_was_left_by_one_that_was_killed(build_trainer):
+    trainer = build_trainer()
+    trainer.out.mkdir()
+    left, own = trainer.out / ".scales-17-0a1b2c3d.tmp", trainer.out / ".scales-17-notes.txt"
+    for path in (left, own):
+        path.touch()
+        os.utime(path, (1, 1))
+    trainer.run(ignore)
+    assert (left.exists(), own.exists()) == (False, True)
+
+
 def test_seed_decides_the_weights(build_trainer, tmp_path):
     runs = [
         build_trainer(replace(CONFIG, seed=seed), out=tmp_path / str(index)) for index, seed in enumerate((1, 1, 2))
@@ -143,6 +171,20 @@ def test_resume_refuses_other_pictures_and_teachers(build_trainer):
     other.progress = replace(other.progress, data="other pictures")
     with pytest.raises(UsageError, match="other pictures"):
         other.resume()
+
+
+def test_resume_tells_pictures_apart_that_are_as_many_and_as_large(build_trainer):
+    first = build_trainer()
+    first.progress = replace(first.progress, pictures="one")
+    first.run(ignore, max_seconds=0)
+    other = build_trainer()
+    other.progress = replace(other.progress, pictures="two")
+    with pytest.raises(UsageError, match="other pictures"):
+        other.resume()
+    first.progress = replace(first.progress, pictures="")  # as runs did that noted none
+    first.save()
+    other.resume()
+    assert other.progress.pictures == "two"
 
 
 def test_start_from_a_full_precision_twin_calibrates_what_is_new(build_trainer, tmp_path):
@@ -242,7 +284,7 @@ def test_checkpoints_of_other_tensors_are_refused(build_trainer):
 
 
 def test_runs_whose_tail_was_not_rounded_can_be_gone_on_from(build_trainer, tmp_path):
-    path = build_trainer().save()
+    path = build_trainer(out=tmp_path / "earlier").save()
     tensors, metadata = checkpoint._read(path)
     checkpoint._write(path, {name: value for name, value in tensors.items() if "tail.gain" not in name}, metadata)
     earlier = Checkpoint.load(path)
