@@ -27,7 +27,7 @@ class Log:
         """
         if not self._path.exists():
             return
-        with self._path.open(newline="") as file:
+        with self._path.open(newline="", encoding="utf-8", errors="replace") as file:
             rows = [row for row in csv.reader(file) if len(row) == len(_HEADER) and row[0].isdecimal()]
         self._write([row for row in rows if int(row[0]) <= step])
 

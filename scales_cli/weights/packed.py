@@ -289,7 +289,7 @@ def _check_version(path: Path, metadata: Mapping[str, str]) -> None:
             "pull the model again with `scales models pull`, or go on from its run with `scales train --init`",
         )
     if kind != FORMAT:
-        raise WeightsError(f"{path}: not a packed scales model", "export it with `scales train`")
+        raise WeightsError(f"{path}: not a packed scales model", "`scales export` makes one of a training run")
     if version != VERSION:
         raise WeightsError(f"{path}: packed format version {version!r} is not supported", "update scales-cli")
 

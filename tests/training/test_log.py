@@ -19,6 +19,8 @@ def test_a_log_that_is_cut_goes_on_after_a_step(tmp_path):
         log.add(step, 2.0, 1e-3, 9.0, 24.0)
     with (tmp_path / "log.csv").open("a") as file:
         file.write("4,2.0,0.0")  # torn
+    with (tmp_path / "log.csv").open("ab") as file:
+        file.write(b"\xff\x00\n")  # as after a crash of the machine
     log.cut(2)
     log.add(5, 2.0, 1e-3, 9.0, 24.0)
     lines = (tmp_path / "log.csv").read_text().splitlines()
