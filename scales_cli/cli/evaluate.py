@@ -212,7 +212,7 @@ def label(upscaler: Upscaler) -> str:
 
 def open_model(model: str | None, scale: int, threads: int | None, ensemble: int, *, quiet: bool) -> Upscaler:
     """A packed model in the native engine, or a training run's folder, of any convolution, in torch."""
-    if model is None or not Path(model).is_dir():
+    if model is None or not is_run(model):
         from scales_cli.cli.console import downloading
         from scales_cli.pipeline.upscalers import Upscalers
         from scales_cli.weights.family import resolve
@@ -224,3 +224,18 @@ def open_model(model: str | None, scale: int, threads: int | None, ensemble: int
     from scales_cli.training.run import load_run
 
     return load_run(Path(model), scale, threads, ensemble=ensemble)
+
+
+def is_run(name: str) -> bool:
+    """Whether `-m` was given a run's folder. One that holds no run is not in the way of a model of its name."""
+    from scales_cli.errors import WeightsError
+    from scales_cli.weights.family import resolve
+
+    folder = Path(name)
+    if not folder.is_dir() or any(folder.glob("weights-*")):
+        return folder.is_dir()
+    try:
+        resolve(name)
+    except WeightsError:  # which the run's own says better
+        return True
+    return False

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,3 +42,19 @@ def test_eval_quiet_prints_nothing_but_json(pictures, model, capsys):
     assert capsys.readouterr() == ("", "")
     assert main(["eval", pictures, "-s", "2", "-m", model, "-q", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
+
+
+def test_a_folder_that_is_called_like_a_model_is_not_in_its_way(pictures, capsys):
+    """But one that holds a run is meant, and one that holds none says so if no model has its name."""
+    for name in ("tiny", "mine"):
+        Path(name).mkdir()
+    assert main(["eval", pictures, "-s", "2", "-m", "tiny", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "scales-tiny-x2"
+    pytest.importorskip("torch")
+    assert main(["eval", pictures, "-s", "2", "-m", "mine"]) == 5
+    Path("tiny/weights-00000001.safetensors").touch()
+    assert main(["eval", pictures, "-s", "2", "-m", "tiny"]) == 5
+    errors = capsys.readouterr().err.splitlines()
+    assert [error.split(" (")[0] for error in errors] == [
+        f"scales: error: {name}: no checkpoint in it" for name in ("mine", "tiny")
+    ]
