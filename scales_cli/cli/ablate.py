@@ -58,13 +58,13 @@ def ablate(
     $ scales ablate Set5 --data train/ --valid valid/ -o out --recipe rcan
     """
     require("torch", "train", "training needs torch")
-    from scales_cli.evaluation.datasets import find_benchmark
+    from scales_cli.evaluation.datasets import find_benchmarks
     from scales_cli.training.ablation import Ablation, claim, finished_result, run_row, table
     from scales_cli.training.run import load_data
 
     ablation = Ablation.load(recipe)
     rows = ablation.choose(row or [])
-    sets = [find_benchmark(folder, ablation.base.network.scale) for folder in benchmarks]
+    sets = find_benchmarks(benchmarks, ablation.base.network.scale)
     names = [item.name for item in sets]
     claim(output, {"--data": data, "--valid": valid, **dict(zip(names, map(Path, benchmarks), strict=True))})
     observe = (lambda name, status: None) if quiet else report

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scales_cli.arguments import check_kinds, check_whole
-from scales_cli.errors import InputError
+from scales_cli.errors import InputError, UsageError
 from scales_cli.imaging.files import read_image
 from scales_cli.imaging.formats import is_picture_name
 from scales_cli.imaging.resize import imresize
@@ -83,6 +83,17 @@ def find_benchmark(folder: str | os.PathLike[str], scale: int) -> Benchmark:
             f"{hr_folder}: no pictures in this folder", "give a folder of HR pictures, or one that holds HR/"
         )
     return Benchmark(root.resolve().name, scale, tuple(pairs))
+
+
+def find_benchmarks(folders: Iterable[str | os.PathLike[str]], scale: int) -> list[Benchmark]:
+    """Sets whose scores are kept by their names. Raises `UsageError` if two have the same."""
+    found: dict[str, Benchmark] = {}
+    for folder in folders:
+        benchmark = find_benchmark(folder, scale)
+        if benchmark.name in found:
+            raise UsageError(f"two folders are called {benchmark.name}", "give sets of different names")
+        found[benchmark.name] = benchmark
+    return list(found.values())
 
 
 def recognised(paths: Iterable[Path]) -> set[str]:

@@ -74,16 +74,20 @@ class DegradedReport:
 
 
 def references(folder: str | os.PathLike[str]) -> dict[str, Pixels]:
-    """The middle of each picture in a folder, at most SIDE pixels a side, and the drawn pictures, by name."""
-    found = {}
+    """The middle of each picture in a folder, at most SIDE pixels a side, and the drawn pictures, by name.
+
+    A second one of a name has its extension, too.
+    """
+    found, drawn = dict[str, Pixels](), drawn_pictures()
     for pair in find_benchmark(folder, 1):
         hr, _ = pair.load(1)
         height, width = (min(side // 12 * 12, SIDE) for side in hr.shape[:2])
         if min(height, width) < SIDE // 4:
             raise InputError(f"{pair.hr}: too small to be degraded and judged", "use larger HR pictures")
         top, left = (hr.shape[0] - height) // 2, (hr.shape[1] - width) // 2
-        found[pair.name] = np.ascontiguousarray(hr[top : top + height, left : left + width])
-    return found | drawn_pictures()
+        name = pair.hr.name if pair.name in found or pair.name in drawn else pair.name
+        found[name] = np.ascontiguousarray(hr[top : top + height, left : left + width])
+    return found | drawn
 
 
 def evaluate_degraded(

@@ -8,7 +8,7 @@ from typing import Any
 
 from scales_cli.engine.load import load_engine
 from scales_cli.engine.torch.packing import pack
-from scales_cli.evaluation.datasets import find_benchmark
+from scales_cli.evaluation.datasets import find_benchmarks
 from scales_cli.evaluation.scores import evaluate
 from scales_cli.pipeline.upscaler import Upscaler
 from scales_cli.training.checkpoint import Checkpoint
@@ -29,7 +29,7 @@ def score_packed(
 ) -> dict[str, dict[str, float]]:
     """Mean PSNR and SSIM of the native engine on benchmark folders, for the model card; not those that are infinite."""
     upscaler = Upscaler(load_engine(weights, threads=threads), threads=threads)
-    report = evaluate(upscaler, [find_benchmark(folder, weights.spec.scale) for folder in folders], progress=progress)
+    report = evaluate(upscaler, find_benchmarks(folders, weights.spec.scale), progress=progress)
     return {
         item.name: {"psnr": round(item.mean.psnr, 3), "ssim": round(item.mean.ssim, 4)}
         for item in report.benchmarks

@@ -114,6 +114,7 @@ def test_export_replaces_nothing_unasked_and_leaves_out_infinite_scores(photos, 
     model = tmp_path / "b.safetensors"
     assert run("export", tmp_path / "a/model.safetensors", "-o", model) == 2  # whose card it would make up
     assert run("export", tmp_path / "a", "-o", model, "--benchmark", tmp_path / "missing") == 3
+    assert run("export", tmp_path / "a", "-o", model, "--benchmark", flat, "--benchmark", flat) == 2
     assert not model.exists()
     model.write_bytes(b"mine")
     command = ("export", tmp_path / "a", "-o", model, "--benchmark", flat, "--json")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.errors import InputError, UsageError
-from scales_cli.evaluation.datasets import find_benchmark, recognised
+from scales_cli.evaluation.datasets import find_benchmark, find_benchmarks, recognised
 from scales_cli.imaging.resize import imresize
 
 
@@ -67,6 +67,14 @@ def test_find_benchmark_refuses_scales_of_no_network(folder, scale):
 def test_find_benchmark_refuses_what_names_no_folder(name):
     with pytest.raises(UsageError, match=f"folder is {name!r}"):
         find_benchmark(name, 2)
+
+
+def test_sets_whose_scores_are_kept_by_name_have_different_ones(folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    (folder / "LRbicx2").rename(tmp_path / "other" / "HR")
+    with pytest.raises(UsageError, match="two folders are called HR"):
+        find_benchmarks([folder / "HR", tmp_path / "other" / "HR"], 2)
+    assert [item.name for item in find_benchmarks([folder / "HR", tmp_path / "other"], 2)] == ["HR", "other"]
 
 
 def test_find_benchmark_misses_lr_files(folder):

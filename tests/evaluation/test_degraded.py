@@ -57,6 +57,12 @@ def test_references_are_the_middles_of_pictures_and_the_drawn_ones(tmp_path, rng
         references(tmp_path)
 
 
+def test_no_picture_takes_the_place_of_another_one_of_its_name(tmp_path):
+    for name in ("a.bmp", "a.png", "drawn-slide.png"):
+        Image.new("RGB", (96, 96)).save(tmp_path / name)
+    assert list(references(tmp_path)) == ["a", "a.png", "drawn-slide.png", *drawn_pictures()]
+
+
 def test_equal_pictures_have_null_in_json():
     flat = {"flat": np.full((96, 96, 3), 200, np.uint8)}
     (report,) = evaluate_degraded(bicubic, flat, degradations(["clean"]), 4)
