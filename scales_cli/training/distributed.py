@@ -51,17 +51,21 @@ class Processes:
         if self.count > 1:
             distributed.all_reduce(values, distributed.ReduceOp.MAX)
 
-    def any(self, flag: bool) -> bool:
-        """Whether a flag is set in one of the processes."""
-        return self._reduced(torch.tensor(float(flag)), distributed.ReduceOp.MAX) > 0
+    def any(self, *flags: bool) -> list[bool]:
+        """Whether each flag is set in one of the processes."""
+        return [value > 0 for value in self._reduced([float(flag) for flag in flags], distributed.ReduceOp.MAX)]
 
     def mean(self, value: float) -> float:
-        return self._reduced(torch.tensor(value), distributed.ReduceOp.SUM) / self.count
+        (total,) = self._reduced([value], distributed.ReduceOp.SUM)
+        return total / self.count
 
-    def _reduced(self, value: Tensor, operation: distributed.ReduceOp.RedOpType) -> float:
-        if self.count > 1:
-            distributed.all_reduce(value, operation)
-        return value.item()
+    def _reduced(self, values: list[float], operation: distributed.ReduceOp.RedOpType) -> list[float]:
+        """Each number over the processes."""
+        if self.count == 1:
+            return values
+        joined = torch.tensor(values)
+        distributed.all_reduce(joined, operation)
+        return joined.tolist()
 
 
 ALONE = Processes()

@@ -182,9 +182,10 @@ class Trainer:
                     started += compiled
                 else:
                     losses.append(self._step())
-                late = time.monotonic() - started > max_seconds
-                ending = self.processes.any(self.stopping or late)
-                if ending or self._finished or self.progress.step % REPORT_STEPS == 0:
+                now = time.monotonic()
+                late, slow = now - started > max_seconds, now - began - compiled > CHECKPOINT_SECONDS
+                ending, due = self.processes.any(self.stopping or late, slow)
+                if ending or due or self._finished or self.progress.step % REPORT_STEPS == 0:
                     break
             loss = self.processes.mean(255 * torch.stack(losses).mean().item())
             seconds = time.monotonic() - began - compiled

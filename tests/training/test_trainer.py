@@ -334,6 +334,16 @@ def test_compiling_counts_in_no_time(build_trainer, monkeypatch):
     assert seen[0].steps_per_second == 4
 
 
+def test_slow_steps_are_reported_and_kept_as_they_come(build_trainer, monkeypatch):
+    """Fifty steps of a large network take longer than the minute that a checkpoint may be old."""
+    monkeypatch.setattr("scales_cli.training.trainer.CHECKPOINT_SECONDS", 0)
+    trainer, seen = build_trainer(), []
+    trainer.run(lambda status: seen.append((status.progress.step, checkpoint.latest(trainer.out))))
+    steps = [None if path is None else int(path.stem.removeprefix("weights-")) for _, path in seen]
+    assert [step for step, _ in seen] == [1, 2, 3, 4, 5, 6]
+    assert steps == [None, 1, 2, 3, 4, 5]
+
+
 def test_resumed_runs_log_each_validation_once(build_trainer, monkeypatch):
     monkeypatch.setattr("scales_cli.training.trainer.REPORT_STEPS", 1)
     killed = build_trainer()
