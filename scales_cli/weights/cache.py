@@ -83,13 +83,7 @@ class Cache:
     def prune(self, superseded: Callable[[CachedModel], bool]) -> list[Path]:
         """Removes left-over temporary files, damaged models and those that `superseded` names; what was removed."""
         useless = abandoned_files(self.folder)
-        for model in self.models():
-            try:
-                model.check()
-                if superseded(model):
-                    useless.append(model.path)
-            except WeightsError:
-                useless.append(model.path)
+        useless += [model.path for model in self.models() if _is_damaged(model) or superseded(model)]
         with self.writing():
             for path in useless:
                 _remove(path)
@@ -127,6 +121,15 @@ def _default_folder() -> Path:
         return Path(folder).expanduser().absolute() / "models"
     except RuntimeError as error:  # HOME is unset, and the system knows of no other
         raise WeightsError("there is no home folder to keep models in", f"set {VARIABLE} to a folder") from error
+
+
+def _is_damaged(model: CachedModel) -> bool:
+    """Whether what is there is not the model. What cannot be read right now may be whole, and the only copy."""
+    try:
+        model.check()
+    except WeightsError as error:
+        return not isinstance(error.__cause__, OSError) or isinstance(error.__cause__, FileNotFoundError)
+    return False
 
 
 def _remove(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Folders that cannot be used: a message that names the remedy."""
 
 import contextlib
+import errno
 import os
 import pwd
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -97,6 +99,23 @@ def test_what_is_no_file_is_refused_and_not_opened(kind, weights_file, own_model
         else:
             assert sorted(store.prune()) == [mine, published]
         assert server.requests == []
+
+
+def test_what_cannot_be_read_right_now_is_not_removed(weights_file, own_models, monkeypatch):
+    """As of another user, or of a share that is away: it may be whole, and nobody has it elsewhere."""
+    store = Store()
+    mine = store.import_file(weights_file(2), "mine")
+    for number in (errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "scales_cli.weights.cache.open_regular", Mock(side_effect=OSError(number, os.strerror(number)))
+            )
+            assert store.prune() == []
+            assert [str(error) for _, path, error in store.verify() if path == mine] == [
+                f"{mine}: cannot be read: {os.strerror(number)}"
+            ]
+    assert store.prune() == []
+    assert mine.is_file()
 
 
 def put(kind, path, stack):
