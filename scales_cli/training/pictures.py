@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,8 +25,8 @@ from scales_cli.training.drawings import TILE as DRAWN_TILE
 from scales_cli.training.drawings import draw_tiles
 from scales_cli.training.planes import Planes, reduced_chroma, to_luma, to_planes
 
-# HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds. 2, 3 and 4 divide it.
-TILE = 1008
+WHOLE = 12  # which 2, 3 and 4 divide
+TILE = 84 * WHOLE  # HR pixels of a side: validation and teachers see whole tiles, in memory that this bounds
 HELD_OUT = 16  # pictures kept for validation where no folder of them is given
 
 
@@ -113,11 +115,10 @@ class PairLoader:
             except _UnusableError as reason:
                 warnings.warn(f"skipped: {reason}", stacklevel=2)
                 continue
-            height, width = rgb.shape[:2]
-            for top in range(0, max(height - 4 * self.spec.scale, 1), TILE):
-                for left in range(0, max(width - 4 * self.spec.scale, 1), TILE):
-                    window = np.s_[top : top + TILE, left : left + TILE]
-                    yield self._pair(rgb[window], None if taught is None else taught[window], (index, top, left))
+            rows, columns = (self._cuts(side) for side in rgb.shape[:2])
+            for window in itertools.product(rows, columns):
+                key = (index, *(part.start for part in window))
+                yield self._pair(rgb[window], None if taught is None else taught[window], key)
 
     def draw(self, pixels: int) -> Iterator[Pair]:
         """Pairs of drawn tiles beside `pixels` HR pixels of pictures, as many as the ranges ask for."""
@@ -134,6 +135,15 @@ class PairLoader:
         if min(height, width) < self.least * self.spec.scale:
             raise _UnusableError(f"{path} is only {width} x {height} pixels")
         return rgb
+
+    def _cuts(self, length: int) -> list[slice]:
+        """A side in parts that a tile holds, about as long as each other: patches would not fit into what is left over,
+        and it would count like a whole picture in validation. Less than 4 LR pixels of it are left out.
+        """
+        scale = self.spec.scale
+        count = max(1, min(math.ceil((length - 4 * scale) / TILE), length // (self.least * scale)))
+        side = min(TILE, math.ceil(length / count / WHOLE) * WHOLE)
+        return [slice(start, start + side) for start in range(0, count * side, side)]
 
     def _taught(self, path: Path, rgb: Planes) -> Planes:
         assert self.teacher is not None

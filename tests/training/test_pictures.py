@@ -32,6 +32,20 @@ def test_load_cuts_large_pictures_into_tiles(tmp_path, rng, monkeypatch):
     assert np.array_equal(pairs[1].hr, rgb.transpose(2, 0, 1)[:, :24, 24:48])
 
 
+def test_tiles_of_a_picture_are_about_as_large_as_each_other(tmp_path, monkeypatch):
+    """Not 120, 120 and 10: a strip would not be trained on, and count like a picture in validation."""
+    monkeypatch.setattr(pictures, "TILE", 120)
+    Image.new("L", (250, 60)).save(tmp_path / "a.png")
+    widths = {
+        least: [pair.hr.shape[2] for pair in PairLoader(NetworkSpec(scale=2), least=least).load([tmp_path / "a.png"])]
+        for least in (4, 30)
+    }
+    assert widths == {4: [84, 84, 82], 30: [84, 84, 82]}
+    Image.new("L", (250, 240)).save(tmp_path / "a.png")
+    (large, *_) = PairLoader(NetworkSpec(scale=2), least=60).load([tmp_path / "a.png"])
+    assert large.shape == (60, 60)  # patches of 60 fit into whole tiles alone
+
+
 def test_load_reads_16_bits_and_skips_transparent_and_tiny_pictures(tmp_path):
     Image.fromarray(np.full((16, 16), 128 * 257, np.uint16)).save(tmp_path / "deep.png")
     Image.new("RGBA", (16, 16), (1, 2, 3, 0)).save(tmp_path / "hidden.png")
