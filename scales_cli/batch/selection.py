@@ -7,7 +7,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch, fnmatchcase
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -257,13 +257,16 @@ def _find_elsewhere(address: Address, selection: Selection, output: Location, *,
         _check_is_not_output(base, is_output=base == output)
         left_out = output if _is_below(output, base) else None
         found = objects.matches_of(base, "/".join(parts[wild:]))
-        matches = [Item(match, match.relative_to(base), status) for match, status in found if not status.is_folder]
+        matches = [(match, status) for match, status in found if not status.is_folder]
+        nameless = dict.fromkeys(filter(None, (_nameless_folder(match) for match, _ in matches)))
+        selection.failures += [(folder, _nameless(folder)) for folder in nameless]
         yield from (
-            item
-            for item in matches
-            if _is_named_as_picture(item.place)
-            and not any(_is_left_out(part) for part in item.place.parts)
-            and not _is_below(item.source, left_out)
+            Item(match, place, status)
+            for match, status in matches
+            if _is_named_as_picture(place := match.relative_to(base))
+            and not any(_is_left_out(part) for part in place.parts)
+            and not _is_below(match, left_out)
+            and _nameless_folder(match) is None
         )
         if not matches:
             raise _no_match(address, only_folders=bool(found))
@@ -322,6 +325,12 @@ def _too_deep(folder: Location, hint: str) -> InputError:
 
 def _nameless(folder: Address) -> InputError:
     return InputError(f"{folder}/: a folder without a name cannot be listed", "give the addresses of its pictures")
+
+
+def _nameless_folder(address: Address) -> Address | None:
+    """The one above a file, if there is any: its place below would be one of the file system's root."""
+    above, slashes, _ = address.path.partition("//")
+    return replace(address, path=f"{above}/") if slashes else None
 
 
 def _is_below(address: Location, folder: Location | None) -> bool:

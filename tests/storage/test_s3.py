@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,19 @@ def test_keys_with_an_empty_folder_name_are_told_of_and_read_if_they_are_named(s
     named = [f"s3://bucket/{key}" for key in keys]
     code, out, _ = run("batch", *named, "-s", "2", "-m", "tiny", "-j", "1", "-o", "out")
     assert (code, out.split()) == (0, ["out/a_x2.png", "out/b_x2.png", "out/c_x2.png"])
+
+
+@pytest.mark.parametrize("pattern", ["photos/**", "photos/**/*.png", "phot*/**/*.png"])
+def test_what_a_pattern_matches_below_a_folder_without_a_name_is_told_of(s3, run, picture, tmp_path, pattern):
+    """Its place would be one of the root of the file system, outside of the output folder."""
+    s3.pipe_file("bucket/photos/d.png", picture())
+    s3.pipe_file(f"bucket/photos/{tmp_path}/elsewhere/e.png", picture())
+    s3.pipe_file(f"bucket/photos/sub/{tmp_path}/elsewhere/f.png", picture())
+    code, _, err = run("batch", f"s3://bucket/{pattern}", "-s", "2", "-m", "tiny", "-j", "1", "-o", "by")
+    assert not (tmp_path / "elsewhere").exists()
+    assert (code, [path.name for path in Path("by").rglob("*.png")]) == (1, ["d_x2.png"]), err
+    for folder in ("s3://bucket/photos//", "s3://bucket/photos/sub//"):
+        assert f"{folder}: a folder without a name cannot be listed" in err
 
 
 def test_results_are_put_beside_their_inputs_and_replaced_only_if_asked(s3, run, picture, enlarged):
