@@ -138,11 +138,13 @@ def _matched(name: str) -> re.Match[str]:
 
 
 def _toml(value: Any) -> str:
-    """A value on one line; strings and numbers are written as in JSON."""
+    """A value on one line; numbers are written as in JSON, and so are strings, but for what TOML has no place for."""
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}" if value else "{}"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()  # halves of pairs
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else _toml(name)

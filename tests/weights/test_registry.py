@@ -29,6 +29,14 @@ def test_registry_round_trips_through_toml(weights_file):
     assert tuple(WeightEntry.from_dict(entry) for entry in values["model"]) == registry.entries
 
 
+def test_a_registry_holds_any_text(weights_file):
+    """As of a stranger's card: one that could not be read would break the program that it comes with."""
+    every = "".join(map(chr, (*range(0x110), 0x2028, 0xFEFF, 0x1F600)))
+    entry = dataclasses.replace(entry_for(weights_file(2), every), licence="\ud800", psnr={every: 1.0})
+    (found,) = tomllib.loads(Registry("", (entry,)).to_toml().encode().decode())["model"]
+    assert (found["data_licence"], found["licence"], found["psnr"]) == (every, "?", {every: 1.0})
+
+
 def test_new_entries_take_the_place_of_those_of_their_names(weights_file):
     old, new = (entry_for(weights_file(2), licence) for licence in ("old", "new"))
     assert Registry("", (old,)).with_entries([new]).entries == (new,)
