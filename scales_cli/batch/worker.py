@@ -18,7 +18,7 @@ from scales_cli.pipeline.targets import check_target
 from scales_cli.pipeline.upscalers import Upscalers
 from scales_cli.storage.locations import locate
 from scales_cli.system.progress import Progress
-from scales_cli.system.resources import release_freed_memory
+from scales_cli.system.resources import release_freed_memory, share_freed_memory
 
 Found = tuple[str, PackedHeader]  # the name of the result, which its format decides, and the header
 
@@ -30,6 +30,7 @@ class BatchWorker:
     """
 
     def __init__(self, report: Progress, enlargement: Enlargement, threads: int) -> None:
+        share_freed_memory()
         self._report = report
         self._enlargement = enlargement
         self._upscalers = Upscalers(enlargement.family, threads, ensemble=enlargement.ensemble)

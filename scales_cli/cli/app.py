@@ -25,7 +25,7 @@ from scales_cli.cli.console import (
     without_warnings_of_pillow,
 )
 from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, ScarcityError, UsageError
-from scales_cli.system.resources import keep_time_to_end
+from scales_cli.system.resources import keep_time_to_end, share_freed_memory
 
 # Commands in the order of the help, and what they are in the module of their name, or in another.
 COMMANDS = {
@@ -94,6 +94,7 @@ def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    share_freed_memory()  # or many threads would keep more than a limit allows
     try:
         escape_what_has_no_code()
         with _ending_on_signals(), without_warnings_of_pillow():

@@ -19,6 +19,7 @@ except ImportError:  # of Windows
 
 MOST_THREADS = 1024
 _CGROUPS, _MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+_M_ARENA_MAX = -8  # of malloc.h
 _UNKNOWN_AVAILABLE = 4 * 2**30
 _UNKNOWN_ANONYMOUS = 96 * 2**20
 
@@ -60,8 +61,17 @@ def anonymous_bytes() -> int:
 
 def release_freed_memory() -> None:
     """Gives back to the system what the allocator keeps for later, if it is one that can be asked to (1 ms)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    _ask_allocator("malloc_trim", 0)
+
+
+def share_freed_memory() -> None:
+    """Lets each thread take what any has freed, for this whole process: glibc keeps it for threads apart, unasked."""
+    _ask_allocator("mallopt", _M_ARENA_MAX, 1)
+
+
+def _ask_allocator(function: str, *arguments: int) -> None:
+    with suppress(OSError, AttributeError, TypeError):  # the last on Windows, where no library has no name
+        getattr(ctypes.CDLL(None), function)(*arguments)
 
 
 def keep_time_to_end() -> None:

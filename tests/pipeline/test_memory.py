@@ -1,7 +1,13 @@
 """Memory is planned for the network that a picture gets, before and after it is known which."""
 
 import dataclasses
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from plans import plan_for
@@ -64,3 +70,23 @@ def test_looking_at_a_picture_counts(network, job, monkeypatch):
     with pytest.raises(MemoryLimitError):
         fit_job(job, auto, limit)
     assert fit_job(dataclasses.replace(job, denoise=0.0), auto, limit).allowance is not None
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_the_least_limit_is_held_with_many_threads(tmp_path, rng):
+    """Whose allocator would keep for each of them what it has freed."""
+    pytest.importorskip("scales_cli.engine._native")
+    Image.fromarray(rng.integers(0, 256, (200, 1600, 3), np.uint8)).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "scales_cli", "upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", "-q"]
+    command += ["-m", "photo", "-s", "2", "-t", "16", "--ensemble", "2", "--max-memory"]
+    refused = subprocess.run([*command, "1M"], capture_output=True, text=True, check=False)
+    least = int(re.search(r"need (\d+) MiB", refused.stderr)[1])
+    peak = 0
+    with subprocess.Popen([*command, f"{least}M"]) as process:
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            if found := re.search(r"RssAnon:\s+(\d+) kB", status):  # unless it has ended
+                peak = max(peak, int(found[1]) // 1024)
+            time.sleep(0.005)
+    assert process.returncode == 0
+    assert 30 < peak <= least
