@@ -108,8 +108,11 @@ def interruptible(task: Callable[[], Result]) -> Result:
 
 
 def is_limit_of_threads(error: RuntimeError) -> bool:
-    """Whether the system starts no more. What else `Thread.start` raises may be an interrupt inside a lock."""
-    return "start new thread" in str(error)
+    """Whether the system starts no more, or from Python 3.12 on an interpreter that ends.
+
+    What else `Thread.start` raises may be an interrupt inside a lock.
+    """
+    return "new thread" in str(error)
 
 
 def _is_ending(error: RuntimeError) -> bool:

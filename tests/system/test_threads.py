@@ -64,13 +64,13 @@ def test_thread_pool_works_while_the_interpreter_ends(late: str, used: bool) -> 
     code = f"""if True:
         import atexit, threading, time
         from concurrent.futures import thread
-        from scales_cli.system.threads import ThreadPool
+        from scales_cli.system.threads import ThreadPool, interruptible
 
         pool, ran = ThreadPool(2), []
 
         def work():
             pool.run(lambda n=n: ran.append(n) for n in range(6))
-            print(sorted(ran), list(pool.map(abs, [-1, -2, -3])))
+            print(sorted(ran), list(pool.map(abs, [-1, -2, -3])), interruptible(lambda: 4))
 
         def outlive():
             while not thread._shutdown:
@@ -81,7 +81,7 @@ def test_thread_pool_works_while_the_interpreter_ends(late: str, used: bool) -> 
             pool.run([threading.Event, threading.Event])
         {late}"""
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert (result.returncode, result.stderr, result.stdout) == (0, "", "[0, 1, 2, 3, 4, 5] [1, 2, 3]\n")
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", "[0, 1, 2, 3, 4, 5] [1, 2, 3] 4\n")
 
 
 def test_interrupts_inside_a_lock_of_the_executor_hang_nothing() -> None:
@@ -115,6 +115,17 @@ def test_interrupts_inside_a_lock_of_the_executor_hang_nothing() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (0, b"")
     assert int(result.stdout) > 5
+
+
+@pytest.mark.parametrize(
+    "refusal", ["can't start new thread", "can't create new thread at interpreter shutdown"], ids=["limit", "ending"]
+)
+def test_a_task_that_gets_no_thread_is_done_at_once(refusal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError(refusal)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert interruptible(threading.get_ident) == threading.get_ident()
 
 
 def test_interrupts_leave_a_task_behind() -> None:
