@@ -345,6 +345,20 @@ def test_results_that_go_with_their_worker_are_made_again(cluster, batch, save, 
     assert len(out.splitlines()) == 6
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_batch_ends_while_its_scheduler_hangs(start, save, cluster, number):
+    for index in range(3):
+        save(f"{index}.png", (1500, 1500))
+    process = start()
+    wait_for(lambda: writers_below("out"))
+    os.kill(cluster.scheduler.pid, signal.SIGSTOP)
+    try:
+        os.kill(process.pid, number)
+        assert process.wait(60) == 128 + number
+    finally:
+        os.kill(cluster.scheduler.pid, signal.SIGCONT)
+
+
 def test_a_scheduler_that_is_lost_while_it_is_asked_is_told_of(cluster):
     """What Dask raises then is of its connections: before the client says that it has lost one, or after that."""
     wait_for(cluster.names)

@@ -119,7 +119,7 @@ class ClusterCrew:
     def close(self) -> list[tuple[Any, Any]]:
         """As of a crew; of what workers do not answer for, nothing is known."""
         left: list[tuple[Any, Any]] = []
-        self._workers.leave()
+        self._workers.leave(_PATIENCE)
         end = time.monotonic() + _PATIENCE
         ended = Answer(WorkerError("its process was ended"), 0.0)
         with suppress(ScalesError):  # of a scheduler that is gone

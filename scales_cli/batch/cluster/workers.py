@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -60,8 +61,13 @@ class Workers:
             )
         self._next = time.monotonic() + (_LOOK_SECONDS if self._slots else _WAIT_SECONDS)
 
-    def leave(self) -> None:
-        """Ends what they have in work."""
+    def leave(self, seconds: float) -> None:
+        """Ends what they have in work, within this time: a scheduler that hangs would be waited for without end."""
+        thread = threading.Thread(target=self._close_stations, name="scales-leave", daemon=True)
+        thread.start()
+        thread.join(seconds)
+
+    def _close_stations(self) -> None:
         with suppress(Exception):  # as of a scheduler that is gone meanwhile
             if not self._scheduler.is_lost:
                 self._ask(close_station, self._order.key, workers=list(self._slots))
