@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
@@ -98,14 +99,21 @@ class Naming:
         return previous if numbered and previous.parent == target.parent else None
 
     def _shard(self, items: Sequence[Item], index: int, count: int) -> list[Item]:
-        """The part `index` of 1..count, the same on every machine. Those that could share an output are in one part."""
+        """The part `index` of 1..count, by names: the same on every machine, whatever came since the first one began.
+
+        Those that could share an output are in one part.
+        """
         if self._request.on_clash == NUMBER:  # which may be others' names
             raise UsageError("a part does not know the numbers of the others", "choose --on-clash skip with --shard")
         groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
         for item in items:
             groups[self._key(item)].append(item)
-        ordered = sorted(groups.values(), key=lambda group: min(item.place for item in group))
-        return [item for group in ordered[index - 1 :: count] for item in group]
+        return [
+            item
+            for (_, name), group in groups.items()
+            if _digest(name, min(item.place.parent.as_posix().casefold() for item in group)) % count == index - 1
+            for item in group
+        ]
 
     def _key(self, item: Item) -> tuple[str, str]:
         """What inputs of one output share, whatever their formats, on whatever file system."""
@@ -129,3 +137,8 @@ class Naming:
             except OSError:
                 self._holding[folder] = False
         return self._holding[folder]
+
+
+def _digest(*texts: str) -> int:
+    digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest)

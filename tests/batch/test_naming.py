@@ -55,6 +55,19 @@ def test_inputs_of_one_output_are_in_one_shard(naming, names, template):
     assert sorted(len(naming(names, name=template, shard=(index, 2)).items) for index in (1, 2)) == [0, len(names)]
 
 
+def test_shards_do_not_shift(naming):
+    """What comes or goes between the starts of two parts would leave others in none."""
+    names = [f"sub/{number}.png" for number in range(400)]
+    parts = [naming(names, shard=(index, 4)).items for index in (1, 2, 3, 4)]
+    assert all(70 < len(part) < 130 for part in parts)
+    for part, index in zip(parts, (1, 2, 3, 4), strict=True):
+        places = [item.place for item in part]
+        fewer = [item.place for item in naming(["a.png", *names[10:], "z.png"], shard=(index, 4)).items]
+        assert [place for place in fewer if place.parent.name] == [
+            place for place in places if place.as_posix() in names[10:]
+        ]
+
+
 def test_shards_give_no_numbers(naming):
     with pytest.raises(UsageError, match="numbers of the others"):
         naming(["a.jpg", "a.png"], on_clash="number", shard=(1, 2))
