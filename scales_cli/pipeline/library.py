@@ -195,7 +195,8 @@ def _family_of(upscaler: Upscaler) -> ModelFamily:
 
 
 def _strength(denoise: float | None) -> float | None:
-    if denoise is not None and not (isinstance(denoise, Real) and 0 <= denoise <= 100):
+    is_number = isinstance(denoise, Real) and not isinstance(denoise, bool)
+    if denoise is not None and not (is_number and 0 <= denoise <= 100):
         raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
     return None if denoise is None else float(denoise) / 100
 

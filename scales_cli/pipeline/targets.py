@@ -17,7 +17,7 @@ from scales_cli.imaging.output_options import OutputOptions
 from scales_cli.storage import locations
 from scales_cli.storage.address import WEB, Address
 from scales_cli.storage.locations import Location, locate
-from scales_cli.system.files import file_identity
+from scales_cli.system.files import file_identity, unwritable_above
 
 _MOST_NAMED = 20  # of clashes
 
@@ -245,8 +245,5 @@ def _check_file(target: Path, overwrite: bool) -> None:
         raise OutputError(f"{target}: exists and is not a file", "choose another output")
     if mode is not None and not overwrite:
         raise OutputExistsError(target)
-    folder = target.parent
-    while not os.access(f"{folder}/", os.W_OK | os.X_OK):  # which no file's name ends with
-        if folder.exists() or folder == folder.parent:
-            raise OutputError(f"{target}: the folder {folder} cannot be written to", "choose another output with -o")
-        folder = folder.parent
+    if (folder := unwritable_above(target.parent)) is not None:
+        raise OutputError(f"{target}: the folder {folder} cannot be written to", "choose another output with -o")

@@ -205,6 +205,15 @@ def new_folders() -> Iterator[Callable[[Path], None]]:
                 folder.rmdir()
 
 
+def unwritable_above(folder: Path) -> Path | None:
+    """The folder itself, or the nearest above it that there is, if nothing can be made in that."""
+    while not os.access(f"{folder}/", os.W_OK | os.X_OK):  # which no file's name ends with
+        if folder.exists() or folder == folder.parent:
+            return folder
+        folder = folder.parent
+    return None
+
+
 def file_identity(path: str | Path) -> int | None:
     """What all names of one file share, through links and whatever case the file system ignores; None without one."""
     try:

@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 
 from scales_cli.engine.torch.reference_engine import ReferenceEngine
-from scales_cli.errors import UsageError
+from scales_cli.errors import OutputError, UsageError
 from scales_cli.evaluation.datasets import recognised
 from scales_cli.pipeline.upscaler import Upscaler
+from scales_cli.system.files import unwritable_above
 from scales_cli.training import checkpoint
 from scales_cli.training.checkpoint import Checkpoint
 from scales_cli.training.config import TrainConfig
@@ -123,6 +124,8 @@ def open_run(
         str(out).encode()
     except UnicodeEncodeError as error:  # which safetensors cannot write to
         raise UsageError(f"{out} is not valid UTF-8", "give another -o") from error
+    if (folder := unwritable_above(out)) is not None:  # said before pictures are read, which may take minutes
+        raise OutputError(f"{out}: the folder {folder} cannot be written to", "choose another -o")
     if teacher is not None and teacher_pictures is not None:
         raise UsageError("a run has one teacher", "give --teacher or --teacher-pictures")
     pictures = load_data(config, data, valid, device, teacher_pictures=teacher_pictures)

@@ -194,6 +194,12 @@ def test_train_names_what_is_wrong(arguments, message, photos, settings, tmp_pat
     assert error.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_pictures_are_read(settings, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert run("train", "--data", tmp_path / "missing", "-o", tmp_path / "file/run", "--recipe", settings) == 4
+    assert "file cannot be written to" in capsys.readouterr().err
+
+
 def test_train_has_a_recipe_for_each_size():
     settings = {size: read_config(None, scale=2, size=size, steps=None, seed=None) for size in SIZES}
     assert settings["tiny"] == read_config(None, scale=2, size=None, steps=None, seed=None)

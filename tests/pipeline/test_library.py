@@ -116,8 +116,9 @@ def test_denoise_means_the_same_for_pictures_of_any_kind(photo):
         assert np.array_equal(scales_cli.upscale(small, 2, "photo", denoise=70), pixels)
         assert np.array_equal(scales_cli.upscale(np.asarray(small), 2, "photo", denoise=70), pixels)
     assert not np.array_equal(scales_cli.upscale(photo, 2, "photo", denoise=10), pixels)
-    with pytest.raises(scales_cli.UsageError, match="denoise is 101"):
-        scales_cli.upscale(photo, 2, "photo", denoise=101)
+    for wrong in (101, True):
+        with pytest.raises(scales_cli.UsageError, match=f"denoise is {wrong}"):
+            scales_cli.upscale(photo, 2, "photo", denoise=wrong)
     with pytest.raises(scales_cli.UsageError):
         scales_cli.upscale(photo, 2, "tiny", denoise=70)
 
