@@ -18,12 +18,12 @@ import typer
 from scales_cli.cli.command import Command, Group
 from scales_cli.cli.console import (
     LeaveNow,
-    abandon,
     escape_what_has_no_code,
     say,
     say_error,
     without_warnings_of_pillow,
 )
+from scales_cli.cli.streams import abandon
 from scales_cli.errors import FULL_DISK, MemoryLimitError, OutputError, ScalesError, ScarcityError, UsageError
 from scales_cli.system.resources import keep_time_to_end, share_freed_memory
 

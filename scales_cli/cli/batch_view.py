@@ -151,16 +151,17 @@ class _Bars:
     """One for all pictures, one for the picture in work."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
+
+        from scales_cli.cli.bars import BarConsole
 
         columns: list[Any] = [
             TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True)),
         ]
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+        self.progress = Progress(*columns, console=BarConsole(), transient=True, redirect_stdout=False)
         self.all = self.progress.add_task("", total=None, label="", figures="")
         self.current = self.progress.add_task("", total=1.0, label="", figures="", visible=False)
 

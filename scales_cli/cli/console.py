@@ -15,9 +15,10 @@ import textwrap
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
+from scales_cli.cli.streams import abandon
 from scales_cli.errors import ScalesError, UsageError
 
 if TYPE_CHECKING:
@@ -50,12 +51,6 @@ def escape_what_has_no_code() -> None:
     """Characters that the encoding of standard output lacks are shown escaped, as on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def abandon(stream: TextIO) -> None:
-    """Lets the interpreter's own flush at exit succeed, which would change the exit code otherwise."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
@@ -167,9 +162,10 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
     if quiet or not shows_bars():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.table import Column
+
+    from scales_cli.cli.bars import BarConsole
 
     columns = (
         TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
@@ -177,7 +173,7 @@ def progress_bar(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=BarConsole(), transient=True) as progress:
         task = progress.add_task("", total=1.0, label=printable(label))
         yield lambda fraction: progress.update(task, completed=fraction)
 

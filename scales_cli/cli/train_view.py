@@ -20,16 +20,16 @@ class Display:
     """A progress bar on a terminal; off it, a line for the first report and each validation."""
 
     def __init__(self, steps: int, *, visible: bool = True) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        from scales_cli.cli.bars import BarConsole
+
         self.bar = Progress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
-            console=console,
+            console=BarConsole(),
             disable=not (visible and shows_bars()),
         )
         self.plain = visible and not shows_bars()

@@ -26,9 +26,10 @@ def frame_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int | None], Watc
     elif not shows_bars():
         yield _Lines
     else:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
+
+        from scales_cli.cli.bars import BarConsole
 
         columns = (
             TextColumn(
@@ -39,7 +40,7 @@ def frame_bar(name: str, *, quiet: bool) -> Iterator[Callable[[int | None], Watc
             BarColumn(bar_width=20),
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True)),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=BarConsole(), transient=True) as progress:
             task = progress.add_task("", total=None, label=printable(name), figures="")
 
             def watch(total: int | None) -> Watch:
