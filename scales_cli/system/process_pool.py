@@ -23,6 +23,7 @@ class Later:
 LATER = Later()
 
 _TICK = 0.1  # seconds between looks at the progress
+_LONGEST_LOOK = 0.5  # seconds: more between looks, and this process was stopped or had other work
 _PATIENCE = 1.5  # seconds that workers get to clean up
 _TASKS_OF_A_WORKER = 500  # after which it is replaced: whatever its libraries leak ends with it
 
@@ -40,6 +41,7 @@ class WorkerPool(Generic[Task]):
         self._idle: list[_Member] = []
         self._busy: dict[_Member, Task] = {}
         self._latest: _Member | None = None  # that was started
+        self._clock = _Clock()
 
     def __enter__(self) -> WorkerPool[Task]:
         return self
@@ -103,6 +105,7 @@ class WorkerPool(Generic[Task]):
             if not self._busy:
                 return
             ready = multiprocessing.connection.wait([member.worker.connection for member in self._busy], _TICK)
+            self._clock()  # which counts from look to look
             watch([(task, member.worker.progress) for member, task in self._busy.items()])
             for member in list(self._busy):
                 try:
@@ -127,7 +130,7 @@ class WorkerPool(Generic[Task]):
 
     def _start(self) -> _Member:
         was_first = not (self._idle or self._busy)
-        self._latest = _Member(self._build, self._arguments, was_first=was_first)
+        self._latest = _Member(self._build, self._arguments, self._clock, was_first=was_first)
         return self._latest
 
     def _dismiss(self, member: _Member) -> Task:
@@ -138,14 +141,33 @@ class WorkerPool(Generic[Task]):
         return task
 
 
+class _Clock:
+    """Seconds in which somebody looks at the workers. Those in which this process was stopped, as by Ctrl-Z, count not.
+
+    A worker may have answered meanwhile, which nobody has heard.
+    """
+
+    def __init__(self) -> None:
+        self._seconds, self._last = 0.0, time.monotonic()
+
+    def __call__(self) -> float:
+        now = time.monotonic()
+        self._seconds += min(now - self._last, _LONGEST_LOOK)
+        self._last = now
+        return self._seconds
+
+
 class _Member:
     """A worker with what the pool keeps of it. Its first answer, unasked, says that its object is made.
 
     It `was_first` if there was no other when it was started.
     """
 
-    def __init__(self, build: Callable[..., Any], arguments: tuple[Any, ...], *, was_first: bool) -> None:
+    def __init__(
+        self, build: Callable[..., Any], arguments: tuple[Any, ...], clock: Callable[[], float], *, was_first: bool
+    ) -> None:
         self.worker = Worker(build, *arguments, reports=True)
+        self._clock = clock
         self.was_first = was_first
         self.starting = True
         self.tasks = 0
@@ -153,13 +175,13 @@ class _Member:
 
     def ask(self, method: str, arguments: Sequence[Any]) -> None:
         self.tasks += 1
-        self._begun = time.monotonic()
+        self._begun = self._clock()
         self.worker.ask(method, *arguments)
 
     @property
     def seconds(self) -> float:
         """How long the task has taken."""
-        return 0.0 if self.starting else time.monotonic() - self._begun
+        return 0.0 if self.starting else self._clock() - self._begun
 
     def answer(self) -> Any:
         """To the task; `PENDING` if what comes next is none."""
@@ -169,7 +191,7 @@ class _Member:
             return error
         if self.starting and answer is not PENDING:
             self.starting = False
-            self._begun = time.monotonic()
+            self._begun = self._clock()
             return PENDING
         return answer
 

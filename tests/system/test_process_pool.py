@@ -1,4 +1,5 @@
 import sys
+import time
 
 import pytest
 
@@ -20,6 +21,10 @@ class Calculator:
         self.report(0.5)
         time.sleep(0.15)
         return self.base + number
+
+    def nap(self, number):
+        time.sleep(1)
+        return number
 
     def rest(self, number):
         time.sleep(60)
@@ -98,6 +103,18 @@ def test_pool_replaces_workers_by_their_answers(objects):
         assert len(set(seen)) == 4
         pool.renew(2)
         assert next(pool.run([1], call(objects.Calculator.pid)))[1] not in seen
+
+
+def test_time_in_which_the_pool_was_stopped_is_nobodys(objects):
+    """As by Ctrl-Z, while workers go on."""
+    stops = [2.5]
+    with WorkerPool(1, objects.Calculator, 0, timeout=1.8) as pool:
+        running = pool.run([0, 1], call(objects.Calculator.nap), lambda _: time.sleep(stops.pop() if stops else 0))
+        answers = []
+        for _, answer, _ in running:
+            answers.append(answer)
+            stops.append(2.5)
+    assert answers == [0, 1]
 
 
 def test_a_worker_that_takes_too_long_is_ended(objects):
