@@ -237,6 +237,8 @@ def not_told(model: str) -> UsageError:
 def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = None) -> ModelFamily:
     """The models of a size (`tiny`), of a full name (`scales-tiny-x4`), of a path, of `auto`, or the default ones.
 
+    What is no name is a path if there is such a file.
+
     Raises `WeightsError` if the name is unknown, or if the file is no packed model.
     """
     is_default = name is None
@@ -253,6 +255,8 @@ def resolve(name: str | os.PathLike[str] | None = None, store: Store | None = No
     except WeightsError as error:
         if is_default:
             raise WeightsError(f"the default: {error.message}", "`scales models default auto` sets another") from error
+        if os.path.exists(name):  # noqa: PTH110 - Path raises if the name is too long
+            return ModelFamily.of_one(OwnFile(Path(name)))
         raise
     if isinstance(found, CachedModel):
         return ModelFamily.of_one(Imported(found))

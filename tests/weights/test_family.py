@@ -57,6 +57,17 @@ def test_unknown_names_bring_the_nearest_or_all(name, hint):
     assert hint in caught.value.hint
 
 
+def test_what_is_no_name_is_a_path(weights_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    weights_file(3).rename("model.bin")
+    assert resolve("model.bin").scales == (3,)
+    (tmp_path / "tinny.pth").write_bytes(b"torch")
+    (tmp_path / "run").mkdir()
+    for name, message in (("tinny.pth", "tinny.pth: unreadable weights file"), ("run", "run: is not a file")):
+        with pytest.raises(WeightsError, match=message):
+            resolve(name)
+
+
 def test_a_default_that_is_gone_is_told_from_a_name_that_was_given(tmp_path, monkeypatch):
     monkeypatch.setenv("SCALES_CONFIG", str(tmp_path / "config.toml"))
     set_default_model("gone")
