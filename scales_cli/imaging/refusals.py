@@ -22,7 +22,7 @@ _CONVERT = "convert it to PNG first"
 _DRAW = "draw it as a PNG of the size you need, which loses nothing"
 _TAKE_OUT = "take a picture out of it first"
 _UNPACK = "unpack it first"
-_VIDEO = ("a video", "take its frames out with ffmpeg, and put the large ones together again")
+_VIDEO = ("a video", "`scales video` enlarges those")
 _LOAD_AGAIN = "download it again: the server sent this instead of a picture"
 
 _AGAIN = "get the file again"
@@ -50,6 +50,7 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"....ftyp", *_VIDEO),
     (rb"RIFF....AVI ", *_VIDEO),
     (rb"\x1aE\xdf\xa3", *_VIDEO),
+    (rb"YUV4MPEG2 ", *_VIDEO),
     (rb"II\xbc[\0\x01]", "JPEG XR", _CONVERT),
     (rb"8BPS", "a Photoshop document", _SAVE),
     (rb"gimp xcf", "a GIMP document", _SAVE),
