@@ -77,7 +77,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         stream = path.open("rb", _BUFFER_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UnreadableError(f"cannot be read: {reason}", "check the path") from error
+        hint = "check its permissions" if isinstance(error, PermissionError) else "check the path"
+        raise UnreadableError(f"cannot be read: {reason}", hint) from error
     with stream:
         yield stream
 

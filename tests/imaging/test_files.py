@@ -84,6 +84,21 @@ def test_probe_image_reads_the_header_only(picture, write, tmp_path):
     assert (header.format, header.has_alpha, header.is_grey) == (ImageFormat.PNG, False, False)
 
 
+def test_probe_image_tells_a_path_from_permissions(tmp_path, monkeypatch):
+    with pytest.raises(InputError) as caught:
+        probe_image(tmp_path / "a.png")
+    assert caught.value.hint == "check the path"
+    (tmp_path / "a.png").write_bytes(b"")
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(InputError) as caught:
+        probe_image(tmp_path / "a.png")
+    assert caught.value.hint == "check its permissions"
+
+
 def test_probe_image_refuses_empty_files(tmp_path):
     (tmp_path / "a.png").touch()
     with pytest.raises(InputError, match="empty"):
