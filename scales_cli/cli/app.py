@@ -121,6 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             say("scales: error: too few files may be open (raise `ulimit -n`)")
             return ScarcityError.exit_code
+        if error.filename is None and error.errno == errno.ENOENT:  # as getcwd(2) says it
+            say("scales: error: the working folder was removed (go to another one)")
+            return UsageError.exit_code
         if error.filename is None and error.errno not in _OF_WRITING:
             return _say_unexpected(error)
         if error.filename is None:
@@ -177,10 +180,19 @@ def _run(arguments: Sequence[str]) -> int:
         path = context.command_path if context is not None else "scales"
         if not error.format_message():  # a group without a command, whose help was printed
             return UsageError.exit_code
-        raise UsageError(error.format_message().rstrip("."), f"see `{path} --help`") from error
+        variable = _variable_of(error)
+        hint = f"it is from {variable}" if variable else f"see `{path} --help`"
+        raise UsageError(error.format_message().rstrip("."), hint) from error
     if code == 130:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _variable_of(error: Any) -> str | None:
+    """The environment variable that a value which cannot be used is from."""
+    context, param = getattr(error, "ctx", None), getattr(error, "param", None)
+    source = None if context is None or param is None else context.get_parameter_source(param.name)
+    return str(param.envvar) if param and source is not None and source.name == "ENVIRONMENT" else None
 
 
 @contextlib.contextmanager

@@ -90,6 +90,15 @@ def test_larger_scales_are_told_what_to_do(capsys):
     assert "enlarge the result again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("option", "variable"), [("-t", "SCALES_THREADS"), ("--max-memory", "SCALES_MAX_MEMORY")])
+def test_a_variable_that_is_wrong_is_named(option, variable, monkeypatch, capsys):
+    monkeypatch.setenv(variable, "x")
+    assert main(["upscale", "a.png"]) == 2
+    assert f"(it is from {variable})" in capsys.readouterr().err
+    assert main(["upscale", "a.png", option, "y"]) == 2
+    assert "(see `scales upscale --help`)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("group", [[], ["models"]])
 def test_every_command_has_one_line_in_its_group(group, monkeypatch, capsys):
     monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)

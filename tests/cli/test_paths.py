@@ -148,3 +148,18 @@ def test_batch_replaces_links_in_its_output(folder, model, overwrite, capfdbinar
     assert code == 0
     assert Path("mine").read_bytes() == b"precious"
     assert Path("out/a_x2.png").is_symlink() != overwrite
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it cannot be removed")
+def test_a_working_folder_that_was_removed_is_named(folder, model, capsys):
+    here = Path.cwd()
+    gone = here / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    try:
+        code = main(["batch", f"{here / 'a.png'}", "-o", f"{here / 'out'}", "-s", "2", "-m", model])
+    finally:
+        os.chdir(here)
+    assert code == 2
+    assert capsys.readouterr().err == "scales: error: the working folder was removed (go to another one)\n"
