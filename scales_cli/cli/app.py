@@ -176,16 +176,22 @@ def _run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # the base class of usage errors differs between versions of Typer
             raise
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else "scales"
         if not error.format_message():  # a group without a command, whose help was printed
             return UsageError.exit_code
-        variable = _variable_of(error)
-        hint = f"it is from {variable}" if variable else f"see `{path} --help`"
-        raise UsageError(error.format_message().rstrip("."), hint) from error
+        raise UsageError(error.format_message().rstrip("."), _hint(error, arguments)) from error
     if code == 130:  # how Typer reports Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _hint(error: Any, arguments: Sequence[str]) -> str:
+    """What helps against wrong usage."""
+    if variable := _variable_of(error):
+        return f"it is from {variable}"
+    if arguments[0] not in COMMANDS and os.path.exists(arguments[0]):  # noqa: PTH110 - Path raises if the name is too long
+        return "`scales upscale` enlarges pictures, `scales batch` folders"
+    context = getattr(error, "ctx", None)
+    return f"see `{context.command_path if context is not None else 'scales'} --help`"
 
 
 def _variable_of(error: Any) -> str | None:

@@ -90,6 +90,15 @@ def test_larger_scales_are_told_what_to_do(capsys):
     assert "enlarge the result again" in capsys.readouterr().err
 
 
+def test_a_picture_in_the_place_of_a_command_brings_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["a.png"]) == 2
+    assert "(see `scales --help`)" in capsys.readouterr().err
+    (tmp_path / "a.png").write_bytes(b"")
+    assert main(["a.png", "-s", "2"]) == 2
+    assert "(`scales upscale` enlarges pictures, `scales batch` folders)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("option", "variable"), [("-t", "SCALES_THREADS"), ("--max-memory", "SCALES_MAX_MEMORY")])
 def test_a_variable_that_is_wrong_is_named(option, variable, monkeypatch, capsys):
     monkeypatch.setenv(variable, "x")
