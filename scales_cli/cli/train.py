@@ -207,16 +207,22 @@ def parse_duration(text: str) -> float:
 
 @contextmanager
 def stopping_on_signals(trainer: Trainer) -> Iterator[list[int]]:
-    """The first Ctrl-C or SIGTERM ends the run after the present step, with a checkpoint; a second one at once."""
+    """The first Ctrl-C, SIGTERM or SIGHUP ends the run after the present step, with a checkpoint; a second one at once.
+
+    Of a terminal that is closed, the shell and the system may tell both.
+    """
     received: list[int] = []
+    hangup = getattr(signal, "SIGHUP", None)
 
     def stop(number: int, frame: object) -> None:
-        if received:
+        if not received:
+            received.append(number)
+            trainer.stopping = True
+        elif number != hangup:
             raise KeyboardInterrupt
-        received.append(number)
-        trainer.stopping = True
 
-    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = (signal.SIGINT, signal.SIGTERM, hangup)
+    heard = [number for number in numbers if number and signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, stop) for number in heard}  # what a shell ignores stays so
     try:
         yield received

@@ -160,7 +160,14 @@ def test_train_runs_from_the_source_tree_without_the_engine(photos, settings, tm
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(1, 129, marks=pytest.mark.skipif(os.name == "nt", reason="SIGHUP")),
+    ],
+)
 def test_interrupted_training_leaves_a_checkpoint(number, code, photos, settings, start_scales, tmp_path):
     """Of steps that take a tenth of a second each; from 1000 on, they would be compiled."""
     settings.write_text("batch_size = 16\npatch_size = 20\n[network]\nn_blocks = 2\n")
