@@ -120,7 +120,7 @@ Format = Annotated[
         metavar="EXT",
         autocompletion=suggesting("png", "jpg", "webp", "tif", "bmp", "ppm"),
         rich_help_panel=OUTPUT,
-        help="png, jpg, webp, tif, bmp or ppm. Default: as the output's name.",
+        help="png, jpg, webp, tif, bmp or ppm. Default: the output's, or the input's.",
     ),
 ]
 Quality = Annotated[
