@@ -9,6 +9,7 @@ pytest.importorskip("scales_cli.engine._native")
 
 from torch.nn import functional  # noqa: E402
 
+from scales_cli.engine import native_module  # noqa: E402
 from scales_cli.errors import UsageError  # noqa: E402
 from scales_cli.layers.binary_conv import BinaryConv2d  # noqa: E402
 from scales_cli.training.device import use_fast_products  # noqa: E402
@@ -124,6 +125,7 @@ def test_float32_is_taken_without_the_engine(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr("scales_cli.engine.native_module._loaded", native_module._loaded.__wrapped__)  # which is kept
     monkeypatch.setattr("importlib.import_module", missing)
     layer = BinaryConv2d(8)
     use_fast_products(layer, torch.device("cpu"))
