@@ -115,13 +115,14 @@ class _Batch:
     def __exit__(self, *_: object) -> None:
         """Ends what is in work. Pictures that were done meanwhile are recorded, of others nothing is left."""
         for item, answer in self._crew.close():
-            if not isinstance(item, Item):  # but inputs that were only looked at
+            if not isinstance(item, Item) or item not in self.drafts:  # only looked at, or on record
                 continue
             with suppress(OutputError):  # of records that cannot be written: what ended the batch is told instead
-                if isinstance(answer, WorkerError):
+                outcome = self._outcome(item, answer)
+                if isinstance(answer, WorkerError) or is_too_large(outcome):  # in its share of the memory
                     self._history.interrupt(item)
                 else:
-                    self._history.record(item, self._outcome(item, answer))
+                    self._history.record(item, outcome)
 
     def plan(self, *, all_of_them: bool = False) -> None:
         """Looks at the inputs that no record settles, as far as they could share an output, or at all.

@@ -40,6 +40,7 @@ class WorkerPool(Generic[Task]):
         self._build, self._arguments = build, arguments
         self._idle: list[_Member] = []
         self._busy: dict[_Member, Task] = {}
+        self._given: tuple[Task, Any, int] | None = None  # what `run` has given last, and nobody may have kept yet
         self._latest: _Member | None = None  # that was started
         self._clock = _Clock()
 
@@ -52,7 +53,8 @@ class WorkerPool(Generic[Task]):
     def close(self) -> list[tuple[Task, Any, int]]:
         """Ends all workers; gives what there is of their running tasks, as `run` does.
 
-        That is an answer that nobody has asked for yet, or a `WorkerError`.
+        That is an answer that nobody has asked for yet, or a `WorkerError`; and what `run` gave last, if it was broken
+        off then.
         """
         members = [*self._idle, *self._busy]
         for member in members:
@@ -61,6 +63,8 @@ class WorkerPool(Generic[Task]):
         for member in members:
             member.worker.end(max(0.0, end - time.monotonic()))
         left = [(task, member.last_answer(), member.worker.pid) for member, task in self._busy.items()]
+        if self._given is not None:
+            left.append(self._given)
         for member in members:
             member.worker.connection.close()
         self._idle.clear()
@@ -120,13 +124,15 @@ class WorkerPool(Generic[Task]):
                 if answer is PENDING:
                     continue
                 task = self._busy.pop(member)
+                self._given = task, answer, member.worker.pid
                 if isinstance(answer, WorkerError):
                     member.worker.kill()
                 elif member.tasks >= _TASKS_OF_A_WORKER or not keep(answer):
                     member.worker.stop(_PATIENCE)
                 else:
                     self._idle.append(member)
-                yield task, answer, member.worker.pid
+                yield self._given
+                self._given = None
 
     def _start(self) -> _Member:
         was_first = not (self._idle or self._busy)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from scales_cli.batch import BatchRequest, Planned, Skipped, batch, crew, preview, run
+from scales_cli.batch.history import History
 from scales_cli.batch.naming import NUMBER
 from scales_cli.errors import InputError, MemoryLimitError
 from scales_cli.imaging.output_options import OutputOptions
@@ -84,6 +85,22 @@ def two_folders(request_for, rng, tmp_path):
     return lambda *names, **options: dataclasses.replace(
         request_for(jobs=1, **options), inputs=[str(tmp_path / name) for name in names]
     )
+
+
+def test_a_signal_between_an_answer_and_its_record_forgets_nothing(request_for, rng, tmp_path, monkeypatch):
+    save(tmp_path / "in/a.png", rng)
+    record = History.record
+
+    def interrupted(*arguments):
+        monkeypatch.setattr(History, "record", record)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(History, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(run(request_for(jobs=1)))
+    (outcome,) = run(request_for(jobs=1))
+    assert isinstance(outcome, Skipped)
+    assert outcome.reason == "done before"
 
 
 def test_another_folders_picture_of_the_same_name_is_not_taken_for_the_one_that_is_done(two_folders, rng, tmp_path):

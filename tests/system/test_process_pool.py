@@ -117,6 +117,18 @@ def test_time_in_which_the_pool_was_stopped_is_nobodys(objects):
     assert answers == [0, 1]
 
 
+def test_what_was_given_last_is_left_if_that_broke_it_off(objects):
+    with WorkerPool(1, objects.Calculator, 10) as pool:
+        running = pool.run([1, 2, 4], call(objects.Calculator.add))
+        next(running)
+        second = next(running)
+        running.close()
+        assert pool.close() == [second]
+    with WorkerPool(1, objects.Calculator, 10) as pool:
+        assert [answer for _, answer, _ in pool.run([1, 2], call(objects.Calculator.add))] == [11, 12]
+        assert pool.close() == []
+
+
 def test_a_worker_that_takes_too_long_is_ended(objects):
     """The time counts from when it begins with the task, not from when it is started."""
     with WorkerPool(2, objects.Calculator, 0, timeout=0.5) as pool:
