@@ -71,6 +71,10 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and _is_number(value)
 
 
+def _is_percentage(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 100
+
+
 def _is_color(value: Any) -> bool:
     is_rgb = isinstance(value, (tuple, list)) and len(value) == 3 and all(map(_is_whole, value))
     return _is_text(value) or (is_rgb and all(0 <= part <= 255 for part in value))
@@ -94,6 +98,7 @@ _KINDS: dict[str, tuple[Check, str]] = {
     "model": (_or_none(_is_path), "a model's name or the path of its file"),
     "scale": (_or_none(_is_number), "a number such as 2"),
     "strength": (_or_none(_is_number), "a number from 0 to 1"),
+    "denoise": (_or_none(_is_percentage), "a number from 0 to 100, or None for what the picture shows"),
     "format": (_or_none(_is_text), "an extension such as 'png'"),
     "quality": (_or_none(_is_whole), "a whole number from 1 to 100"),
     "lossless": _FLAG,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from scales_cli.batch.history import History
+from scales_cli.batch.record_name import place_digest
 from scales_cli.batch.request import BatchRequest
 from scales_cli.batch.selection import Item
 from scales_cli.errors import UsageError
@@ -108,12 +108,12 @@ class Naming:
         groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
         for item in items:
             groups[self._key(item)].append(item)
-        return [
-            item
-            for (_, name), group in groups.items()
-            if _digest(name, min(item.place.parent.as_posix().casefold() for item in group)) % count == index - 1
-            for item in group
-        ]
+
+        def part(name: str, group: list[Item]) -> int:
+            folder = min(item.place.parent.as_posix().casefold() for item in group)
+            return int(place_digest(f"{folder}/{name}"), 16) % count + 1
+
+        return [item for (_, name), group in groups.items() if part(name, group) == index for item in group]
 
     def _key(self, item: Item) -> tuple[str, str]:
         """What inputs of one output share, whatever their formats, on whatever file system."""
@@ -137,8 +137,3 @@ class Naming:
             except OSError:
                 self._holding[folder] = False
         return self._holding[folder]
-
-
-def _digest(*texts: str) -> int:
-    digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from numbers import Real
 from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
@@ -195,9 +194,7 @@ def _family_of(upscaler: Upscaler) -> ModelFamily:
 
 
 def _strength(denoise: float | None) -> float | None:
-    is_number = isinstance(denoise, Real) and not isinstance(denoise, bool)
-    if denoise is not None and not (is_number and 0 <= denoise <= 100):
-        raise UsageError(f"denoise is {denoise!r}", "give a number from 0 to 100, or None for what the picture shows")
+    check_kinds(denoise=denoise)
     return None if denoise is None else float(denoise) / 100
 
 
